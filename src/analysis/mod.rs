@@ -1,0 +1,1 @@
+//! The story of one analysis: media → faces → scores → verdict.

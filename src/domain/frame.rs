@@ -1,0 +1,156 @@
+//! Decoded pictures and the sample taken from a video.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Why pixels do not make an image.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum FrameError {
+    /// A side of length zero.
+    #[error("an image needs at least one pixel, got {width_px}x{height_px}")]
+    Empty {
+        /// Width stated.
+        width_px: u32,
+        /// Height stated.
+        height_px: u32,
+    },
+    /// The buffer does not hold width × height × 3 bytes.
+    #[error("{width_px}x{height_px} RGB needs {expected_bytes} bytes, got {actual_bytes}")]
+    Length {
+        /// Width stated.
+        width_px: u32,
+        /// Height stated.
+        height_px: u32,
+        /// Bytes the size calls for.
+        expected_bytes: usize,
+        /// Bytes present.
+        actual_bytes: usize,
+    },
+}
+
+/// An upright picture: packed rows of R, G, B bytes, no padding.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Rgb8Image {
+    width_px: u32,
+    height_px: u32,
+    pixels: Vec<u8>,
+}
+
+impl Rgb8Image {
+    /// Takes `pixels` of shape `[height, width, 3]`.
+    ///
+    /// # Errors
+    /// [`FrameError`] when a side is zero or the length does not match.
+    pub fn new(width_px: u32, height_px: u32, pixels: Vec<u8>) -> Result<Self, FrameError> {
+        if width_px == 0 || height_px == 0 {
+            return Err(FrameError::Empty {
+                width_px,
+                height_px,
+            });
+        }
+        let expected_bytes = width_px as usize * height_px as usize * 3;
+        if pixels.len() != expected_bytes {
+            return Err(FrameError::Length {
+                width_px,
+                height_px,
+                expected_bytes,
+                actual_bytes: pixels.len(),
+            });
+        }
+        Ok(Self {
+            width_px,
+            height_px,
+            pixels,
+        })
+    }
+
+    /// Width in pixels, at least 1.
+    pub fn width_px(&self) -> u32 {
+        self.width_px
+    }
+
+    /// Height in pixels, at least 1.
+    pub fn height_px(&self) -> u32 {
+        self.height_px
+    }
+
+    /// Bytes of shape `[height, width, 3]`.
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    /// Gives the bytes up.
+    pub fn into_pixels(self) -> Vec<u8> {
+        self.pixels
+    }
+}
+
+impl std::fmt::Debug for Rgb8Image {
+    /// Size only: pixels never reach a log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Rgb8Image({}x{})", self.width_px, self.height_px)
+    }
+}
+
+/// One frame of the sample.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SampledFrame {
+    /// Position of the frame in its stream, counted from 0 in presentation order; estimated from
+    /// its time and the frame rate when the sampler sought instead of decoding through.
+    pub frame_index: u64,
+    /// Presentation time in seconds from the first frame of the stream, never negative; `None`
+    /// when neither timestamps nor a frame rate exist.
+    pub time_s: Option<f64>,
+    /// The upright picture.
+    pub image: Rgb8Image,
+}
+
+/// Something about the sample that the reader of a verdict should know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "note")]
+pub enum SampleNote {
+    /// The stream ended in data that does not decode; what came before was used.
+    BrokenTail,
+    /// Some packets did not decode and were passed over.
+    DamagedPackets {
+        /// How many.
+        count: u64,
+    },
+    /// The stream has fewer frames than were asked for.
+    FewFrames {
+        /// How many there are.
+        available: u64,
+    },
+    /// The picture size changes within the stream.
+    SizeChange,
+}
+
+/// Frames spread evenly over a video, in time order, and what was noticed on the way.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sample {
+    /// The frames; at least one.
+    pub frames: Vec<SampledFrame>,
+    /// What was noticed.
+    pub notes: Vec<SampleNote>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_holds_exactly_its_pixels() {
+        assert!(Rgb8Image::new(2, 1, vec![0; 6]).is_ok());
+        assert!(matches!(
+            Rgb8Image::new(2, 1, vec![0; 5]),
+            Err(FrameError::Length {
+                expected_bytes: 6,
+                ..
+            })
+        ));
+        assert!(matches!(
+            Rgb8Image::new(0, 1, vec![]),
+            Err(FrameError::Empty { .. })
+        ));
+    }
+}

@@ -1,0 +1,21 @@
+//! Plain values that every other module speaks in. No I/O and no clock: what depends on time
+//! receives it as an argument.
+//!
+//! A value that exists is valid: constructors check ranges once, at the edge, and the rest of the
+//! program relies on it.
+
+mod analysis;
+mod face;
+mod frame;
+mod media;
+mod score;
+mod verdict;
+
+pub use analysis::{
+    Analysis, AnalysisId, FaceObservation, FrameResult, ModelRole, ModelScore, TrackResult,
+};
+pub use face::{CROP_CANVAS_PX, CROP_MARGIN_RATIO, Face, FaceBox, Landmarks, Track, TrackedFace};
+pub use frame::{FrameError, Rgb8Image, Sample, SampleNote, SampledFrame};
+pub use media::{DeviceTags, FrameRate, MediaInfo, MediaKind, PictureInfo, Rotation};
+pub use score::{Logit, Probability, ScoreError};
+pub use verdict::{Reason, Thresholds, ThresholdsError, Verdict, VerdictLabel};

@@ -1,0 +1,1 @@
+//! Detection, tracking and aligned crops: the only place that names OpenCV.

@@ -1,0 +1,1 @@
+//! Server, uploads, errors, limits and routes: the only place that names actix-web.

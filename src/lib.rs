@@ -1,0 +1,29 @@
+//! **Framewitness** tells whether a video of a face was manipulated, shows why, and proves later
+//! which file it looked at.
+//!
+//! This page is the map. A folder is a responsibility, and each native library has one owner:
+//!
+//! | module | owns | the only place that names |
+//! |---|---|---|
+//! | [`domain`] | plain values: media facts, frame, face, score, analysis, verdict | – |
+//! | [`media`] | probing, frame sampling, image decoding and encoding | FFmpeg |
+//! | [`faces`] | detection, tracking through frames, aligned crops, sharpness | OpenCV |
+//! | [`inference`] | devices, weights, networks, preprocessing, the batching model worker | libtorch |
+//! | [`analysis`] | the story: media → faces → scores → verdict; CSV | – |
+//! | [`integrity`] | keys, signatures, signed statements | rsa, sha2, base64 |
+//! | [`store`] | records (SQLite) and artifacts (disk) | sqlx |
+//! | [`http`] | server, uploads, errors, limits, routes, OpenAPI, the page | actix-web |
+//! | `app`, `config`, `telemetry`, `main` | composition, settings, logs and metrics, the command line | clap |
+//!
+//! Dependencies run one way: `main → app → http → analysis → {media, faces, inference} → domain`;
+//! `store` and `integrity` are used by `http` and `app`. Leaves never import each other; the test
+//! `tests/service/architecture.rs` reads the `use` lines and fails when one does.
+
+pub mod analysis;
+pub mod domain;
+pub mod faces;
+pub mod http;
+pub mod inference;
+pub mod integrity;
+pub mod media;
+pub mod store;

@@ -1,0 +1,3 @@
+//! The command line. It is filled in by the commit that adds [`framewitness::app`].
+
+fn main() {}

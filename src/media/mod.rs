@@ -1,0 +1,1 @@
+//! Probing, frame sampling, image decoding and encoding: the only place that names FFmpeg.

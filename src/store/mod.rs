@@ -1,0 +1,1 @@
+//! Records in SQLite and artifacts on disk: the only place that names sqlx.
