@@ -1,0 +1,48 @@
+// The box a failure is shown in.
+
+import { facts, h, icon, show } from "./dom.js";
+import { Problem } from "./api.js";
+
+/** Shows `problem` in `place`; `retry` adds a button, held back as long as Retry-After asks. */
+export function showProblem(place, problem, retry) {
+  const known = problem instanceof Problem ? problem : new Problem({
+    status: -1, title: "This page failed", detail: String(problem?.message ?? problem), code: "page",
+  });
+  const heading = h("h3", {}, known.title.replace(/\.$/, ""));
+  const box = h("div", { class: "alert", role: "alert" },
+    icon("alert"),
+    h("div", { class: "alert-body" },
+      heading,
+      known.detail && h("p", {}, known.detail),
+      h("p", { class: "advice" }, known.advice),
+      facts([
+        ["Status", known.status > 0 ? String(known.status) : null],
+        ["Code", known.code],
+        ["Request", known.requestId],
+      ]),
+      h("div", { class: "actions" },
+        retry && retryButton(retry, known.retryAfterS, place),
+        h("button", { type: "button", class: "button", on: { click: () => show(place) } }, "Dismiss"))));
+  if (!(problem instanceof Problem)) console.error(problem);
+  show(place, box);
+}
+
+function retryButton(retry, afterS, place) {
+  const button = h("button", { type: "button", class: "button primary" }, "Try again");
+  button.addEventListener("click", () => { show(place); retry(); });
+  if (afterS > 0) holdBack(button, Math.min(afterS, 3600));
+  return button;
+}
+
+function holdBack(button, forS) {
+  const readyAt = Date.now() + forS * 1000;
+  button.disabled = true;
+  const tick = () => {
+    const leftS = Math.ceil((readyAt - Date.now()) / 1000);
+    button.disabled = leftS > 0;
+    button.textContent = leftS > 0 ? `Try again in ${leftS} s` : "Try again";
+    if (leftS <= 0 || !button.isConnected) clearInterval(timer);
+  };
+  const timer = setInterval(tick, 250);
+  button.textContent = `Try again in ${forS} s`;
+}

@@ -1,0 +1,105 @@
+// Reads the JSON of POST /predict into the shape the page draws. The only file that knows the wire names.
+
+const number = (value) => (typeof value === "number" && Number.isFinite(value) ? value : null);
+const list = (value) => (Array.isArray(value) ? value : []);
+const VERDICTS = ["FAKE", "REAL", "INCONCLUSIVE"];
+
+/** Pictures come from this service's artifact folder or are not shown. */
+function artifactUrl(value) {
+  if (typeof value !== "string") return null;
+  const url = new URL(value, location.origin);
+  return url.origin === location.origin && url.pathname.startsWith("/static/") ? url.pathname : null;
+}
+
+function readFace(json) {
+  const { x, y, width, height } = json.box ?? {};
+  const box = [x, y, width, height].every((side) => number(side) !== null) ? { x, y, width, height } : null;
+  return {
+    trackId: number(json.track_id) ?? 0,
+    box,
+    cropUrl: artifactUrl(json.crop_url),
+    detectionScore: number(json.detection_score),
+    sharpness: number(json.sharpness),
+    fused: number(json.probability_fake),
+    sequence: number(json.sequence_probability),
+    frame: number(json.frame_probability),
+  };
+}
+
+function readFrame(json, position) {
+  return {
+    position,
+    index: number(json.frame_index) ?? position,
+    timeS: number(json.frame_time_sec),
+    url: artifactUrl(json.url),
+    faces: list(json.faces).map(readFace),
+  };
+}
+
+function readTrack(json) {
+  return {
+    id: number(json.id) ?? number(json.track_id) ?? 0,
+    frames: number(json.frames),
+    scoredFrames: number(json.scored_frames),
+    firstTimeS: number(json.first_time_sec) ?? number(json.first_time_s),
+    lastTimeS: number(json.last_time_sec) ?? number(json.last_time_s),
+    fused: number(json.probability_fake),
+    sequence: number(json.sequence_probability),
+    frame: number(json.frame_probability),
+  };
+}
+
+function readNote(json) {
+  if (typeof json === "string") return json;
+  return json?.message ?? json?.code ?? null;
+}
+
+/** The answer of POST /predict or GET /api/v1/predictions/{id}, with gaps as null and lists as arrays. */
+export function readAnswer(json) {
+  return {
+    id: typeof json.id === "string" ? json.id : null,
+    filename: String(json.filename ?? "unnamed"),
+    analyzedAt: json.analyzed_at ?? null,
+    processingS: number(json.processing_time_sec),
+    sha256: [json.sha256, json.sha256_hex, json.metadata?.sha256].find((value) => typeof value === "string") ?? null,
+    verdict: VERDICTS.includes(json.verdict) ? json.verdict : "INCONCLUSIVE",
+    probability: number(json.probability_fake),
+    reasons: list(json.reasons).map(({ code, message }) => ({ code: String(code ?? ""), message: String(message ?? code ?? "") })),
+    models: list(json.models),
+    tracks: list(json.tracks).map(readTrack),
+    frames: list(json.frames).map(readFrame),
+    notes: list(json.notes).map(readNote).filter(Boolean),
+    metadata: json.metadata ?? {},
+  };
+}
+
+/** Track numbers in the order in which colours are given to them. */
+export function trackIds(answer) {
+  const ids = new Set(answer.tracks.map((track) => track.id));
+  for (const frame of answer.frames) for (const face of frame.faces) ids.add(face.trackId);
+  return [...ids].sort((a, b) => a - b);
+}
+
+const CSV_COLUMNS = [
+  "frame_index", "frame_time_sec", "track_id", "label", "confidence", "probability_fake", "sequence_probability",
+  "frame_probability", "box_x", "box_y", "box_width", "box_height", "detection_score", "sharpness",
+];
+
+/** RFC 4180, one row per face, frames without a face as one row. Every cell is a number or a fixed word. */
+export function toCsv(answer) {
+  const rows = [CSV_COLUMNS];
+  for (const frame of answer.frames) {
+    for (const face of frame.faces.length > 0 ? frame.faces : [null]) rows.push(csvRow(frame, face));
+  }
+  return rows.map((row) => row.map((cell) => cell ?? "").join(",") + "\r\n").join("");
+}
+
+function csvRow(frame, face) {
+  const scored = face !== null && face.fused !== null;
+  return [
+    frame.index, frame.timeS, face?.trackId, scored ? (face.fused >= 0.5 ? "FAKE" : "REAL") : "Unknown",
+    scored ? (Math.max(face.fused, 1 - face.fused) * 100).toFixed(2) : null,
+    face?.fused, face?.sequence, face?.frame, face?.box?.x, face?.box?.y, face?.box?.width, face?.box?.height,
+    face?.detectionScore, face?.sharpness,
+  ];
+}

@@ -1,0 +1,141 @@
+// Talks to the service. Every failure becomes a Problem that says what happened and what to do.
+
+import { bytes } from "./format.js";
+
+/** What went wrong, in the words of the service where it spoke (RFC 9457). */
+export class Problem extends Error {
+  constructor({ status = 0, title, detail = "", code = "", requestId = "", retryAfterS = null }) {
+    super(title);
+    Object.assign(this, { status, title, detail, code, requestId, retryAfterS });
+  }
+
+  /** One sentence on what a person can do now. */
+  get advice() {
+    switch (this.status) {
+      case 0: return "Check that the service is running and reachable, then try again.";
+      case 400: return "Choose the file again. If it keeps happening, reload the page.";
+      case 401: case 403: return "This service asks for a key. Ask whoever runs it.";
+      case 404: return "It may have been removed by the retention rule, or never existed here.";
+      case 413: return "Choose a smaller file, or cut out the part that matters, and try again.";
+      case 415: return "Choose a video (MP4, MOV, MKV, WebM, AVI …) or a picture (JPEG, PNG, WebP …).";
+      case 422: return "The file could be opened but not judged. Try another copy, or the original recording.";
+      case 429: return "The service is busy. Wait a moment, then try again; the file stays chosen.";
+      case 503: return "The service is starting or shutting down. Try again in a few seconds.";
+      case 504: return "The analysis took too long. Try a shorter part of the video.";
+      default: return "Try again. If it keeps happening, give the request number to whoever runs the service.";
+    }
+  }
+}
+
+/** The caller cancelled. Not an error to show. */
+export class Cancelled extends Error {}
+
+const text = (value) => (typeof value === "string" ? value : "");
+
+function problemFrom(status, body, header) {
+  let json = null;
+  try { json = JSON.parse(body); } catch { /* not ours: a proxy, perhaps */ }
+  const retry = Number.parseInt(header("Retry-After") ?? "", 10);
+  return new Problem({
+    status,
+    title: text(json?.title) || text(json?.error) || `The service answered with status ${status}`,
+    detail: text(json?.detail),
+    code: text(json?.code),
+    requestId: text(json?.request_id) || text(header("x-request-id")),
+    retryAfterS: Number.isFinite(retry) ? retry : null,
+  });
+}
+
+/** GET that answers JSON or throws a Problem. */
+export async function getJson(path) {
+  let response;
+  try {
+    response = await fetch(path, { headers: { Accept: "application/json" } });
+  } catch {
+    throw new Problem({ title: "The service cannot be reached" });
+  }
+  const body = await response.text();
+  if (!response.ok) throw problemFrom(response.status, body, (name) => response.headers.get(name));
+  return parsed(body, response.status);
+}
+
+function parsed(body, status) {
+  try {
+    return JSON.parse(body);
+  } catch {
+    throw new Problem({ status, title: "The answer could not be read", detail: "It was not JSON.", code: "unreadable-answer" });
+  }
+}
+
+/**
+ * Posts a form. `XMLHttpRequest` rather than `fetch`, because only it reports how much of the body is sent.
+ * `onProgress({sent, total})` while sending, `onSent()` once the service has it all.
+ * Answers `{json, serverTiming}`.
+ */
+export function postForm(path, fields, { onProgress, onSent, signal } = {}) {
+  const form = new FormData();
+  let largest = 0;
+  for (const [name, value] of Object.entries(fields)) {
+    if (value instanceof Blob) {
+      form.append(name, value, value.name);
+      largest = Math.max(largest, value.size);
+    } else {
+      form.append(name, value);
+    }
+  }
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    let sentAll = false;
+    request.open("POST", path);
+    request.setRequestHeader("Accept", "application/json");
+    request.upload.addEventListener("progress", (event) => {
+      onProgress?.({ sent: event.loaded, total: event.lengthComputable ? event.total : largest });
+    });
+    request.upload.addEventListener("load", () => { sentAll = true; onSent?.(); });
+    request.addEventListener("load", () => {
+      const header = (name) => request.getResponseHeader(name);
+      if (request.status < 200 || request.status > 299) {
+        reject(problemFrom(request.status, request.responseText, header));
+        return;
+      }
+      try {
+        resolve({ json: parsed(request.responseText, request.status), serverTiming: header("Server-Timing") });
+      } catch (problem) {
+        reject(problem);
+      }
+    });
+    request.addEventListener("error", () => reject(brokenConnection(sentAll)));
+    request.addEventListener("abort", () => reject(new Cancelled()));
+    signal?.addEventListener("abort", () => request.abort(), { once: true });
+    request.send(form);
+  });
+}
+
+function brokenConnection(sentAll) {
+  return new Problem({
+    title: sentAll ? "The connection broke before the answer came" : "The connection broke during the upload",
+    detail: sentAll
+      ? "The service may have stopped."
+      : "The service may have stopped or refused a file of this size, or the file may have changed on disk since it was chosen.",
+    code: "network",
+  });
+}
+
+/** Says so before a byte is sent when the published limit already rules the file out. */
+export function refuseTooLarge(file, maxBytes) {
+  if (!Number.isFinite(maxBytes) || file.size <= maxBytes) return;
+  throw new Problem({
+    status: 413,
+    title: "The file is too large",
+    detail: `It has ${bytes(file.size)}; this service takes at most ${bytes(maxBytes)}. Nothing was uploaded.`,
+    code: "over-published-limit",
+  });
+}
+
+/** `Server-Timing: decode;dur=120` → `[["decode", 120]]`, milliseconds. */
+export function serverTimings(header) {
+  return (header ?? "").split(",").flatMap((entry) => {
+    const match = /^\s*([\w-]+)\s*(?:;[^,]*?)?;\s*dur=([\d.]+)/.exec(entry);
+    return match ? [[match[1], Number(match[2])]] : [];
+  });
+}

@@ -1,0 +1,172 @@
+// The Sign & verify tab.
+
+import { postForm, refuseTooLarge } from "./api.js";
+import { showProblem } from "./alert.js";
+import { byId, copyButton, download, facts, fileName, h, icon, show } from "./dom.js";
+import { dropZone } from "./drop.js";
+import { bytes, localTime } from "./format.js";
+
+const KEY_FILE = "framewitness-public.pem";
+
+/** Wires both forms. `limits()` answers the published limits. */
+export function startIntegrity({ limits }) {
+  const say = (words) => { byId("integrity-status").textContent = words; };
+  const sign = signForm(limits, say, (file, signature) => verify.take(file, signature));
+  const verify = verifyForm(limits, say);
+  return {
+    takeToSign: (file) => { sign.take(file); byId("sign-submit").focus(); },
+    setHint: (text) => { sign.setHint(text); verify.setHint(text); },
+  };
+}
+
+function signForm(limits, say, onVerify) {
+  const submit = byId("sign-submit");
+  const drop = dropZone(byId("sign-drop"), {
+    prompt: "Drop the file to sign, or choose it", inputId: "sign-file",
+    onFile: () => { submit.disabled = false; show(byId("sign-result")); show(byId("sign-alert")); },
+  });
+  drop.setCompact(true);
+  onSubmit("sign", drop, submit, async (file, report) => {
+    refuseTooLarge(file, limits().maxBytes);
+    const { json } = await postForm("/integrity/sign", { file }, report);
+    show(byId("sign-result"), signature(file, json, () => onVerify(file, json.signature_base64)));
+    say("Signed.");
+  });
+  return drop;
+}
+
+function verifyForm(limits, say) {
+  const submit = byId("verify-submit");
+  const text = byId("verify-signature");
+  const ready = () => {
+    submit.disabled = drop.file() === null || text.value.trim() === "";
+    show(byId("verify-result"));
+    show(byId("verify-alert"));
+  };
+  const drop = dropZone(byId("verify-drop"), { prompt: "Drop the file to check, or choose it", inputId: "verify-file", onFile: () => ready() });
+  drop.setCompact(true);
+  text.addEventListener("input", ready);
+  byId("signature-file").addEventListener("change", async (event) => {
+    const file = event.target.files[0];
+    if (!file) return;
+    text.value = await signatureFrom(file);
+    event.target.value = "";
+    ready();
+  });
+  onSubmit("verify", drop, submit, async (file, report) => {
+    refuseTooLarge(file, limits().maxBytes);
+    const fields = { signature_base64: text.value.replace(/\s+/g, ""), file };
+    const { json } = await postForm("/integrity/verify", fields, report);
+    show(byId("verify-result"), verification(file, json));
+    say(json.valid ? "The signature is valid." : "The signature is not valid for this file.");
+  });
+  return {
+    setHint: drop.setHint,
+    take(file, base64) {
+      text.value = base64;
+      drop.take(file);
+      submit.focus();
+    },
+  };
+}
+
+/** The shared course of both forms: progress while it runs, a problem if it fails, the form usable after. */
+function onSubmit(name, drop, submit, work) {
+  const progress = byId(`${name}-progress`);
+  const run = async () => {
+    const file = drop.file();
+    if (file === null || drop.running) return;
+    drop.running = true;
+    submit.disabled = true;
+    show(byId(`${name}-alert`));
+    show(byId(`${name}-result`));
+    const report = {
+      onProgress: ({ sent, total }) => { progress.textContent = `${bytes(sent)} of ${bytes(total)}`; },
+      onSent: () => { progress.textContent = "Waiting for the service …"; },
+    };
+    try {
+      await work(file, report);
+    } catch (problem) {
+      showProblem(byId(`${name}-alert`), problem, run);
+    } finally {
+      drop.running = false;
+      submit.disabled = false;
+      progress.textContent = "";
+    }
+  };
+  byId(`${name}-form`).addEventListener("submit", (event) => { event.preventDefault(); run(); });
+}
+
+function signature(file, json, onVerify) {
+  const base64 = String(json.signature_base64 ?? "");
+  const stem = plainName(file.name);
+  return h("div", { class: "outcome" },
+    h("h4", {}, icon("valid"), "Signed"),
+    facts([
+      ["File", fileName(json.video_filename ?? file.name)],
+      ["SHA-256", h("code", { class: "digest" }, String(json.sha256_hex ?? ""))],
+      ["Signed at", localTime(json.signed_at)],
+    ]),
+    h("label", { class: "field-label", for: "signature-text" }, "Signature (base64)"),
+    h("textarea", { id: "signature-text", readonly: true, rows: "4", spellcheck: "false" }, base64),
+    h("div", { class: "actions" },
+      copyButton("Copy signature", () => base64),
+      saveButton("Download .sig", () => download(`${stem}.sig`, "application/octet-stream", bytesOf(base64))),
+      saveButton("Download statement (JSON)", () => download(`${stem}.signed.json`, "application/json", JSON.stringify(json, null, 2) + "\n")),
+      h("button", { type: "button", class: "button small-button", id: "verify-this", on: { click: onVerify } }, "Verify it here")),
+    opensslHelp(file.name, stem));
+}
+
+const saveButton = (label, onClick) => h("button", { type: "button", class: "button small-button", on: { click: onClick } }, label);
+
+/** The line that checks the signature without this service. */
+function opensslHelp(name, stem) {
+  const line = `openssl dgst -sha256 -verify ${KEY_FILE} -signature ${shellQuoted(`${stem}.sig`)} ${shellQuoted(name)}`;
+  return h("div", { class: "openssl" },
+    h("p", { class: "small" }, "To check it without this service, put the ",
+      h("a", { href: "/integrity/public-key?format=pem", download: KEY_FILE }, "public key"), ", the downloaded ",
+      h("code", {}, ".sig"), " and the file in one folder and run:"),
+    h("pre", { tabindex: "0" }, h("code", { id: "openssl-line" }, line)),
+    h("div", { class: "actions" }, copyButton("Copy line", () => line), h("span", { class: "muted small" }, "It prints “Verified OK”.")));
+}
+
+function verification(file, json) {
+  const valid = json.valid === true;
+  return h("div", { class: `outcome ${valid ? "good" : "bad"}`, role: "status" },
+    h("h4", { id: "verify-outcome" }, icon(valid ? "valid" : "invalid"), valid ? "Valid" : "Not valid"),
+    h("p", {}, valid
+      ? "The file is, byte for byte, the one this service signed."
+      : "Either the file changed since it was signed, or the signature belongs to another file or another key."),
+    json.error && h("p", { class: "advice" }, String(json.error)),
+    facts([
+      ["File", fileName(json.video_filename ?? file.name)],
+      ["SHA-256", json.sha256_hex && h("code", { class: "digest" }, String(json.sha256_hex))],
+      ["Checked at", json.verified_at && localTime(json.verified_at)],
+    ]));
+}
+
+/** Reads a signature in any form this page hands out: raw bytes, base64 text, or the JSON statement. */
+async function signatureFrom(file) {
+  const raw = new Uint8Array(await file.slice(0, 65_536).arrayBuffer());
+  const words = new TextDecoder().decode(raw).trim();
+  try {
+    const json = JSON.parse(words);
+    if (typeof json.signature_base64 === "string") return json.signature_base64;
+  } catch { /* not the statement */ }
+  if (/^[A-Za-z0-9+/=\s]+$/.test(words)) return words;
+  return btoa(String.fromCharCode(...raw.subarray(0, 4096)));
+}
+
+const bytesOf = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+
+/** A name safe to save under: letters, digits, dot, dash, underscore. */
+const plainName = (name) => name.replace(/[^\w.-]+/g, "_").replace(/^[.-]+/, "").slice(0, 100) || "file";
+
+/** Quotes for a POSIX shell, whatever the name holds; a leading dash must not become an option. */
+function shellQuoted(name) {
+  const safe = name.startsWith("-") ? `./${name}` : name;
+  if (/^[\w./-]+$/.test(safe)) return safe;
+  // Line breaks and direction overrides would disguise what is pasted into a terminal.
+  if (/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/.test(safe)) return "FILE";
+  return `'${safe.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,184 @@
+// The whole answer on the page: verdict, reasons, plot, frames, file, models.
+
+import { copyButton, download, facts, fileName, h, icon, show } from "./dom.js";
+import { bytes, frameRate, localTime, percent, seconds, shortDigest } from "./format.js";
+import { toCsv } from "./answer.js";
+import { drawFrames } from "./frames.js";
+import { drawPlot } from "./plot.js";
+
+const MEANING = {
+  FAKE: "Signs of manipulation were found.",
+  REAL: "No signs of manipulation were found.",
+  INCONCLUSIVE: "There is not enough to say either way.",
+};
+
+/**
+ * Draws `answer` into `place`. `timings` are `[stage, milliseconds]`; `onSign` offers the same file to the other tab
+ * and is null when the page no longer has it. Answers the heading, for focus.
+ */
+export function drawResult(place, answer, { timings = [], onSign = null, json }) {
+  const heading = h("h2", { class: "verdict-word", tabindex: "-1", id: "verdict" }, icon(answer.verdict.toLowerCase()), answer.verdict);
+  const scores = h("div");
+  const frames = h("div");
+  show(place,
+    verdictCard(answer, heading, actions(answer, json, onSign)),
+    answer.frames.length > 0 && card("Score over time", scores, "probability of manipulation, frame by frame"),
+    answer.frames.length > 0 && card("Frames", frames, `${answer.frames.length} sampled evenly`),
+    h("div", { class: "columns" },
+      card("File", fileTable(answer), "tags are claims of the file, not proof"),
+      h("div", { class: "stack" }, card("Tracks", tracksTable(answer), "one row per person"), card("Models", modelList(answer, timings)))),
+    answer.frames.length > 0 && framesTable(answer));
+  if (answer.frames.length > 0) linkPlotAndFrames(answer, scores, frames);
+  return heading;
+}
+
+/** Choosing a frame in one place shows it in the other. */
+function linkPlotAndFrames(answer, scores, frames) {
+  const select = (position, options) => {
+    viewer.select(position, options);
+    plot?.select(position);
+  };
+  const viewer = drawFrames(frames, answer, select);
+  const scored = answer.frames.some((frame) => frame.faces.some((face) => face.fused !== null));
+  const plot = scored ? drawPlot(scores, answer, select) : null;
+  if (!scored) show(scores, h("p", { class: "muted" }, "No face could be scored, so there is nothing to plot."));
+  select(Math.max(0, mostTelling(answer)));
+}
+
+/** The frame that speaks loudest for the verdict: the highest score, or the lowest under REAL. */
+function mostTelling(answer) {
+  const sign = answer.verdict === "REAL" ? -1 : 1;
+  let best = -1;
+  let bestScore = -Infinity;
+  for (const frame of answer.frames) {
+    for (const face of frame.faces) {
+      if (face.fused !== null && sign * face.fused > bestScore) {
+        bestScore = sign * face.fused;
+        best = frame.position;
+      }
+    }
+  }
+  return best;
+}
+
+function card(title, body, aside) {
+  return h("section", { class: "card" },
+    h("div", { class: "card-head" }, h("h3", {}, title), aside && h("span", { class: "muted small" }, aside)), body);
+}
+
+function verdictCard(answer, heading, buttons) {
+  return h("section", { class: `card verdict ${answer.verdict.toLowerCase()}`, "aria-labelledby": "verdict" },
+    h("div", { class: "verdict-main" },
+      heading,
+      h("p", { class: "verdict-meaning" }, MEANING[answer.verdict]),
+      h("p", { class: "muted" }, fileName(answer.filename)),
+      h("p", { class: "muted small" }, localTime(answer.analyzedAt),
+        answer.processingS !== null && ` · analysed in ${answer.processingS.toFixed(1)} s`)),
+    h("div", { class: "verdict-score" }, probability(answer.probability)),
+    h("div", { class: "verdict-why" },
+      h("h3", {}, "Why"),
+      h("ul", { class: "reasons" }, answer.reasons.map((reason) => h("li", { "data-code": reason.code }, reason.message))),
+      answer.notes.length > 0 && h("ul", { class: "reasons notes" }, answer.notes.map((note) => h("li", {}, note)))),
+    h("div", { class: "verdict-actions actions" }, buttons));
+}
+
+function probability(value) {
+  if (value === null) {
+    return [h("p", { class: "score-number" }, "No score"), h("p", { class: "muted small" }, "No face could be scored, so no probability is given.")];
+  }
+  const track = h("div", { class: "meter", "aria-hidden": "true" }, h("span", { class: "meter-mark" }));
+  track.style.setProperty("--score", value);
+  return [
+    h("p", { class: "score-number" }, h("span", { class: "tabular", id: "probability" }, percent(value)), h("small", {}, " probability of manipulation")),
+    track,
+    h("p", { class: "meter-ends muted small", "aria-hidden": "true" }, h("span", {}, "0 % real"), h("span", {}, "100 % fake")),
+    h("p", { class: "muted small" }, "A detector errs in both directions, and more often on footage unlike its training data. Treat this as a lead, not as proof."),
+  ];
+}
+
+function actions(answer, json, onSign) {
+  const stem = answer.filename.replace(/[^\w.-]+/g, "_").slice(0, 80) || "analysis";
+  return [
+    answer.id
+      ? h("a", { class: "button", href: `/api/v1/predictions/${encodeURIComponent(answer.id)}` }, "JSON of this analysis")
+      : h("button", { type: "button", class: "button", on: { click: () => download(`${stem}.json`, "application/json", JSON.stringify(json, null, 2)) } }, "JSON of this analysis"),
+    answer.frames.length > 0 && h("button", {
+      type: "button", class: "button", id: "csv",
+      title: "Written by this page from the answer it already has; nothing is analysed again.",
+      on: { click: () => download(`${stem}.csv`, "text/csv;charset=utf-8", toCsv(answer)) },
+    }, "Download CSV"),
+    onSign && h("button", { type: "button", class: "button", id: "sign-this", on: { click: onSign } }, "Sign this file"),
+  ];
+}
+
+const LABELS = {
+  format: "Container", video_codec: "Codec", frame_rate: "Frame rate", nb_frames: "Frames", bit_rate: "Bit rate", duration: "Duration",
+  file_size: "Size", creation_time: "Created", device_make: "Device maker", device_model: "Device model",
+  device_software: "Device software", encoder: "Encoder", location: "Location",
+};
+
+const VALUES = {
+  file_size: (value) => (Number(value) >= 0 ? `${bytes(Number(value))} (${Number(value)} bytes)` : value),
+  duration: (value) => (Number(value) >= 0 ? seconds(Number(value)) : value),
+  bit_rate: (value) => (Number(value) > 0 ? `${(Number(value) / 1e6).toFixed(2)} Mbit/s` : value),
+  frame_rate: frameRate,
+};
+
+function fileTable(answer) {
+  const { width, height, sha256, ...rest } = answer.metadata;
+  const rows = Object.entries(rest)
+    .filter(([, value]) => value !== null && value !== undefined && typeof value !== "object")
+    .map(([key, value]) => [LABELS[key] ?? key.replaceAll("_", " "), VALUES[key]?.(value) ?? String(value), key])
+    .sort((a, b) => order(a[2]) - order(b[2]));
+  return h("div", {},
+    facts([
+      ["Name", fileName(answer.filename)],
+      ["Picture", width && height ? `${width} × ${height} px` : null],
+      ...rows.map(([term, value]) => [term, h("bdi", {}, value)]),
+    ]),
+    answer.sha256 && h("div", { class: "digest-row" }, h("span", { class: "small muted" }, "SHA-256"),
+      h("code", { class: "digest" }, answer.sha256), copyButton("Copy", () => answer.sha256)));
+}
+
+const order = (key) => (key in LABELS ? Object.keys(LABELS).indexOf(key) : 99);
+
+function table(caption, columns, rows, extra = {}) {
+  return h("div", { class: "table-scroll", tabindex: "0", role: "region", "aria-label": caption },
+    h("table", extra, h("caption", { class: "visually-hidden" }, caption),
+      h("thead", {}, h("tr", {}, columns.map((name) => h("th", { scope: "col" }, name)))),
+      h("tbody", {}, rows.map((cells) => h("tr", {}, cells.map((cell, position) => h(position === 0 ? "th" : "td", position === 0 ? { scope: "row" } : {}, cell ?? "–")))))));
+}
+
+const score = (value) => (value === null ? "–" : percent(value));
+
+function tracksTable(answer) {
+  if (answer.tracks.length === 0) return h("p", { class: "muted" }, "No person was followed through the video.");
+  return table("Tracks", ["Track", "P(fake)", "Sequence", "Frame", "Frames scored", "Seen"],
+    answer.tracks.map((track) => [
+      String(track.id), score(track.fused), score(track.sequence), score(track.frame),
+      track.scoredFrames === null ? track.frames : `${track.scoredFrames} of ${track.frames ?? "?"}`,
+      track.firstTimeS === null ? null : `${seconds(track.firstTimeS)} – ${seconds(track.lastTimeS)}`,
+    ]));
+}
+
+function modelList(answer, timings) {
+  const items = answer.models.map((model) => h("li", {},
+    h("div", {}, h("strong", {}, String(model.name ?? "unnamed")), h("span", { class: "muted" }, ` ${model.version ?? ""} · ${model.role ?? ""}`)),
+    h("div", { class: "model-line" },
+      h("code", { class: "digest", title: String(model.sha256 ?? "") }, shortDigest(String(model.sha256 ?? ""))),
+      typeof model.probability_fake === "number" && h("span", { class: "tabular" }, `${percent(model.probability_fake)} fake`))));
+  return h("div", {},
+    h("ul", { class: "models" }, items),
+    timings.length > 0 && h("p", { class: "muted small tabular" },
+      "Time: ", timings.map(([stage, ms]) => `${stage} ${ms >= 1000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms)} ms`}`).join(" · ")));
+}
+
+/** The plot in words, for those who cannot see it and those who want the figures. */
+function framesTable(answer) {
+  const rows = answer.frames.flatMap((frame) => (frame.faces.length > 0 ? frame.faces : [null]).map((face) => [
+    String(frame.index), frame.timeS === null ? null : frame.timeS.toFixed(3), face === null ? "no face" : String(face.trackId),
+    ...[face?.fused, face?.sequence, face?.frame].map((value) => (typeof value === "number" ? value.toFixed(4) : null)),
+  ]));
+  return h("details", { class: "card" }, h("summary", {}, "Scores as a table"),
+    table("Scores of every sampled frame", ["Frame", "Seconds", "Track", "P(fake)", "Sequence", "Frame model"], rows, { class: "numbers" }));
+}
