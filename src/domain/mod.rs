@@ -8,6 +8,7 @@ mod analysis;
 mod face;
 mod frame;
 mod media;
+mod model;
 mod score;
 mod verdict;
 
@@ -17,5 +18,6 @@ pub use analysis::{
 pub use face::{CROP_CANVAS_PX, CROP_MARGIN_RATIO, Face, FaceBox, Landmarks, Track, TrackedFace};
 pub use frame::{FrameError, Rgb8Image, Sample, SampleNote, SampledFrame};
 pub use media::{DeviceTags, FrameRate, MediaInfo, MediaKind, PictureInfo, Rotation};
+pub use model::ModelIdentity;
 pub use score::{Logit, Probability, ScoreError};
 pub use verdict::{Reason, Thresholds, ThresholdsError, Verdict, VerdictLabel};

@@ -1,1 +1,24 @@
 //! Detection, tracking and aligned crops: the only place that names OpenCV.
+//!
+//! 1. [`Detector::detect`] finds faces with five landmarks in each sampled frame.
+//! 2. [`track`] links them through the frames, one [`crate::domain::Track`] a person.
+//! 3. [`aligned_crop`] puts each face onto a canvas as the networks were trained on it, and
+//!    [`sharpness`] says whether the crop shows enough to judge.
+//!
+//! OpenCV keeps thread-local state: use a [`Detector`] on one thread, and bound OpenCV's own
+//! threads once at start with [`bound_threads`].
+
+mod assignment;
+mod crop;
+mod decode;
+mod detector;
+mod error;
+mod manifest;
+mod picture;
+mod similarity;
+mod track;
+
+pub use crop::{aligned_crop, sharpness};
+pub use detector::{Detector, bound_threads};
+pub use error::FacesError;
+pub use track::track;

@@ -1,0 +1,184 @@
+//! Aligned crops: every face at the same place, size and angle, as the networks were trained.
+//!
+//! 1. The least-squares similarity from the five landmarks to a template is fitted.
+//! 2. A face larger than the canvas is first shrunk by area averaging: warping samples single
+//!    points and would alias.
+//! 3. The frame is warped onto the canvas, bilinearly; past the frame's edge it is mirrored.
+//!
+//! `scripts/train/faces.py` makes training crops by the same steps.
+
+use opencv::core::{BORDER_REFLECT_101, Mat, MatTraitConst, Scalar, Size, ToInputArray};
+use opencv::imgproc;
+
+use super::similarity::Similarity;
+use super::{FacesError, picture};
+use crate::domain::{CROP_CANVAS_PX, CROP_MARGIN_RATIO, Landmarks, Rgb8Image};
+
+/// Where the landmarks lie on a canvas of side 1 without margin: eyes, nose, mouth corners.
+const TEMPLATE: [[f64; 2]; 5] = [
+    [0.34, 0.46],
+    [0.66, 0.46],
+    [0.50, 0.64],
+    [0.37, 0.82],
+    [0.63, 0.82],
+];
+
+/// The face as a square of [`CROP_CANVAS_PX`].
+///
+/// # Errors
+/// [`FacesError::DegenerateLandmarks`], [`FacesError::Vision`] when OpenCV fails.
+pub fn aligned_crop(image: &Rgb8Image, landmarks: &Landmarks) -> Result<Rgb8Image, FacesError> {
+    let to_canvas = Similarity::fit(&landmarks.0.map(|p| p.map(f64::from)), &canvas_landmarks())
+        .ok_or(FacesError::DegenerateLandmarks(landmarks.0))?;
+    let canvas = if to_canvas.scale() < 1.0 {
+        let (small, matrix) = shrink_first(image, &to_canvas)?;
+        warp(&small, &matrix)?
+    } else {
+        warp(&picture::view(image)?, &to_canvas.rows())?
+    };
+    picture::to_image(&canvas)
+}
+
+/// The template in canvas pixels, enlarged about the centre by the margin. Rounded to f32, as the
+/// training code's is.
+fn canvas_landmarks() -> [[f64; 2]; 5] {
+    // 1.3 itself, not the nearest f32, as in the training code.
+    let margin = (f64::from(CROP_MARGIN_RATIO) * 100.0).round() / 100.0;
+    let place = |v: f64| (0.5 + (v - 0.5) / margin) * f64::from(CROP_CANVAS_PX);
+    TEMPLATE.map(|p| p.map(|v| f64::from(place(v) as f32)))
+}
+
+/// The frame at the size the face has on the canvas, and the matrix from there on.
+fn shrink_first(
+    image: &Rgb8Image,
+    to_canvas: &Similarity,
+) -> Result<(Mat, [[f64; 3]; 2]), FacesError> {
+    let scaled = |px: u32| {
+        (f64::from(px) * to_canvas.scale())
+            .round_ties_even()
+            .max(1.0)
+    };
+    let (width, height) = (scaled(image.width_px()), scaled(image.height_px()));
+    let small = picture::shrink(
+        &picture::view(image)?,
+        Size::new(width as i32, height as i32),
+    )?;
+    let across = f64::from(image.width_px()) / width;
+    let down = f64::from(image.height_px()) / height;
+    let rows = to_canvas.rows().map(|[x, y, t]| [x * across, y * down, t]);
+    Ok((small, rows))
+}
+
+fn warp(
+    frame: &(impl ToInputArray + MatTraitConst),
+    rows: &[[f64; 3]; 2],
+) -> Result<Mat, FacesError> {
+    let side = CROP_CANVAS_PX as i32;
+    let mut canvas = Mat::default();
+    Mat::from_slice_2d(rows)
+        .and_then(|matrix| {
+            imgproc::warp_affine(
+                frame,
+                &mut canvas,
+                &matrix,
+                Size::new(side, side),
+                imgproc::INTER_LINEAR,
+                BORDER_REFLECT_101,
+                Scalar::default(),
+            )
+        })
+        .map_err(FacesError::while_doing("align a face"))?;
+    Ok(canvas)
+}
+
+/// Variance of the Laplacian (3×3, second differences) of the crop's luma: low when blurred. A
+/// flat picture gives 0, a sharp face some hundreds.
+///
+/// # Errors
+/// [`FacesError::Vision`] when OpenCV fails.
+pub fn sharpness(crop: &Rgb8Image) -> Result<f32, FacesError> {
+    let (mut luma, mut edges) = (Mat::default(), Mat::default());
+    let (mut mean, mut deviation) = (Scalar::default(), Scalar::default());
+    let picture = picture::view(crop)?;
+    imgproc::cvt_color_def(&picture, &mut luma, imgproc::COLOR_RGB2GRAY)
+        .and_then(|()| imgproc::laplacian_def(&luma, &mut edges, opencv::core::CV_64F))
+        .and_then(|()| opencv::core::mean_std_dev_def(&edges, &mut mean, &mut deviation))
+        .map_err(FacesError::while_doing("measure sharpness"))?;
+    Ok((deviation[0] * deviation[0]) as f32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A smooth picture whose every pixel tells where it is.
+    fn gradient(width: u32, height: u32) -> Rgb8Image {
+        let pixel = |i: u32| {
+            let (x, y) = (i % width, i / width);
+            [
+                (x * 255 / width) as u8,
+                (y * 255 / height) as u8,
+                ((x + y) * 255 / (width + height)) as u8,
+            ]
+        };
+        let pixels = (0..width * height).flat_map(pixel).collect();
+        Rgb8Image::new(width, height, pixels).unwrap()
+    }
+
+    /// The template, `scale` times as large as on the canvas, moved by `by`.
+    fn landmarks(scale: f64, by: [f64; 2]) -> Landmarks {
+        let place = |p: [f64; 2]| [0, 1].map(|axis| (p[axis] * scale + by[axis]) as f32);
+        Landmarks(canvas_landmarks().map(place))
+    }
+
+    fn pixel(image: &Rgb8Image, x: u32, y: u32) -> [u8; 3] {
+        let at = (y * image.width_px() + x) as usize * 3;
+        [0, 1, 2].map(|c| image.pixels()[at + c])
+    }
+
+    fn near(a: [u8; 3], b: [u8; 3]) -> bool {
+        a.iter().zip(b).all(|(a, b)| a.abs_diff(b) <= 2)
+    }
+
+    #[test]
+    fn landmarks_on_the_template_cut_the_frame_where_they_lie() {
+        let frame = gradient(400, 300);
+        let crop = aligned_crop(&frame, &landmarks(1.0, [50.0, 20.0])).unwrap();
+        assert_eq!((crop.width_px(), crop.height_px()), (256, 256));
+        assert!(near(pixel(&crop, 0, 0), pixel(&frame, 50, 20)));
+        assert!(near(pixel(&crop, 255, 255), pixel(&frame, 305, 275)));
+    }
+
+    #[test]
+    fn a_face_larger_than_the_canvas_is_shrunk_onto_it() {
+        let frame = gradient(1200, 1000);
+        let crop = aligned_crop(&frame, &landmarks(3.0, [100.0, 60.0])).unwrap();
+        assert!(near(pixel(&crop, 128, 128), pixel(&frame, 484, 444)));
+    }
+
+    #[test]
+    fn a_crop_that_reaches_past_the_frame_is_mirrored() {
+        let frame = gradient(300, 300);
+        let crop = aligned_crop(&frame, &landmarks(1.0, [-100.0, 0.0])).unwrap();
+        assert!(near(pixel(&crop, 60, 100), pixel(&frame, 40, 100)));
+    }
+
+    #[test]
+    fn landmarks_in_one_point_are_refused() {
+        let error = aligned_crop(&gradient(50, 50), &Landmarks([[9.0; 2]; 5])).unwrap_err();
+        assert_eq!(error.code(), "degenerate-landmarks");
+    }
+
+    #[test]
+    fn blur_lowers_the_sharpness_and_a_flat_picture_has_none() {
+        let noise = |i: u32| (i.wrapping_mul(2_654_435_761) >> 24) as u8;
+        let sharp: Vec<u8> = (0..64 * 64 * 3).map(noise).collect();
+        let blurred: Vec<u8> = (0..64 * 64 * 3)
+            .map(|i| ((0..9).map(|k| u32::from(noise(i + 3 * k))).sum::<u32>() / 9) as u8)
+            .collect();
+        let measure =
+            |pixels: Vec<u8>| sharpness(&Rgb8Image::new(64, 64, pixels).unwrap()).unwrap();
+        assert_eq!(measure(vec![90; 64 * 64 * 3]), 0.0);
+        assert!(measure(sharp) > 2.0 * measure(blurred));
+    }
+}

@@ -1,0 +1,338 @@
+//! The face detector: an ONNX network through OpenCV's DNN module.
+
+use std::path::Path;
+
+use opencv::core::{
+    CV_32F, Mat, MatExprTraitConst, MatTraitConst, MatTraitConstManual, Scalar, Size, Vector,
+};
+use opencv::dnn::{self, Net, NetTrait, NetTraitConst};
+
+use super::FacesError;
+use super::decode::{Level, candidates, suppress, unscale};
+use super::manifest::{Architecture, Manifest, SIZE_MULTIPLE_PX};
+use super::picture;
+use crate::domain::{Face, ModelIdentity, ModelRole, Rgb8Image};
+
+/// The kinds of maps a level has, and their channels.
+const MAPS: [(&str, i32); 3] = [("cls", 1), ("bbox", 4), ("kps", 10)];
+/// Square on which a freshly loaded network proves that it gives what it should.
+const PROOF_PX: u32 = 64;
+
+/// Finds faces. `Send` but not shared: each decode thread loads its own.
+pub struct Detector {
+    identity: ModelIdentity,
+    architecture: Architecture,
+    network: Net,
+    /// `cls_8, bbox_8, kps_8, cls_16, …`
+    map_names: Vector<String>,
+}
+
+impl Detector {
+    /// Loads the detector in `folder` (`manifest.toml` and its ONNX file) and runs it once.
+    ///
+    /// # Errors
+    /// [`FacesError::Manifest`], [`FacesError::Unreadable`], [`FacesError::Digest`] when the file
+    /// is not the stated one (checked before it is parsed), [`FacesError::Network`] when it does
+    /// not give the maps of its family.
+    pub fn load(folder: &Path) -> Result<Self, FacesError> {
+        let manifest = Manifest::read(folder)?;
+        let bytes = manifest.read_weights(folder)?;
+        let refused = |problem: String| FacesError::Network {
+            path: manifest.weights_path(folder),
+            problem,
+        };
+        let network = parse_onnx(&bytes).map_err(|e| refused(e.to_string()))?;
+        let mut detector = Self {
+            identity: ModelIdentity {
+                name: manifest.name.clone(),
+                version: manifest.version.clone(),
+                role: ModelRole::Detector,
+                sha256: manifest.weights.sha256.clone(),
+            },
+            map_names: map_names(&manifest.architecture.strides),
+            architecture: manifest.architecture.clone(),
+            network,
+        };
+        detector.prove().map_err(refused)?;
+        Ok(detector)
+    }
+
+    /// Which detector this is.
+    pub fn identity(&self) -> &ModelIdentity {
+        &self.identity
+    }
+
+    /// Faces of an upright picture, in its pixels, largest first. Boxes and points may reach past
+    /// the edges.
+    ///
+    /// # Errors
+    /// [`FacesError::Vision`] when OpenCV fails.
+    pub fn detect(&mut self, image: &Rgb8Image) -> Result<Vec<Face>, FacesError> {
+        let fit = Fit::of(image, self.architecture.input_px);
+        let padded = fit.apply(image)?;
+        let maps = self.forward(&padded)?;
+        let found = self.read_maps(&maps, fit.padded)?;
+        let distinct = suppress(found, self.architecture.nms_iou);
+        let mut faces: Vec<Face> = distinct
+            .into_iter()
+            .map(|f| unscale(f, fit.ratio))
+            .collect();
+        faces.sort_by(|a, b| b.bounds.area().total_cmp(&a.bounds.area()));
+        Ok(faces)
+    }
+
+    /// RGB bytes in, maps out in the order of `map_names`.
+    fn forward(&mut self, padded: &Mat) -> Result<Vector<Mat>, FacesError> {
+        let (same_size, swap_to_bgr) = (Size::default(), true);
+        let no_mean = Scalar::default();
+        let mut maps = Vector::<Mat>::new();
+        dnn::blob_from_image(padded, 1.0, same_size, no_mean, swap_to_bgr, false, CV_32F)
+            .and_then(|blob| self.network.set_input_def(&blob))
+            .and_then(|()| self.network.forward(&mut maps, &self.map_names))
+            .map_err(FacesError::while_doing("run the face detector"))?;
+        Ok(maps)
+    }
+
+    fn read_maps(&self, maps: &Vector<Mat>, input: Size) -> Result<Vec<Face>, FacesError> {
+        let mut found = Vec::new();
+        for (index, &stride) in self.architecture.strides.iter().enumerate() {
+            let map = |kind: usize| maps.get(index * MAPS.len() + kind);
+            let (scores, boxes, points) = map(0)
+                .and_then(|s| Ok((s, map(1)?, map(2)?)))
+                .map_err(FacesError::while_doing("read the detector's maps"))?;
+            let level = Level {
+                stride,
+                rows: input.height as usize / stride as usize,
+                columns: input.width as usize / stride as usize,
+                scores: floats(&scores)?,
+                boxes: floats(&boxes)?,
+                points: floats(&points)?,
+            };
+            found.extend(candidates(&level, self.architecture.score_threshold));
+        }
+        Ok(found)
+    }
+
+    /// Runs the network once on black and checks the shape of every map, so that a wrong file is
+    /// refused at start and [`Self::detect`] may rely on the shapes.
+    fn prove(&mut self) -> Result<(), String> {
+        let outputs = self.network.get_unconnected_out_layers_names();
+        let outputs = outputs.map_err(|e| e.to_string())?;
+        let absent: Vec<String> = self
+            .map_names
+            .iter()
+            .filter(|n| !outputs.iter().any(|o| o == *n))
+            .collect();
+        if !absent.is_empty() {
+            return Err(format!("outputs {} are missing", absent.join(", ")));
+        }
+        for side in [PROOF_PX, PROOF_PX + SIZE_MULTIPLE_PX] {
+            self.prove_at(side as i32)?;
+        }
+        Ok(())
+    }
+
+    fn prove_at(&mut self, side: i32) -> Result<(), String> {
+        let black = Mat::zeros(side, side, opencv::core::CV_8UC3).and_then(|m| m.to_mat());
+        let maps = self.forward(&black.map_err(|e| e.to_string())?);
+        let maps = maps.map_err(|e| e.to_string())?;
+        for (index, map) in maps.iter().enumerate() {
+            let stride = self.architecture.strides[index / MAPS.len()] as i32;
+            let (kind, channels) = MAPS[index % MAPS.len()];
+            let expected = [1, channels, side / stride, side / stride];
+            let actual: Vec<i32> = map.mat_size().to_vec();
+            if actual != expected || map.typ() != CV_32F {
+                return Err(format!(
+                    "{kind}_{stride} has shape {actual:?}, expected {expected:?} of f32"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Bounds the threads OpenCV uses in the whole process; 1 means none besides the caller's.
+///
+/// # Errors
+/// [`FacesError::Vision`] when OpenCV refuses.
+pub fn bound_threads(threads: u32) -> Result<(), FacesError> {
+    opencv::core::set_num_threads(threads.clamp(1, 1024) as i32)
+        .map_err(FacesError::while_doing("bound its threads"))
+}
+
+fn parse_onnx(bytes: &[u8]) -> opencv::Result<Net> {
+    let mut network = dnn::read_net_from_onnx_buffer(&Vector::from_slice(bytes))?;
+    network.set_preferable_backend(dnn::DNN_BACKEND_OPENCV)?;
+    network.set_preferable_target(dnn::DNN_TARGET_CPU)?;
+    Ok(network)
+}
+
+fn map_names(strides: &[u32]) -> Vector<String> {
+    let level = |stride: &u32| MAPS.map(|(kind, _)| format!("{kind}_{stride}"));
+    let names: Vec<String> = strides.iter().flat_map(level).collect();
+    names.iter().map(String::as_str).collect()
+}
+
+fn floats(map: &Mat) -> Result<&[f32], FacesError> {
+    map.data_typed()
+        .map_err(FacesError::while_doing("read the detector's maps"))
+}
+
+/// How a frame is fitted to the network: scaled down, never up, then padded with black.
+struct Fit {
+    scaled: Size,
+    padded: Size,
+    /// Scaled over original, across and down; they differ by the rounding of the size.
+    ratio: (f32, f32),
+}
+
+impl Fit {
+    fn of(image: &Rgb8Image, input_px: u32) -> Self {
+        let (width, height) = (image.width_px(), image.height_px());
+        let scale = (f64::from(input_px) / f64::from(width.max(height))).min(1.0);
+        let scaled = |px: u32| ((f64::from(px) * scale).round_ties_even() as u32).max(1);
+        let (w, h) = (scaled(width), scaled(height));
+        let padded = |px: u32| px.next_multiple_of(SIZE_MULTIPLE_PX) as i32;
+        Self {
+            scaled: Size::new(w as i32, h as i32),
+            padded: Size::new(padded(w), padded(h)),
+            ratio: (w as f32 / width as f32, h as f32 / height as f32),
+        }
+    }
+
+    fn apply(&self, image: &Rgb8Image) -> Result<Mat, FacesError> {
+        let frame = picture::view(image)?;
+        if self.ratio == (1.0, 1.0) {
+            picture::pad(&frame, self.padded)
+        } else {
+            picture::pad(&picture::shrink(&frame, self.scaled)?, self.padded)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use sha2::{Digest, Sha256};
+    use tempfile::TempDir;
+
+    use super::super::manifest::tests::manifest_text;
+    use super::*;
+    use crate::domain::FaceBox;
+
+    /// See `tests/fixtures/detector/make.py`.
+    const COLOURS: &[u8] = include_bytes!("../../tests/fixtures/detector/colours.onnx");
+    const RED: [u8; 3] = [255, 0, 0];
+    const BLUE: [u8; 3] = [0, 0, 255];
+
+    fn folder(onnx: &[u8], stated_sha256: &str) -> TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("detector.onnx"), onnx).unwrap();
+        fs::write(
+            folder.path().join("manifest.toml"),
+            manifest_text(stated_sha256),
+        )
+        .unwrap();
+        folder
+    }
+
+    fn load(onnx: &[u8]) -> Result<Detector, FacesError> {
+        let sha256 = hex::encode(Sha256::digest(onnx));
+        Detector::load(folder(onnx, &sha256).path())
+    }
+
+    /// Black, with one square of colour.
+    fn picture(size: (u32, u32), at: (u32, u32), side: u32, colour: [u8; 3]) -> Rgb8Image {
+        let inside = |v: u32, from: u32| (from..from + side).contains(&v);
+        let pixel = |i: u32| {
+            let lit = inside(i % size.0, at.0) && inside(i / size.0, at.1);
+            if lit { colour } else { [0; 3] }
+        };
+        let pixels = (0..size.0 * size.1).flat_map(pixel).collect();
+        Rgb8Image::new(size.0, size.1, pixels).unwrap()
+    }
+
+    fn close(a: f32, b: f32) -> bool {
+        (a - b).abs() < 0.05
+    }
+
+    #[test]
+    fn a_face_is_found_in_pixels_of_the_frame_and_blue_is_not_red() {
+        let mut detector = load(COLOURS).unwrap();
+        let found = detector
+            .detect(&picture((200, 120), (64, 32), 8, RED))
+            .unwrap();
+        assert_eq!(found.len(), 1);
+        let FaceBox {
+            x,
+            y,
+            width,
+            height,
+        } = found[0].bounds;
+        assert!(close(x, 60.0) && close(y, 28.0) && close(width, 16.0) && close(height, 16.0));
+        assert_eq!(found[0].landmarks.0[4], [68.0, 36.0]);
+
+        let blue = detector.detect(&picture((200, 120), (64, 32), 32, BLUE));
+        assert!(close(blue.unwrap()[0].bounds.width, 64.0));
+    }
+
+    #[test]
+    fn a_large_frame_is_scaled_down_and_its_faces_are_scaled_back() {
+        let mut detector = load(COLOURS).unwrap();
+        let found = detector
+            .detect(&picture((2560, 1440), (1280, 320), 32, RED))
+            .unwrap();
+        assert_eq!(found.len(), 1);
+        assert!(close(found[0].bounds.width, 64.0) && close(found[0].bounds.x, 1280.0 - 16.0));
+    }
+
+    #[test]
+    fn the_largest_face_comes_first_and_the_same_frame_gives_the_same_faces() {
+        let mut detector = load(COLOURS).unwrap();
+        let mut pixels = picture((256, 128), (0, 0), 8, RED).into_pixels();
+        let large = picture((256, 128), (128, 64), 32, BLUE);
+        pixels
+            .iter_mut()
+            .zip(large.pixels())
+            .for_each(|(a, b)| *a |= b);
+        let frame = Rgb8Image::new(256, 128, pixels).unwrap();
+        let found = detector.detect(&frame).unwrap();
+        let widths: Vec<f32> = found.iter().map(|f| f.bounds.width.round()).collect();
+        assert_eq!(widths, [64.0, 16.0]);
+        assert_eq!(detector.detect(&frame).unwrap(), found);
+    }
+
+    #[test]
+    fn the_smallest_and_the_most_elongated_pictures_have_no_faces_and_no_errors() {
+        let mut detector = load(COLOURS).unwrap();
+        for size in [(1, 1), (1, 3000), (3000, 1), (33, 31)] {
+            let found = detector.detect(&picture(size, (0, 0), 0, RED)).unwrap();
+            assert!(found.is_empty(), "{size:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_the_stated_one_is_refused_before_it_is_parsed() {
+        let folder = folder(b"not even a network", &"0".repeat(64));
+        let error = Detector::load(folder.path()).err().unwrap();
+        assert_eq!(error.code(), "detector-digest");
+    }
+
+    #[test]
+    fn a_stated_file_that_is_no_network_is_refused() {
+        let error = load(b"not even a network").err().unwrap();
+        assert_eq!(error.code(), "detector-network");
+    }
+
+    #[test]
+    fn a_network_without_the_stated_maps_is_refused_and_they_are_named() {
+        let sha256 = hex::encode(Sha256::digest(COLOURS));
+        let folder = folder(COLOURS, &sha256);
+        let path = folder.path().join("manifest.toml");
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text.replace("[8, 16, 32]", "[8, 4]")).unwrap();
+        let error = Detector::load(folder.path()).err().unwrap().to_string();
+        assert!(error.contains("cls_4, bbox_4, kps_4"), "{error}");
+    }
+}
