@@ -3,29 +3,35 @@
 import { facts, h, icon, show } from "./dom.js";
 import { Problem } from "./api.js";
 
-/** Shows `problem` in `place`; `retry` adds a button, held back as long as Retry-After asks. */
+/**
+ * Shows `problem` in `place`. Where trying again can help, `retry` becomes a button, held back as long as Retry-After
+ * asks.
+ */
 export function showProblem(place, problem, retry) {
   const known = problem instanceof Problem ? problem : new Problem({
     status: -1, title: "This page failed", detail: String(problem?.message ?? problem), code: "page",
   });
-  const heading = h("h3", {}, known.title.replace(/\.$/, ""));
+  const heading = h("h3", {}, known.headline.replace(/\.$/, ""));
   const box = h("div", { class: "alert", role: "alert" },
     icon("alert"),
     h("div", { class: "alert-body" },
       heading,
-      known.detail && h("p", {}, known.detail),
+      known.detail && h("p", {}, sentence(known.detail)),
       h("p", { class: "advice" }, known.advice),
       facts([
-        ["Status", known.status > 0 ? String(known.status) : null],
+        ["Status", known.status > 0 ? `${known.status} ${known.headline === known.title ? "" : known.title}` : null],
         ["Code", known.code],
         ["Request", known.requestId],
       ]),
       h("div", { class: "actions" },
-        retry && retryButton(retry, known.retryAfterS, place),
+        retry && known.mayPass && retryButton(retry, known.retryAfterS, place),
         h("button", { type: "button", class: "button", on: { click: () => show(place) } }, "Dismiss"))));
   if (!(problem instanceof Problem)) console.error(problem);
   show(place, box);
 }
+
+/** Capital first, full stop last. */
+const sentence = (words) => words[0].toUpperCase() + words.slice(1) + (/[.!?]$/.test(words) ? "" : ".");
 
 function retryButton(retry, afterS, place) {
   const button = h("button", { type: "button", class: "button primary" }, "Try again");

@@ -20,51 +20,69 @@ export function startAnalyse({ limits, onSign }) {
   const say = (words) => { byId("analyse-status").textContent = words; };
   let running = null;
   let shownId = null;
+  let wantedId = null;
 
   async function analyse(file) {
-    running?.abort();
+    if (running) return;
     const job = new AbortController();
     running = job;
     const progress = progressBox(file, job, say);
-    show(byId("analyse-alert"));
-    byId("result").hidden = true;
+    forgetResult();
     drop.setCompact(true);
     drop.setBusy(true);
+    byId("cancel").focus();
     try {
       refuseTooLarge(file, limits().maxBytes);
       const { json, serverTiming } = await postForm("/predict", { file }, { ...progress.callbacks, signal: job.signal });
       present(json, { timings: serverTimings(serverTiming), onSign: () => onSign(file) });
-      if (shownId) history.replaceState(null, "", `#analysis/${shownId}`);
     } catch (failure) {
       if (failure instanceof Cancelled) say("Cancelled.");
       else showProblem(byId("analyse-alert"), failure, () => analyse(file));
-      drop.setCompact(!byId("result").hidden);
+      drop.setCompact(false);
     } finally {
       progress.end();
-      if (running === job) running = null;
+      running = null;
       drop.setBusy(false);
     }
+    if (shownId === null) drop.focus();
+  }
+
+  /** One result at a time: an old verdict never stands under a new file's name. */
+  function forgetResult() {
+    shownId = null;
+    show(byId("analyse-alert"));
+    show(byId("result")).hidden = true;
+    byId("about").hidden = true;
+    history.replaceState(null, "", "#analyse");
   }
 
   function present(json, options) {
     const answer = readAnswer(json);
-    shownId = answer.id;
+    shownId = answer.id ?? "unnamed";
+    if (answer.id && !byId("panel-analyse").hidden) history.replaceState(null, "", `#analysis/${answer.id}`);
+    byId("about").hidden = true;
     const heading = drawResult(byId("result"), answer, { ...options, json });
     byId("result").hidden = false;
     drop.setCompact(true);
     say(`Analysis finished: ${answer.verdict}${answer.probability === null ? "" : `, ${percent(answer.probability)} probability of manipulation`}.`);
-    heading.focus();
+    heading.focus({ preventScroll: true });
+    const top = heading.getBoundingClientRect().top;
+    if (top < 0 || top > innerHeight * 0.7) byId("result").scrollIntoView();
   }
 
   /** Shows a stored analysis by its id. */
   async function open(id) {
     if (id === shownId || running) return;
+    wantedId = id;
     show(byId("analyse-alert"));
     say("Loading the stored analysis.");
     try {
-      present(await getJson(`/api/v1/predictions/${encodeURIComponent(id)}`), {});
+      const json = await getJson(`/api/v1/predictions/${encodeURIComponent(id)}`);
+      if (wantedId !== id || running) return;
+      drop.forget();
+      present(json, {});
     } catch (problem) {
-      showProblem(byId("analyse-alert"), problem, () => open(id));
+      if (wantedId === id && !running) showProblem(byId("analyse-alert"), problem, () => open(id));
     }
   }
 

@@ -49,13 +49,12 @@ function readTrack(json) {
   };
 }
 
-function readNote(json) {
-  if (typeof json === "string") return json;
-  return json?.message ?? json?.code ?? null;
-}
+const readRemark = (json) => ({ code: String(json?.code ?? ""), message: String(json?.message ?? json?.code ?? json) });
 
 /** The answer of POST /predict or GET /api/v1/predictions/{id}, with gaps as null and lists as arrays. */
 export function readAnswer(json) {
+  const reasons = list(json.reasons).map(readRemark);
+  const said = new Set(reasons.map((reason) => reason.code));
   return {
     id: typeof json.id === "string" ? json.id : null,
     filename: String(json.filename ?? "unnamed"),
@@ -64,11 +63,11 @@ export function readAnswer(json) {
     sha256: [json.sha256, json.sha256_hex, json.metadata?.sha256].find((value) => typeof value === "string") ?? null,
     verdict: VERDICTS.includes(json.verdict) ? json.verdict : "INCONCLUSIVE",
     probability: number(json.probability_fake),
-    reasons: list(json.reasons).map(({ code, message }) => ({ code: String(code ?? ""), message: String(message ?? code ?? "") })),
+    reasons,
     models: list(json.models),
     tracks: list(json.tracks).map(readTrack),
     frames: list(json.frames).map(readFrame),
-    notes: list(json.notes).map(readNote).filter(Boolean),
+    notes: list(json.notes).map(readRemark).filter((note) => !said.has(note.code)),
     metadata: json.metadata ?? {},
   };
 }

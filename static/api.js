@@ -2,11 +2,30 @@
 
 import { bytes } from "./format.js";
 
+const HEADLINES = {
+  413: "The file is too large",
+  415: "This is not a supported video or picture",
+  422: "The file cannot be judged",
+  429: "The service is busy",
+  503: "The service is not ready",
+  504: "The analysis took too long",
+};
+
 /** What went wrong, in the words of the service where it spoke (RFC 9457). */
 export class Problem extends Error {
   constructor({ status = 0, title, detail = "", code = "", requestId = "", retryAfterS = null }) {
     super(title);
     Object.assign(this, { status, title, detail, code, requestId, retryAfterS });
+  }
+
+  /** What happened, in few words. */
+  get headline() {
+    return HEADLINES[this.status] ?? this.title;
+  }
+
+  /** Whether the same request may succeed later. */
+  get mayPass() {
+    return this.status <= 0 || this.status === 429 || this.status >= 500;
   }
 
   /** One sentence on what a person can do now. */
@@ -19,9 +38,9 @@ export class Problem extends Error {
       case 413: return "Choose a smaller file, or cut out the part that matters, and try again.";
       case 415: return "Choose a video (MP4, MOV, MKV, WebM, AVI …) or a picture (JPEG, PNG, WebP …).";
       case 422: return "The file could be opened but not judged. Try another copy, or the original recording.";
-      case 429: return "The service is busy. Wait a moment, then try again; the file stays chosen.";
-      case 503: return "The service is starting or shutting down. Try again in a few seconds.";
-      case 504: return "The analysis took too long. Try a shorter part of the video.";
+      case 429: return "Wait a moment, then try again; the file stays chosen.";
+      case 503: return "It is starting or shutting down. Try again in a few seconds.";
+      case 504: return "Try a shorter part of the video.";
       default: return "Try again. If it keeps happening, give the request number to whoever runs the service.";
     }
   }

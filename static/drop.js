@@ -8,7 +8,7 @@ let nextId = 0;
 
 /**
  * Builds the zone into `place`. `prompt` is its label, `hint` the small print, `onFile(file)` the choice.
- * Answers `{take(file), setHint(text), setCompact(on), file()}`.
+ * Answers `{take(file), file(), forget(), focus(), setHint(text), setCompact(on), setBusy(on)}`.
  */
 export function dropZone(place, { prompt, hint = "", accept, onFile, inputId }) {
   const id = inputId ?? `drop-${nextId++}`;
@@ -40,6 +40,8 @@ export function dropZone(place, { prompt, hint = "", accept, onFile, inputId }) 
     file: () => chosen,
     setHint: (text) => { hintLine.textContent = text; },
     setCompact: (on) => zone.classList.toggle("compact", on),
+    forget: () => { chosen = null; show(chosenLine); },
+    focus: () => input.focus(),
     setBusy: (on) => { input.disabled = on; zone.classList.toggle("busy", on); },
   };
 }

@@ -38,11 +38,11 @@ export function axisSeconds(value) {
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 }
 
-/** RFC 3339 in local time, with the original in reach of machines. */
+/** RFC 3339 in local time, the zone named. */
 export function localTime(text) {
   const date = new Date(text);
   return Number.isNaN(date.getTime()) ? String(text ?? "") : date.toLocaleString(undefined, {
-    dateStyle: "medium", timeStyle: "medium",
+    dateStyle: "medium", timeStyle: "long",
   });
 }
 

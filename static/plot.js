@@ -28,7 +28,13 @@ export function drawPlot(place, answer, onSelect) {
     show(canvas, svg("svg", {
       width: state.width, height: HEIGHT_PX, role: "group", class: "plot",
       "aria-label": `Probability of manipulation over time, ${points.length} points. Arrow keys move, Enter shows the frame.`,
+      on: {
+        pointermove: (event) => { const near = nearest(points, scale, event, canvas); if (near) showTip(near, scale); },
+        pointerleave: () => { tip.hidden = true; },
+        click: (event) => { const near = nearest(points, scale, event, canvas); if (near) onSelect(near.position); },
+      },
     },
+      svg("rect", { class: "plot-ground", width: state.width, height: HEIGHT_PX }),
       grid(axis, scale, state.width),
       svg("line", { class: "plot-cursor" }),
       series.flatMap((line) => KINDS.map(([kind]) => shown[kind] && path(line, kind, scale))),
@@ -43,11 +49,9 @@ export function drawPlot(place, answer, onSelect) {
       transform: `translate(${scale.x(point.at)} ${scale.y(point.fused)})`,
       "aria-label": point.label, "data-frame": point.position, "data-track": point.trackId,
       on: {
-        click: () => onSelect(point.position),
+        click: (event) => { event.stopPropagation(); onSelect(point.position); },
         focus: () => showTip(point, scale),
         blur: () => { tip.hidden = true; },
-        pointerenter: () => showTip(point, scale),
-        pointerleave: () => { tip.hidden = true; },
         keydown: (event) => moveFrom(point, event),
       },
     }, svg("circle", { class: "hit", r: 11 }), shape(point.shape));
@@ -153,6 +157,14 @@ function scales(axis, width) {
 function neighbour(series, line, point, step) {
   const other = series[series.indexOf(line) + step];
   return other?.points.reduce((best, each) => (Math.abs(each.at - point.at) < Math.abs(best.at - point.at) ? each : best));
+}
+
+/** The point closest to the pointer, sideways distance counting most: a column is easy to hit, a dot is not. */
+function nearest(points, scale, event, canvas) {
+  const corner = canvas.getBoundingClientRect();
+  const distance = (point) => Math.abs(scale.x(point.at) - (event.clientX - corner.left)) * 4
+    + Math.abs(scale.y(point.fused) - (event.clientY - corner.top));
+  return points.reduce((best, point) => (distance(point) < distance(best) ? point : best), points[0]);
 }
 
 /** Breaks where the track has no score: a line across a gap would be an invention. */

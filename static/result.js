@@ -23,7 +23,7 @@ export function drawResult(place, answer, { timings = [], onSign = null, json })
   show(place,
     verdictCard(answer, heading, actions(answer, json, onSign)),
     answer.frames.length > 0 && card("Score over time", scores, "probability of manipulation, frame by frame"),
-    answer.frames.length > 0 && card("Frames", frames, `${answer.frames.length} sampled evenly`),
+    answer.frames.length > 0 && card("Frames", frames, answer.frames.length > 1 ? `${answer.frames.length} sampled evenly` : "one picture"),
     h("div", { class: "columns" },
       card("File", fileTable(answer), "tags are claims of the file, not proof"),
       h("div", { class: "stack" }, card("Tracks", tracksTable(answer), "one row per person"), card("Models", modelList(answer, timings)))),
@@ -39,20 +39,25 @@ function linkPlotAndFrames(answer, scores, frames) {
     plot?.select(position);
   };
   const viewer = drawFrames(frames, answer, select);
-  const scored = answer.frames.some((frame) => frame.faces.some((face) => face.fused !== null));
-  const plot = scored ? drawPlot(scores, answer, select) : null;
-  if (!scored) show(scores, h("p", { class: "muted" }, "No face could be scored, so there is nothing to plot."));
+  const scored = answer.frames.filter((frame) => frame.faces.some((face) => face.fused !== null));
+  const plot = scored.length > 0 && answer.frames.length > 1 ? drawPlot(scores, answer, select) : null;
+  if (plot === null) {
+    show(scores, h("p", { class: "muted" }, scored.length > 0
+      ? "A single picture has no course over time; its score stands beside the face below."
+      : "No face could be scored, so there is nothing to plot."));
+  }
   select(Math.max(0, mostTelling(answer)));
 }
 
-/** The frame that speaks loudest for the verdict: the highest score, or the lowest under REAL. */
+/** The frame of the deciding track that speaks loudest for the verdict: its highest score, or its lowest under REAL. */
 function mostTelling(answer) {
   const sign = answer.verdict === "REAL" ? -1 : 1;
+  const deciding = answer.tracks[0]?.id;
   let best = -1;
   let bestScore = -Infinity;
   for (const frame of answer.frames) {
     for (const face of frame.faces) {
-      if (face.fused !== null && sign * face.fused > bestScore) {
+      if (face.trackId === deciding && face.fused !== null && sign * face.fused > bestScore) {
         bestScore = sign * face.fused;
         best = frame.position;
       }
@@ -78,7 +83,7 @@ function verdictCard(answer, heading, buttons) {
     h("div", { class: "verdict-why" },
       h("h3", {}, "Why"),
       h("ul", { class: "reasons" }, answer.reasons.map((reason) => h("li", { "data-code": reason.code }, reason.message))),
-      answer.notes.length > 0 && h("ul", { class: "reasons notes" }, answer.notes.map((note) => h("li", {}, note)))),
+      answer.notes.length > 0 && h("ul", { class: "reasons notes" }, answer.notes.map((note) => h("li", { "data-code": note.code }, note.message)))),
     h("div", { class: "verdict-actions actions" }, buttons));
 }
 
@@ -112,13 +117,16 @@ function actions(answer, json, onSign) {
 }
 
 const LABELS = {
-  format: "Container", video_codec: "Codec", frame_rate: "Frame rate", nb_frames: "Frames", bit_rate: "Bit rate", duration: "Duration",
-  file_size: "Size", creation_time: "Created", device_make: "Device maker", device_model: "Device model",
+  kind: "Kind", format: "Container", video_codec: "Codec", frame_rate: "Frame rate", nb_frames: "Frames", bit_rate: "Bit rate", duration: "Duration",
+  file_size: "Size", rotation: "Rotation", has_audio: "Sound", pixel_format: "Pixel format", creation_time: "Created", device_make: "Device maker", device_model: "Device model",
   device_software: "Device software", encoder: "Encoder", location: "Location",
 };
 
+/** How a value reads; `null` leaves the row out. */
 const VALUES = {
-  file_size: (value) => (Number(value) >= 0 ? `${bytes(Number(value))} (${Number(value)} bytes)` : value),
+  rotation: (value) => (Number(value) ? `${value}° clockwise, applied` : null),
+  has_audio: (value) => (value ? "yes" : "none"),
+  file_size: (value) => (Number(value) >= 0 ? `${bytes(Number(value))} (${Number(value).toLocaleString("en-GB")} bytes)` : value),
   duration: (value) => (Number(value) >= 0 ? seconds(Number(value)) : value),
   bit_rate: (value) => (Number(value) > 0 ? `${(Number(value) / 1e6).toFixed(2)} Mbit/s` : value),
   frame_rate: frameRate,
@@ -128,16 +136,21 @@ function fileTable(answer) {
   const { width, height, sha256, ...rest } = answer.metadata;
   const rows = Object.entries(rest)
     .filter(([, value]) => value !== null && value !== undefined && typeof value !== "object")
-    .map(([key, value]) => [LABELS[key] ?? key.replaceAll("_", " "), VALUES[key]?.(value) ?? String(value), key])
+    .map(([key, value]) => [LABELS[key] ?? key.replaceAll("_", " "), readable(key, value), key])
     .sort((a, b) => order(a[2]) - order(b[2]));
   return h("div", {},
     facts([
       ["Name", fileName(answer.filename)],
       ["Picture", width && height ? `${width} × ${height} px` : null],
-      ...rows.map(([term, value]) => [term, h("bdi", {}, value)]),
+      ...rows.map(([term, value]) => [term, value && h("bdi", {}, value)]),
     ]),
     answer.sha256 && h("div", { class: "digest-row" }, h("span", { class: "small muted" }, "SHA-256"),
       h("code", { class: "digest" }, answer.sha256), copyButton("Copy", () => answer.sha256)));
+}
+
+function readable(key, value) {
+  if (value === "N/A") return "not stated";
+  return key in VALUES ? VALUES[key](value) : String(value);
 }
 
 const order = (key) => (key in LABELS ? Object.keys(LABELS).indexOf(key) : 99);
