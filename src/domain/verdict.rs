@@ -79,6 +79,11 @@ pub enum Reason {
         /// The threshold.
         real_at_or_below: Probability,
     },
+    /// Other people in the video could not be scored; the verdict does not speak for them.
+    PeopleNotScored {
+        /// How many.
+        count: u32,
+    },
     /// A still image has no motion: only the frame model spoke.
     StillImage,
     /// The end of the file did not decode; the verdict rests on what came before.
@@ -102,6 +107,7 @@ impl Reason {
             Self::BetweenThresholds { .. } => "between-thresholds",
             Self::AboveFakeThreshold { .. } => "above-fake-threshold",
             Self::BelowRealThreshold { .. } => "below-real-threshold",
+            Self::PeopleNotScored { .. } => "people-not-scored",
             Self::StillImage => "still-image",
             Self::BrokenTail => "broken-tail",
             Self::DamagedPackets { .. } => "damaged-packets",
@@ -154,6 +160,10 @@ impl std::fmt::Display for Reason {
                 f,
                 "The probability of manipulation is at or below {:.0} %.",
                 percent(real_at_or_below)
+            ),
+            Self::PeopleNotScored { count } => write!(
+                f,
+                "{count} more faces were too small, blurred or brief; the verdict does not speak for them."
             ),
             Self::StillImage => write!(f, "A still image: only the frame model was used."),
             Self::BrokenTail => write!(
