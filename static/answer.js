@@ -38,11 +38,11 @@ function readFrame(json, position) {
 
 function readTrack(json) {
   return {
-    id: number(json.id) ?? number(json.track_id) ?? 0,
+    id: number(json.id) ?? 0,
     frames: number(json.frames),
     scoredFrames: number(json.scored_frames),
-    firstTimeS: number(json.first_time_sec) ?? number(json.first_time_s),
-    lastTimeS: number(json.last_time_sec) ?? number(json.last_time_s),
+    firstTimeS: number(json.first_time_sec),
+    lastTimeS: number(json.last_time_sec),
     fused: number(json.probability_fake),
     sequence: number(json.sequence_probability),
     frame: number(json.frame_probability),
@@ -60,7 +60,7 @@ export function readAnswer(json) {
     filename: String(json.filename ?? "unnamed"),
     analyzedAt: json.analyzed_at ?? null,
     processingS: number(json.processing_time_sec),
-    sha256: [json.sha256, json.sha256_hex, json.metadata?.sha256].find((value) => typeof value === "string") ?? null,
+    sha256: typeof json.sha256 === "string" ? json.sha256 : null,
     verdict: VERDICTS.includes(json.verdict) ? json.verdict : "INCONCLUSIVE",
     probability: number(json.probability_fake),
     reasons,

@@ -3,12 +3,14 @@
 import { bytes } from "./format.js";
 
 const HEADLINES = {
+  408: "The upload was too slow",
   413: "The file is too large",
   415: "This is not a supported video or picture",
   422: "The file cannot be judged",
   429: "The service is busy",
   503: "The service is not ready",
   504: "The analysis took too long",
+  507: "The service has no room left",
 };
 
 /** What went wrong, in the words of the service where it spoke (RFC 9457). */
@@ -25,7 +27,7 @@ export class Problem extends Error {
 
   /** Whether the same request may succeed later. */
   get mayPass() {
-    return this.status <= 0 || this.status === 429 || this.status >= 500;
+    return this.status <= 0 || this.status === 408 || this.status === 429 || this.status >= 500;
   }
 
   /** One sentence on what a person can do now. */
@@ -35,12 +37,14 @@ export class Problem extends Error {
       case 400: return "Choose the file again. If it keeps happening, reload the page.";
       case 401: case 403: return "This service asks for a key. Ask whoever runs it.";
       case 404: return "It may have been removed by the retention rule, or never existed here.";
+      case 408: return "Check the connection, then try again.";
       case 413: return "Choose a smaller file, or cut out the part that matters, and try again.";
       case 415: return "Choose a video (MP4, MOV, MKV, WebM, AVI …) or a picture (JPEG, PNG, WebP …).";
       case 422: return "The file could be opened but not judged. Try another copy, or the original recording.";
       case 429: return "Wait a moment, then try again; the file stays chosen.";
       case 503: return "It is starting or shutting down. Try again in a few seconds.";
       case 504: return "Try a shorter part of the video.";
+      case 507: return "Whoever runs the service must free disk space.";
       default: return "Try again. If it keeps happening, give the request number to whoever runs the service.";
     }
   }

@@ -38,16 +38,18 @@ async function publishLimits() {
     if (problem.status === 0 || problem.status === 503) note("The service does not answer yet. It may still be starting.");
     return;
   }
-  limits.maxBytes = [json.max_body_bytes, json.max_upload_bytes, json.max_file_bytes].find(Number.isFinite) ?? limits.maxBytes;
-  const parts = [];
-  if (Number.isFinite(limits.maxBytes)) parts.push(`at most ${bytes(limits.maxBytes)}`);
-  const longest = [json.max_duration_s, json.max_duration_sec, json.max_duration_seconds].find(Number.isFinite);
-  if (longest) parts.push(longest >= 120 ? `${Math.round(longest / 60)} minutes` : `${longest} s`);
-  if (Number.isFinite(json.max_pixels)) parts.push(`${Math.round(json.max_pixels / 1e6)} megapixels a frame`);
-  const text = parts.join(" · ");
-  analyse.setHint(text ? `One video or picture of a face · ${text}` : "One video or picture of a face");
-  if (Number.isFinite(limits.maxBytes)) integrity.setHint(`any file, ${parts[0]}`);
+  limits.maxBytes = json.max_body_bytes;
+  if (Number.isFinite(json.sample_frames)) byId("sample-frames").textContent = String(json.sample_frames);
+  const parts = [
+    Number.isFinite(json.max_body_bytes) && `at most ${bytes(json.max_body_bytes)}`,
+    Number.isFinite(json.max_duration_s) && duration(json.max_duration_s),
+    Number.isFinite(json.max_pixels) && `${Math.round(json.max_pixels / 1e6)} megapixels a frame`,
+  ].filter(Boolean);
+  analyse.setHint(["One video or picture of a face", ...parts].join(" · "));
+  if (Number.isFinite(json.max_body_bytes)) integrity.setHint(`Any file, at most ${bytes(json.max_body_bytes)}`);
 }
+
+const duration = (seconds) => (seconds >= 120 ? `${Math.round(seconds / 60)} minutes` : `${seconds} seconds`);
 
 function note(words) {
   const box = byId("service-note");

@@ -4,82 +4,110 @@ import { facts, h, show, svg } from "./dom.js";
 import { percent, seconds } from "./format.js";
 import { trackIds } from "./answer.js";
 
-/** Draws into `place`; `onSelect(position)` when a frame is chosen. Answers `{select(position)}`. */
+/** Draws into `place`; `onSelect(position, {focus})` when a frame is chosen. Answers `{select(position, {focus})}`. */
 export function drawFrames(place, answer, onSelect) {
-  const colours = new Map(trackIds(answer).map((id, order) => [id, order % 6]));
-  const heading = h("p", { class: "frame-caption tabular", "aria-live": "polite" });
-  const picture = h("img", { class: "frame-image", alt: "", decoding: "async" });
-  const overlay = svg("svg", { class: "frame-boxes", "aria-hidden": "true" });
-  const lost = h("p", { class: "frame-lost", hidden: true }, "This picture is no longer stored here.");
-  const crops = h("div", { class: "crops" });
-  const stage = h("div", { class: "frame-stage" }, picture, overlay, lost);
-  const steps = h("div", { class: "frame-steps" },
-    stepButton("Previous frame", "‹", -1), heading, stepButton("Next frame", "›", 1));
-  const strip = h("div", { class: "strip", role: "listbox", "aria-label": "Sampled frames", "aria-orientation": "horizontal" },
-    answer.frames.map((frame) => thumbnail(frame, onSelect)));
-  let current = answer.frames[0];
+  return new Viewer(place, answer, onSelect);
+}
 
-  function stepButton(label, sign, by) {
-    return h("button", {
-      type: "button", class: "button step", "aria-label": label,
-      on: { click: () => onSelect(clamp(current.position + by)) },
-    }, sign);
+class Viewer {
+  constructor(place, answer, onSelect) {
+    this.answer = answer;
+    this.frames = answer.frames;
+    this.onSelect = onSelect;
+    this.current = answer.frames[0];
+    this.colours = new Map(trackIds(answer).map((id, order) => [id, order % 6]));
+    this.caption = h("p", { class: "frame-caption tabular", "aria-live": "polite" });
+    this.picture = h("img", { class: "frame-image", alt: "", decoding: "async" });
+    this.overlay = svg("svg", { class: "frame-boxes", "aria-hidden": "true" });
+    this.lost = h("p", { class: "frame-lost", hidden: true }, "This picture is no longer stored here.");
+    this.crops = h("div", { class: "crops" });
+    this.strip = h("div", { class: "strip", role: "listbox", "aria-label": "Sampled frames", "aria-orientation": "horizontal" },
+      this.frames.map((frame) => thumbnail(frame, onSelect)));
+    this.listen();
+    show(place, this.layout(), this.strip);
   }
 
-  const clamp = (position) => Math.min(Math.max(position, 0), answer.frames.length - 1);
+  layout() {
+    return h("div", { class: "viewer" },
+      h("div", { class: "viewer-frame" },
+        h("div", { class: "frame-stage" }, this.picture, this.overlay, this.lost),
+        h("div", { class: "frame-steps" }, this.stepButton("Previous frame", "‹", -1), this.caption, this.stepButton("Next frame", "›", 1))),
+      this.crops);
+  }
 
-  function select(position, { focus = false } = {}) {
-    current = answer.frames[clamp(position)];
-    lost.hidden = true;
-    picture.classList.remove("gone");
-    if (current.url) picture.src = current.url;
-    picture.alt = describe(current);
-    show(heading, caption(current, answer.frames.length));
-    show(crops, current.faces.length > 0
-      ? current.faces.map((face) => crop(face, colours.get(face.trackId)))
+  stepButton(label, sign, by) {
+    const step = () => this.onSelect(this.clamp(this.current.position + by));
+    return h("button", { type: "button", class: "button step", "aria-label": label, on: { click: step } }, sign);
+  }
+
+  listen() {
+    this.strip.addEventListener("keydown", (event) => this.keyOnStrip(event));
+    this.picture.addEventListener("load", () => this.drawBoxes());
+    this.picture.addEventListener("error", () => this.pictureLost());
+    new ResizeObserver(() => this.drawBoxes()).observe(this.picture);
+  }
+
+  clamp(position) {
+    return Math.min(Math.max(position, 0), this.frames.length - 1);
+  }
+
+  /** Shows a frame; `focus` moves the keyboard to its thumbnail. */
+  select(position, { focus = false } = {}) {
+    this.current = this.frames[this.clamp(position)];
+    this.lost.hidden = true;
+    this.picture.classList.remove("gone");
+    if (this.current.url) this.picture.src = this.current.url;
+    else this.pictureLost();
+    this.picture.alt = describe(this.current);
+    show(this.caption, caption(this.current, this.frames.length));
+    show(this.crops, this.current.faces.length > 0
+      ? this.current.faces.map((face) => crop(face, this.colours.get(face.trackId)))
       : h("p", { class: "muted" }, "No face was found in this frame."));
-    drawBoxes();
-    markThumbnail(focus);
+    this.drawBoxes();
+    this.markThumbnail(focus);
   }
 
-  function drawBoxes() {
-    const width = picture.clientWidth;
-    const height = picture.clientHeight;
-    show(overlay);
-    if (!picture.complete || picture.naturalWidth === 0 || width === 0) return;
-    overlay.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    const across = width / (Number(answer.metadata.width) || picture.naturalWidth);
-    const down = height / (Number(answer.metadata.height) || picture.naturalHeight);
-    const faces = current.faces.filter((face) => face.box);
-    overlay.append(...faces.map((face) => faceBox(face, colours.get(face.trackId), { across, down, width, height })));
+  pictureLost() {
+    this.lost.hidden = false;
+    this.picture.classList.add("gone");
+    show(this.overlay);
   }
 
-  function markThumbnail(focus) {
-    for (const [position, option] of [...strip.children].entries()) {
-      const selected = position === current.position;
+  /** Boxes are pixels of the upright video; the picture is shown at any size. */
+  drawBoxes() {
+    const { clientWidth: width, clientHeight: height, naturalWidth, naturalHeight } = this.picture;
+    show(this.overlay);
+    if (!this.picture.complete || naturalWidth === 0 || width === 0 || !this.lost.hidden) return;
+    this.overlay.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    this.overlay.setAttribute("width", width);
+    this.overlay.setAttribute("height", height);
+    const across = width / (Number(this.answer.metadata.width) || naturalWidth);
+    const down = height / (Number(this.answer.metadata.height) || naturalHeight);
+    const faces = this.current.faces.filter((face) => face.box);
+    this.overlay.append(...faces.map((face) => faceBox(face, this.colours.get(face.trackId), { across, down, width, height })));
+  }
+
+  markThumbnail(focus) {
+    for (const [position, option] of [...this.strip.children].entries()) {
+      const selected = position === this.current.position;
       option.setAttribute("aria-selected", String(selected));
       option.tabIndex = selected ? 0 : -1;
       if (!selected) continue;
       if (focus) option.focus({ preventScroll: true });
-      scrollInto(strip, option);
+      scrollInto(this.strip, option);
     }
   }
 
-  strip.addEventListener("keydown", (event) => {
+  keyOnStrip(event) {
+    const here = this.current.position;
     const target = {
-      ArrowRight: current.position + 1, ArrowLeft: current.position - 1, ArrowDown: current.position + 1,
-      ArrowUp: current.position - 1, PageDown: current.position + 5, PageUp: current.position - 5,
-      Home: 0, End: answer.frames.length - 1,
+      ArrowRight: here + 1, ArrowLeft: here - 1, ArrowDown: here + 1, ArrowUp: here - 1,
+      PageDown: here + 5, PageUp: here - 5, Home: 0, End: this.frames.length - 1,
     }[event.key];
     if (target === undefined) return;
     event.preventDefault();
-    onSelect(clamp(target), { focus: true });
-  });
-  picture.addEventListener("load", drawBoxes);
-  picture.addEventListener("error", () => { lost.hidden = false; picture.classList.add("gone"); show(overlay); });
-  new ResizeObserver(drawBoxes).observe(picture);
-  show(place, h("div", { class: "viewer" }, h("div", { class: "viewer-frame" }, stage, steps), crops), strip);
-  return { select };
+    this.onSelect(this.clamp(target), { focus: true });
+  }
 }
 
 /** Scrolls the strip only, never the page. */

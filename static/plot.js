@@ -12,110 +12,125 @@ const KINDS = [["fused", "Both models together"], ["sequence", "Sequence model"]
 
 /** Draws into `place`; `onSelect(framePosition)` when a point is chosen. Answers `{select(framePosition)}`. */
 export function drawPlot(place, answer, onSelect) {
-  const axis = timeAxis(answer);
-  const series = seriesOf(answer, axis);
-  const shown = { fused: true, sequence: false, frame: false };
-  const state = { selected: 0, width: 0 };
-  const tip = h("div", { class: "plot-tip", hidden: true });
-  const canvas = h("div", { class: "plot-canvas" });
-  const area = h("div", { class: "plot-area" }, canvas, tip);
-  show(place, legend(series, shown, () => draw()), area);
+  return new Plot(place, answer, onSelect);
+}
 
-  function draw() {
-    if (state.width < 80) return;
-    const scale = scales(axis, state.width);
-    const points = series.flatMap((line) => line.points);
-    show(canvas, svg("svg", {
-      width: state.width, height: HEIGHT_PX, role: "group", class: "plot",
-      "aria-label": `Probability of manipulation over time, ${points.length} points. Arrow keys move, Enter shows the frame.`,
+class Plot {
+  constructor(place, answer, onSelect) {
+    this.frames = answer.frames;
+    this.onSelect = onSelect;
+    this.axis = timeAxis(answer);
+    this.series = seriesOf(answer, this.axis);
+    this.points = this.series.flatMap((line) => line.points);
+    this.shown = { fused: true, sequence: false, frame: false };
+    this.selected = 0;
+    this.width = 0;
+    this.tip = h("div", { class: "plot-tip", hidden: true });
+    this.canvas = h("div", { class: "plot-canvas" });
+    const area = h("div", { class: "plot-area" }, this.canvas, this.tip);
+    show(place, legend(this.series, this.shown, () => this.draw()), area);
+    new ResizeObserver(([entry]) => this.resize(Math.floor(entry.contentRect.width))).observe(area);
+  }
+
+  /** Marks the points of a frame. */
+  select(position) {
+    this.selected = position;
+    this.mark();
+  }
+
+  resize(width) {
+    if (width === this.width) return;
+    this.width = width;
+    this.draw();
+  }
+
+  draw() {
+    if (this.width < 80) return;
+    this.scale = scales(this.axis, this.width);
+    this.tip.hidden = true;
+    show(this.canvas, svg("svg", {
+      width: this.width, height: HEIGHT_PX, role: "group", class: "plot",
+      "aria-label": `Probability of manipulation over time, ${this.points.length} points. Arrow keys move, Enter shows the frame.`,
       on: {
-        pointermove: (event) => { const near = nearest(points, scale, event, canvas); if (near) showTip(near, scale); },
-        pointerleave: () => { tip.hidden = true; },
-        click: (event) => { const near = nearest(points, scale, event, canvas); if (near) onSelect(near.position); },
+        pointermove: (event) => this.showTip(this.nearest(event)),
+        pointerleave: () => { this.tip.hidden = true; },
+        click: (event) => this.onSelect(this.nearest(event).position),
       },
     },
-      svg("rect", { class: "plot-ground", width: state.width, height: HEIGHT_PX }),
-      grid(axis, scale, state.width),
-      svg("line", { class: "plot-cursor" }),
-      series.flatMap((line) => KINDS.map(([kind]) => shown[kind] && path(line, kind, scale))),
-      points.map((point) => marker(point, scale))));
-    tip.hidden = true;
-    mark();
+    svg("rect", { class: "plot-ground", width: this.width, height: HEIGHT_PX }),
+    grid(this.axis, this.scale, this.width),
+    svg("line", { class: "plot-cursor", y1: MARGIN.top, y2: HEIGHT_PX - MARGIN.bottom }),
+    this.series.flatMap((line) => KINDS.map(([kind]) => this.shown[kind] && path(line, kind, this.scale))),
+    this.points.map((point) => this.marker(point))));
+    this.mark();
   }
 
-  function marker(point, scale) {
-    const node = svg("g", {
+  marker(point) {
+    point.node = svg("g", {
       class: `plot-point track-${point.colour}`, role: "button", tabindex: "-1",
-      transform: `translate(${scale.x(point.at)} ${scale.y(point.fused)})`,
+      transform: `translate(${this.scale.x(point.at)} ${this.scale.y(point.fused)})`,
       "aria-label": point.label, "data-frame": point.position, "data-track": point.trackId,
       on: {
-        click: (event) => { event.stopPropagation(); onSelect(point.position); },
-        focus: () => showTip(point, scale),
-        blur: () => { tip.hidden = true; },
-        keydown: (event) => moveFrom(point, event),
+        click: (event) => { event.stopPropagation(); this.onSelect(point.position); },
+        focus: () => this.showTip(point),
+        blur: () => { this.tip.hidden = true; },
+        keydown: (event) => this.keyOn(point, event),
       },
     }, svg("circle", { class: "hit", r: 11 }), shape(point.shape));
-    point.node = node;
-    return node;
+    return point.node;
   }
 
-  function moveFrom(point, event) {
-    if (event.key === "Enter" || event.key === " ") {
-      event.preventDefault();
-      onSelect(point.position);
-      return;
-    }
-    const line = series.find((each) => each.trackId === point.trackId);
+  keyOn(point, event) {
+    const line = this.series.find((each) => each.trackId === point.trackId);
     const here = line.points.indexOf(point);
     const target = {
       ArrowRight: line.points[here + 1],
       ArrowLeft: line.points[here - 1],
       Home: line.points[0],
       End: line.points.at(-1),
-      ArrowUp: neighbour(series, line, point, -1),
-      ArrowDown: neighbour(series, line, point, 1),
+      ArrowUp: neighbour(this.series, line, point, -1),
+      ArrowDown: neighbour(this.series, line, point, 1),
     };
-    if (!(event.key in target)) return;
+    const chooses = event.key === "Enter" || event.key === " ";
+    if (!chooses && !(event.key in target)) return;
     event.preventDefault();
-    target[event.key]?.node.focus();
-    mark();
+    if (chooses) this.onSelect(point.position);
+    else target[event.key]?.node.focus();
+    this.mark();
   }
 
-  function showTip(point, scale) {
-    show(tip, h("strong", {}, percent(point.fused)), ` fake · ${timeText(point)}`,
+  showTip(point) {
+    const [x, y] = [this.scale.x(point.at), this.scale.y(point.fused)];
+    show(this.tip, h("strong", {}, percent(point.fused)), ` fake · ${timeText(point)}`,
       h("br"), `Track ${point.trackId}, frame ${point.index}`);
-    tip.hidden = false;
-    const left = Math.min(Math.max(scale.x(point.at), 80), state.width - 80);
-    tip.style.left = `${left}px`;
-    tip.style.top = `${scale.y(point.fused)}px`;
-    tip.classList.toggle("below", scale.y(point.fused) < 70);
+    this.tip.hidden = false;
+    this.tip.style.left = `${Math.min(Math.max(x, 80), this.width - 80)}px`;
+    this.tip.style.top = `${y}px`;
+    this.tip.classList.toggle("below", y < 70);
+  }
+
+  /** The point closest to the pointer, sideways distance counting most: a column is easy to hit, a dot is not. */
+  nearest(event) {
+    const corner = this.canvas.getBoundingClientRect();
+    const distance = (point) => Math.abs(this.scale.x(point.at) - (event.clientX - corner.left)) * 4
+      + Math.abs(this.scale.y(point.fused) - (event.clientY - corner.top));
+    return this.points.reduce((best, point) => (distance(point) < distance(best) ? point : best));
   }
 
   /** Marks the chosen frame and leaves one point in the tab order. */
-  function mark() {
-    const points = series.flatMap((line) => line.points);
-    const chosen = points.filter((point) => point.position === state.selected);
-    const stop = points.find((point) => point.node === document.activeElement) ?? chosen[0] ?? points[0];
-    for (const point of points) {
-      point.node?.classList.toggle("chosen", point.position === state.selected);
-      point.node?.setAttribute("tabindex", point === stop ? "0" : "-1");
+  mark() {
+    if (!this.scale) return;
+    const isChosen = (point) => point.position === this.selected;
+    const stop = this.points.find((point) => point.node === document.activeElement) ?? this.points.find(isChosen) ?? this.points[0];
+    for (const point of this.points) {
+      point.node.classList.toggle("chosen", isChosen(point));
+      point.node.setAttribute("tabindex", point === stop ? "0" : "-1");
     }
-    const cursor = canvas.querySelector(".plot-cursor");
-    const frame = answer.frames[state.selected];
-    if (!cursor || !frame) return;
-    const x = scales(axis, state.width).x(axis.at(frame));
-    for (const [name, value] of Object.entries({ x1: x, x2: x, y1: MARGIN.top, y2: HEIGHT_PX - MARGIN.bottom })) {
-      cursor.setAttribute(name, value);
-    }
+    const cursor = this.canvas.querySelector(".plot-cursor");
+    const x = this.scale.x(this.axis.at(this.frames[this.selected]));
+    cursor.setAttribute("x1", x);
+    cursor.setAttribute("x2", x);
   }
-
-  new ResizeObserver(([entry]) => {
-    const width = Math.floor(entry.contentRect.width);
-    if (width === state.width) return;
-    state.width = width;
-    draw();
-  }).observe(area);
-  return { select(position) { state.selected = position; mark(); } };
 }
 
 const timeText = (point) => (point.timeS === null ? `frame ${point.index}` : seconds(point.timeS));
@@ -157,14 +172,6 @@ function scales(axis, width) {
 function neighbour(series, line, point, step) {
   const other = series[series.indexOf(line) + step];
   return other?.points.reduce((best, each) => (Math.abs(each.at - point.at) < Math.abs(best.at - point.at) ? each : best));
-}
-
-/** The point closest to the pointer, sideways distance counting most: a column is easy to hit, a dot is not. */
-function nearest(points, scale, event, canvas) {
-  const corner = canvas.getBoundingClientRect();
-  const distance = (point) => Math.abs(scale.x(point.at) - (event.clientX - corner.left)) * 4
-    + Math.abs(scale.y(point.fused) - (event.clientY - corner.top));
-  return points.reduce((best, point) => (distance(point) < distance(best) ? point : best), points[0]);
 }
 
 /** Breaks where the track has no score: a line across a gap would be an invention. */

@@ -21,7 +21,7 @@ export const currentTab = () => NAMES.find((name) => !byId(`panel-${name}`).hidd
 
 /** Where the address points: a tab, or one stored analysis. */
 export function route() {
-  const hash = decodeURIComponent(location.hash.slice(1));
+  const hash = location.hash.slice(1);
   const analysis = /^analysis\/([0-9a-fA-F-]{36})$/.exec(hash);
   if (analysis) return { tab: "analyse", analysisId: analysis[1] };
   return { tab: NAMES.includes(hash) ? hash : "analyse", analysisId: null };
