@@ -233,7 +233,7 @@ function legend(series, shown, redraw) {
     });
   const keys = series.map((line) => h("li", {}, svg("svg", { class: "swatch", width: 26, height: 14, "aria-hidden": "true" },
     svg("path", { class: `plot-line fused track-${line.colour} dash-${line.dash}`, d: "M0 7H26" }),
-    svg("g", { class: `plot-point track-${line.colour}`, transform: "translate(13 7)" }, shape(line.points[0].shape))),
+    svg("g", { class: `plot-key track-${line.colour}`, transform: "translate(13 7)" }, shape(line.points[0].shape))),
   `Track ${line.trackId}`));
   return h("div", { class: "plot-legend" }, h("ul", {}, keys), toggles.length > 0 && h("div", { class: "plot-toggles" }, toggles));
 }
