@@ -1,1 +1,34 @@
 //! Devices, weights, networks and the batching model worker: the only place that names libtorch.
+//!
+//! 1. [`Bundle::read`] reads which models serve together; a folder's `manifest.toml` describes a
+//!    network by sizes, so the same code runs small and large ones.
+//! 2. [`ModelWorker::start`] loads both networks strictly on one long-lived thread, which alone
+//!    touches them, and gives a [`Scorer`].
+//! 3. [`Scorer::score`] queues a [`Clip`] (owned bytes, no tensors) and waits for its
+//!    [`ClipScores`]: calibrated logits of each model, for the track and for every frame.
+
+mod bundle;
+mod clip;
+mod device;
+mod engine;
+mod error;
+mod fusion;
+mod manifest;
+mod metrics;
+mod networks;
+mod preprocess;
+mod queue;
+mod scorer;
+mod settings;
+mod weights;
+mod worker;
+
+pub use bundle::Bundle;
+pub use clip::{Clip, ClipScores};
+pub use device::{DeviceChoice, UnknownDevice};
+pub use error::InferenceError;
+pub use fusion::Fusion;
+pub use metrics::describe_metrics;
+pub use scorer::Scorer;
+pub use settings::InferenceSettings;
+pub use worker::ModelWorker;

@@ -1,0 +1,62 @@
+//! What goes to the models and what comes back.
+
+use super::InferenceError;
+use crate::domain::{CROP_CANVAS_PX, Logit, Rgb8Image};
+
+/// One person's aligned crops.
+#[derive(Debug, Clone)]
+pub struct Clip {
+    /// Squares of [`CROP_CANVAS_PX`] in time order; at least one.
+    pub crops: Vec<Rgb8Image>,
+    /// From a still image: only the frame model is asked.
+    pub is_still: bool,
+}
+
+/// Calibrated logits of a clip.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClipScores {
+    /// The sequence model on the whole track; `None` for a still image.
+    pub sequence_track: Option<Logit>,
+    /// The sequence model at each frame; empty for a still image.
+    pub sequence_frames: Vec<Logit>,
+    /// The frame model on each frame.
+    pub frame_frames: Vec<Logit>,
+    /// Both together on the track; the frame model enters with its mean over the frames.
+    pub fused_track: Logit,
+    /// Both together at each frame.
+    pub fused_frames: Vec<Logit>,
+    /// Milliseconds spent waiting.
+    pub queue_ms: f64,
+    /// Milliseconds spent in the networks, together with the clips of the same batch.
+    pub inference_ms: f64,
+}
+
+impl Clip {
+    /// Cost in the queue: its frames.
+    pub(super) fn frames(&self) -> usize {
+        self.crops.len()
+    }
+
+    /// That the networks can take it; `limit` is the most frames.
+    pub(super) fn check(&self, limit: usize) -> Result<(), InferenceError> {
+        if self.crops.is_empty() {
+            return Err(InferenceError::EmptyClip);
+        }
+        if self.frames() > limit {
+            return Err(InferenceError::ClipTooLong {
+                frames: self.frames(),
+                limit,
+            });
+        }
+        let fits =
+            |c: &&Rgb8Image| (c.width_px(), c.height_px()) != (CROP_CANVAS_PX, CROP_CANVAS_PX);
+        match self.crops.iter().find(fits) {
+            None => Ok(()),
+            Some(crop) => Err(InferenceError::CropSize {
+                width_px: crop.width_px(),
+                height_px: crop.height_px(),
+                expected_px: CROP_CANVAS_PX,
+            }),
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Both models' logits to one.
+
+use serde::Deserialize;
+
+use crate::domain::{Logit, ScoreError};
+
+/// `logit = bias + sequence_weight·Ls + frame_weight·Lf`, fitted on validation data: Ls is the
+/// sequence model's calibrated logit, Lf the frame model's (of a track, the mean over its frames).
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fusion {
+    /// Added to the weighted sum.
+    pub bias: f32,
+    /// Weight of the sequence model, at least 0.
+    pub sequence_weight: f32,
+    /// Weight of the frame model, at least 0.
+    pub frame_weight: f32,
+}
+
+impl Fusion {
+    /// The fused logit. Without a sequence score (a still image) the frame model speaks with both
+    /// weights.
+    ///
+    /// # Errors
+    /// [`ScoreError::NotFinite`] when the sum overflows.
+    pub fn fuse(&self, sequence: Option<Logit>, frame: Logit) -> Result<Logit, ScoreError> {
+        let frame = frame.get();
+        let sequence = sequence.map_or(frame, Logit::get);
+        Logit::new(self.bias + self.sequence_weight * sequence + self.frame_weight * frame)
+    }
+
+    /// What is wrong with the weights; empty when they can be used.
+    pub(super) fn problems(&self) -> Vec<String> {
+        let weights = [self.sequence_weight, self.frame_weight];
+        let usable = self.bias.is_finite()
+            && weights.iter().all(|w| w.is_finite() && *w >= 0.0)
+            && weights.iter().sum::<f32>() > 0.0;
+        let problem = "fusion: bias must be finite, the weights at least 0 and not both 0";
+        if usable { vec![] } else { vec![problem.into()] }
+    }
+}
+
+/// Arithmetic mean.
+///
+/// # Errors
+/// [`ScoreError::NotFinite`] for an empty slice or an overflow.
+pub(super) fn mean(logits: &[Logit]) -> Result<Logit, ScoreError> {
+    let sum: f64 = logits.iter().map(|l| f64::from(l.get())).sum();
+    Logit::new((sum / logits.len() as f64) as f32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FUSION: Fusion = Fusion {
+        bias: 0.25,
+        sequence_weight: 0.5,
+        frame_weight: 2.0,
+    };
+
+    fn logit(value: f32) -> Logit {
+        Logit::new(value).unwrap()
+    }
+
+    #[test]
+    fn logits_are_weighed_and_a_still_image_gives_both_weights_to_the_frame_model() {
+        assert_eq!(
+            FUSION.fuse(Some(logit(2.0)), logit(-1.0)).unwrap().get(),
+            -0.75
+        );
+        assert_eq!(FUSION.fuse(None, logit(-1.0)).unwrap().get(), -2.25);
+    }
+
+    #[test]
+    fn no_logits_have_no_mean() {
+        assert!(mean(&[]).is_err());
+        assert_eq!(mean(&[logit(1.0), logit(4.0)]).unwrap().get(), 2.5);
+    }
+
+    #[test]
+    fn weights_below_zero_or_both_zero_are_refused() {
+        assert!(FUSION.problems().is_empty());
+        assert!(
+            !Fusion {
+                frame_weight: -0.1,
+                ..FUSION
+            }
+            .problems()
+            .is_empty()
+        );
+        assert!(
+            !Fusion {
+                sequence_weight: 0.0,
+                frame_weight: 0.0,
+                ..FUSION
+            }
+            .problems()
+            .is_empty()
+        );
+    }
+}

@@ -1,0 +1,93 @@
+//! The D3 detector (Yang et al., CVPR 2025, arXiv 2404.04584): a picture and the same picture
+//! with its patches shuffled go through one vision transformer; a head attends over the two
+//! features, since a generated picture loses less by shuffling than a photographed one.
+//!
+//! Two facts of the published model are kept on purpose. Its attention normalises over the
+//! *query* axis. And shuffling pixels patch by patch is the same as permuting the patch tokens
+//! before positions are added, so patches are embedded once. The published model draws a new
+//! permutation at every call; here it is drawn once from the manifest's seed, as
+//! `torch.manual_seed(seed); torch.randperm(patches)` on the CPU, so results repeat.
+
+use std::sync::Mutex;
+
+use tch::{Device, Kind, Tensor};
+
+use super::super::manifest::FrameArchitecture;
+use super::super::weights::Tensors;
+use super::clip_vit::VisionTransformer;
+use super::layers::Linear;
+
+/// Pictures to logits of P(fake).
+pub(in crate::inference) struct FrameNetwork {
+    visual: VisionTransformer,
+    query: Linear,
+    key: Linear,
+    value: Linear,
+    fc: Linear,
+    permutation: Tensor,
+}
+
+impl FrameNetwork {
+    /// Keys `visual.*` and `attention_head.*`.
+    pub(in crate::inference) fn take(
+        tensors: &mut Tensors,
+        shape: &FrameArchitecture,
+        device: Device,
+    ) -> Self {
+        let mut root = tensors.root();
+        let width = shape.width;
+        let visual = VisionTransformer::take(root.at("visual"), shape);
+        let mut head = root.at("attention_head");
+        Self {
+            visual,
+            query: Linear::take(head.at("query"), width, width),
+            key: Linear::take(head.at("key"), width, width),
+            value: Linear::take(head.at("value"), width, width),
+            fc: Linear::take(head.at("fc"), 2 * width, 1),
+            permutation: permutation(shape.permutation_seed, shape.patches()).to_device(device),
+        }
+    }
+
+    /// `[n, 3, side, side]` → `[n]`.
+    pub(in crate::inference) fn run(&self, pictures: &Tensor) -> Tensor {
+        let tokens = self.visual.embed(pictures);
+        let shuffled = tokens.index_select(1, &self.permutation);
+        let features = self.visual.run(&Tensor::cat(&[shuffled, tokens], 0));
+        let views = features.chunk(2, 0);
+        self.judge(&Tensor::stack(&views, 1))
+    }
+
+    /// Views `[n, 2, width]` in the order shuffled, original → `[n]`.
+    fn judge(&self, views: &Tensor) -> Tensor {
+        let width = views.size()[2];
+        let scores = self
+            .query
+            .run(views)
+            .matmul(&self.key.run(views).transpose(1, 2));
+        let over_queries = (scores / (width as f64).sqrt()).softmax(1, None);
+        let mixed = over_queries.matmul(&self.value.run(views));
+        self.fc.run(&mixed.flatten(1, 2)).squeeze_dim(1)
+    }
+}
+
+/// A permutation of `0..count`, the same for the same seed on every machine.
+fn permutation(seed: i64, count: i64) -> Tensor {
+    // libtorch has one generator for the whole process; nobody may draw between seed and draw.
+    static GENERATOR: Mutex<()> = Mutex::new(());
+    let _alone = GENERATOR.lock().unwrap_or_else(|e| e.into_inner());
+    tch::manual_seed(seed);
+    Tensor::randperm(count, (Kind::Int64, Device::Cpu))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_permutation_is_the_one_pytorch_draws_from_the_seed() {
+        // torch.manual_seed(418); torch.randperm(8)
+        let drawn = Vec::<i64>::try_from(permutation(418, 8)).unwrap();
+        assert_eq!(drawn, [1, 6, 5, 4, 7, 2, 0, 3]);
+        assert_eq!(Vec::<i64>::try_from(permutation(418, 8)).unwrap(), drawn);
+    }
+}

@@ -1,0 +1,65 @@
+//! ResNeXt over every frame, then time.
+
+use std::collections::BTreeMap;
+
+use tch::Tensor;
+
+use super::super::manifest::SequenceArchitecture;
+use super::super::weights::Tensors;
+use super::resnext::ResNext;
+use super::temporal::Temporal;
+
+/// Raw logits of one clip, `[outputs]` and `[frames, outputs]`, in the order of the manifest.
+pub(in crate::inference) struct ClipLogits {
+    pub(in crate::inference) track: Tensor,
+    pub(in crate::inference) frames: Tensor,
+}
+
+/// Clips to logits.
+pub(in crate::inference) struct SequenceNetwork {
+    backbone: ResNext,
+    temporal: Temporal,
+}
+
+impl SequenceNetwork {
+    /// Keys `feature_extractor.*`, `lstm.*`, `attention.*`, `fc1.*`, `fc2.*`.
+    pub(in crate::inference) fn take(tensors: &mut Tensors, shape: &SequenceArchitecture) -> Self {
+        let mut root = tensors.root();
+        Self {
+            backbone: ResNext::take(root.at("feature_extractor"), shape),
+            temporal: Temporal::take(&mut root, shape),
+        }
+    }
+
+    /// `[n, 3, side, side]` → `[n, features]`; frames do not see each other here.
+    pub(in crate::inference) fn features(&self, pictures: &Tensor) -> Tensor {
+        self.backbone.run(pictures)
+    }
+
+    /// Features of clips one after another, `[Σ lengths, features]`, to the logits of each.
+    /// Clips of equal length run together: padding would reach the backward LSTM, the attention
+    /// and the mean.
+    pub(in crate::inference) fn over_time(
+        &self,
+        features: &Tensor,
+        lengths: &[i64],
+    ) -> Vec<ClipLogits> {
+        let clips = features.split_with_sizes(lengths, 0);
+        let mut by_length: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
+        for (clip, &length) in lengths.iter().enumerate() {
+            by_length.entry(length).or_default().push(clip);
+        }
+        let mut logits: Vec<(usize, ClipLogits)> = Vec::with_capacity(lengths.len());
+        for alike in by_length.into_values() {
+            let together: Vec<&Tensor> = alike.iter().map(|&clip| &clips[clip]).collect();
+            let scored = self.temporal.run(&Tensor::stack(&together, 0));
+            logits.extend(alike.into_iter().enumerate().map(|(row, clip)| {
+                let track = scored.track.get(row as i64);
+                let frames = scored.frames.get(row as i64);
+                (clip, ClipLogits { track, frames })
+            }));
+        }
+        logits.sort_by_key(|(clip, _)| *clip);
+        logits.into_iter().map(|(_, scored)| scored).collect()
+    }
+}

@@ -1,0 +1,130 @@
+//! The handle through which the rest of the program has clips scored.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::oneshot;
+
+use super::clip::{Clip, ClipScores};
+use super::queue::Entry;
+use super::worker::Shared;
+use super::{Bundle, Fusion, InferenceError};
+use crate::domain::{ModelIdentity, Thresholds};
+
+/// Sends clips to the model thread. Cheap to clone; does not keep the thread alive.
+#[derive(Clone)]
+pub struct Scorer {
+    shared: Arc<Shared>,
+    about: Arc<About>,
+}
+
+/// What is known about the loaded models.
+pub(super) struct About {
+    pub(super) models: Vec<ModelIdentity>,
+    pub(super) fusion: Fusion,
+    pub(super) thresholds: Thresholds,
+    pub(super) detector_folder: PathBuf,
+    pub(super) bundle: String,
+    pub(super) device: String,
+    pub(super) max_frames: usize,
+}
+
+impl About {
+    pub(super) fn new(bundle: &Bundle, device: String) -> Self {
+        Self {
+            models: bundle.models().to_vec(),
+            fusion: bundle.fusion(),
+            thresholds: bundle.thresholds(),
+            detector_folder: bundle.detector_folder(),
+            bundle: format!("{} {}", bundle.name(), bundle.version()),
+            device,
+            max_frames: bundle.max_frames(),
+        }
+    }
+}
+
+impl Scorer {
+    pub(super) fn new(shared: Arc<Shared>, about: About) -> Self {
+        Self {
+            shared,
+            about: Arc::new(about),
+        }
+    }
+
+    /// Scores one clip, waiting for its turn until `deadline`.
+    ///
+    /// # Errors
+    /// At once: [`InferenceError::EmptyClip`], [`InferenceError::ClipTooLong`],
+    /// [`InferenceError::CropSize`], [`InferenceError::Overloaded`] when the queue is full.
+    /// Later: [`InferenceError::Expired`], [`InferenceError::ModelFailed`],
+    /// [`InferenceError::Closed`] when the worker stops.
+    ///
+    /// # Cancel safety
+    /// Dropping the future takes the clip out of the queue; a batch that already runs is finished
+    /// without it being answered.
+    pub async fn score(&self, clip: Clip, deadline: Instant) -> Result<ClipScores, InferenceError> {
+        clip.check(self.longest_clip_frames())?;
+        let queued_at = Instant::now();
+        if deadline <= queued_at {
+            return Err(InferenceError::Expired);
+        }
+        let (reply, answer) = oneshot::channel();
+        self.shared.queue.push(Entry {
+            clip,
+            queued_at,
+            deadline,
+            reply,
+        })?;
+        match tokio::time::timeout_at(deadline.into(), answer).await {
+            Err(_) => Err(InferenceError::Expired),
+            Ok(Err(_)) => Err(InferenceError::Closed),
+            Ok(Ok(scores)) => scores,
+        }
+    }
+
+    /// The sequence and the frame model.
+    pub fn models(&self) -> &[ModelIdentity] {
+        &self.about.models
+    }
+
+    /// How their scores are joined.
+    pub fn fusion(&self) -> Fusion {
+        self.about.fusion
+    }
+
+    /// Where the verdicts part.
+    pub fn thresholds(&self) -> Thresholds {
+        self.about.thresholds
+    }
+
+    /// Folder of the bundle's face detector.
+    pub fn detector_folder(&self) -> &Path {
+        &self.about.detector_folder
+    }
+
+    /// Name and version of the bundle.
+    pub fn bundle(&self) -> &str {
+        &self.about.bundle
+    }
+
+    /// `cpu` or `cuda:N`.
+    pub fn device_name(&self) -> &str {
+        &self.about.device
+    }
+
+    /// Most crops a clip may have.
+    pub fn longest_clip_frames(&self) -> usize {
+        self.about.max_frames.min(self.shared.queue.limit_frames())
+    }
+
+    /// Whether the model thread lives and its last forward passes did not all fail.
+    pub fn is_ready(&self) -> bool {
+        self.shared.is_ready()
+    }
+
+    /// Frames waiting to be scored.
+    pub fn waiting_frames(&self) -> usize {
+        self.shared.queue.waiting_frames()
+    }
+}

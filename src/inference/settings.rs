@@ -1,0 +1,56 @@
+//! Settings of the model worker.
+
+use std::path::PathBuf;
+use std::thread::available_parallelism;
+
+use super::{DeviceChoice, InferenceError};
+
+/// How models are loaded and run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InferenceSettings {
+    /// Folder with `bundle.toml` and a folder per model.
+    pub models_dir: PathBuf,
+    /// Where the networks run.
+    pub device: DeviceChoice,
+    /// Pictures in one forward pass at most; on a GPU also frames per batch. More need more
+    /// memory, fewer leave a GPU idle.
+    pub max_batch_frames: usize,
+    /// Frames that may wait; when there are more, clips are refused as overloaded.
+    pub queue_frames: usize,
+    /// CPU threads of one forward pass.
+    pub threads: usize,
+}
+
+impl Default for InferenceSettings {
+    fn default() -> Self {
+        Self {
+            models_dir: "models".into(),
+            device: DeviceChoice::Auto,
+            max_batch_frames: 64,
+            queue_frames: 512,
+            threads: available_parallelism().map_or(1, |n| n.get()),
+        }
+    }
+}
+
+impl InferenceSettings {
+    pub(super) fn check(&self) -> Result<(), InferenceError> {
+        let wrong = |setting, problem: &str| {
+            let problem = problem.to_owned();
+            Err(InferenceError::Setting { setting, problem })
+        };
+        if !(1..=4096).contains(&self.max_batch_frames) {
+            return wrong("max_batch_frames", "must lie between 1 and 4096");
+        }
+        if self.queue_frames < self.max_batch_frames {
+            return wrong(
+                "queue_frames",
+                "must be at least max_batch_frames, or no batch ever fills",
+            );
+        }
+        if !(1..=1024).contains(&self.threads) {
+            return wrong("threads", "must lie between 1 and 1024");
+        }
+        Ok(())
+    }
+}

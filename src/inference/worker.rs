@@ -1,0 +1,278 @@
+//! The model thread: it alone owns the networks, for as long as the program runs.
+//!
+//! It takes what waits (never waiting for a batch to fill), runs it, and answers each clip over
+//! its own channel. A panic or an error fails a batch of one; a larger batch is then run clip by
+//! clip, so that only the clip at fault fails. After [`FAILURES_TO_UNREADY`] failures in a row
+//! [`Shared::is_ready`] turns false; the thread then tries itself out on a grey clip now and again
+//! and turns ready with the first success.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::mpsc;
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::clip::{Clip, ClipScores};
+use super::engine::{Engine, EngineScores, Networks};
+use super::fusion::mean;
+use super::queue::{Entry, Queue, Taken};
+use super::scorer::{About, Scorer};
+use super::{Bundle, Fusion, InferenceError, InferenceSettings, device, metrics as names};
+use crate::domain::{CROP_CANVAS_PX, Rgb8Image, ScoreError};
+
+/// Failed batches in a row before readiness turns off.
+const FAILURES_TO_UNREADY: u32 = 3;
+/// How long the thread waits for clips before it looks after its own health.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Owns the model thread. Dropping it refuses what waits, finishes the batch that runs and joins
+/// the thread.
+#[must_use = "dropping the worker stops it"]
+pub struct ModelWorker {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the thread and its callers share.
+pub(super) struct Shared {
+    pub(super) queue: Queue,
+    failures: AtomicU32,
+    ended: AtomicBool,
+}
+
+impl Shared {
+    pub(super) fn new(queue_frames: usize) -> Self {
+        Self {
+            queue: Queue::new(queue_frames),
+            failures: AtomicU32::new(0),
+            ended: AtomicBool::new(false),
+        }
+    }
+
+    /// The thread lives and its last forward passes did not all fail.
+    pub(super) fn is_ready(&self) -> bool {
+        !self.ended.load(Ordering::Acquire)
+            && self.failures.load(Ordering::Acquire) < FAILURES_TO_UNREADY
+    }
+
+    fn note(&self, succeeded: bool) {
+        if succeeded {
+            self.failures.store(0, Ordering::Release);
+        } else {
+            self.failures.fetch_add(1, Ordering::AcqRel);
+        }
+        metrics::gauge!(names::READY).set(f64::from(u8::from(self.is_ready())));
+    }
+}
+
+impl ModelWorker {
+    /// Reads the bundle, loads both networks on a new thread and runs them once; returns when
+    /// they are ready.
+    ///
+    /// # Errors
+    /// [`InferenceError::Setting`], [`InferenceError::Bundle`] with every problem found,
+    /// [`InferenceError::Device`], [`InferenceError::ModelFailed`] when the first run fails.
+    pub fn start(settings: InferenceSettings) -> Result<(Self, Scorer), InferenceError> {
+        settings.check()?;
+        let bundle = Bundle::read(&settings.models_dir)?;
+        let limits = (settings.queue_frames, settings.max_batch_frames);
+        Self::spawn(limits, bundle.fusion(), move || {
+            tch::set_num_threads(i32::try_from(settings.threads).unwrap_or(i32::MAX));
+            let device = settings.device.resolve()?;
+            let networks = Networks::load(&bundle, device, settings.max_batch_frames)?;
+            networks
+                .warm_up(bundle.max_frames())
+                .map_err(|reason| InferenceError::ModelFailed { reason })?;
+            Ok((networks, About::new(&bundle, device::name(device))))
+        })
+    }
+
+    /// Runs `load` and then the engine it gives on a thread of their own.
+    pub(super) fn spawn<E: Engine>(
+        (queue_frames, batch_frames): (usize, usize),
+        fusion: Fusion,
+        load: impl FnOnce() -> Result<(E, About), InferenceError> + Send + 'static,
+    ) -> Result<(Self, Scorer), InferenceError> {
+        let shared = Arc::new(Shared::new(queue_frames));
+        let (loaded, when_loaded) = mpsc::channel();
+        let ours = Arc::clone(&shared);
+        let thread = Builder::new().name("models".into()).spawn(move || {
+            // Gradients are switched off per thread, and stay off.
+            let _no_grad = tch::no_grad_guard();
+            let _ending = Ending(&ours);
+            let attempt = catch_unwind(AssertUnwindSafe(load)).unwrap_or_else(|panic| {
+                let reason = panic_text(panic.as_ref());
+                Err(InferenceError::ModelFailed { reason })
+            });
+            match attempt {
+                Err(error) => drop(loaded.send(Err(error))),
+                Ok((engine, about)) => {
+                    let heard = loaded.send(Ok(about));
+                    let desk = Desk {
+                        engine,
+                        shared: &ours,
+                        fusion,
+                        batch_frames,
+                    };
+                    if heard.is_ok() {
+                        desk.work();
+                    }
+                }
+            }
+        });
+        let worker = Self {
+            shared: Arc::clone(&shared),
+            thread: Some(thread.map_err(InferenceError::Thread)?),
+        };
+        let about = when_loaded.recv().map_err(|_| InferenceError::Closed)??;
+        shared.note(true);
+        Ok((worker, Scorer::new(shared, about)))
+    }
+}
+
+impl Drop for ModelWorker {
+    fn drop(&mut self) {
+        self.shared.queue.close();
+        if let Some(thread) = self.thread.take() {
+            // The thread catches panics; were one to slip through there is nothing left to undo.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// However the thread ends, nobody is left waiting for it.
+struct Ending<'a>(&'a Shared);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.ended.store(true, Ordering::Release);
+        self.0.queue.close();
+        metrics::gauge!(names::READY).set(0.0);
+    }
+}
+
+/// The thread at work.
+struct Desk<'a, E> {
+    engine: E,
+    shared: &'a Shared,
+    fusion: Fusion,
+    batch_frames: usize,
+}
+
+impl<E: Engine> Desk<'_, E> {
+    fn work(&self) {
+        let limit = if self.engine.batches_clips() {
+            self.batch_frames
+        } else {
+            0
+        };
+        loop {
+            match self.shared.queue.take(limit, PATIENCE) {
+                Taken::Batch(entries) => self.answer(entries),
+                Taken::Idle => self.look_after_itself(),
+                Taken::Closed => return,
+            }
+        }
+    }
+
+    /// Scores a batch; when it fails, each clip of it alone.
+    fn answer(&self, entries: Vec<Entry>) {
+        let started = Instant::now();
+        let clips: Vec<&Clip> = entries.iter().map(|e| &e.clip).collect();
+        metrics::histogram!(names::BATCH_FRAMES)
+            .record(clips.iter().map(|c| c.frames()).sum::<usize>() as f64);
+        match self.attempt(&clips) {
+            Ok(scores) => {
+                for (entry, scores) in entries.into_iter().zip(scores) {
+                    self.reply(entry, started, Ok(scores));
+                }
+            }
+            Err(reason) if entries.len() == 1 => {
+                for entry in entries {
+                    self.reply(entry, started, Err(reason.clone()));
+                }
+            }
+            Err(_) => entries
+                .into_iter()
+                .for_each(|entry| self.answer(vec![entry])),
+        }
+    }
+
+    /// The engine's scores, or why it failed; a panic is a failure like any other.
+    fn attempt(&self, clips: &[&Clip]) -> Result<Vec<EngineScores>, String> {
+        let started = Instant::now();
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.engine.score(clips)))
+            .unwrap_or_else(|panic| Err(panic_text(panic.as_ref())));
+        metrics::histogram!(names::BATCH_SECONDS).record(started.elapsed().as_secs_f64());
+        if let Err(reason) = &outcome {
+            tracing::error!(reason, clips = clips.len(), "the models failed");
+        }
+        // A larger batch that fails says nothing yet: its clips are run alone next.
+        if outcome.is_ok() || clips.len() == 1 {
+            self.shared.note(outcome.is_ok());
+        }
+        outcome
+    }
+
+    fn reply(&self, entry: Entry, started: Instant, outcome: Result<EngineScores, String>) {
+        let waited = started.saturating_duration_since(entry.queued_at);
+        metrics::histogram!(names::WAIT_SECONDS).record(waited.as_secs_f64());
+        let fused = outcome.and_then(|s| fuse(&self.fusion, s).map_err(|e| e.to_string()));
+        let answer = fused
+            .map(|scores| ClipScores {
+                queue_ms: waited.as_secs_f64() * 1e3,
+                inference_ms: started.elapsed().as_secs_f64() * 1e3,
+                ..scores
+            })
+            .map_err(|reason| {
+                metrics::counter!(names::FAILED_TOTAL).increment(1);
+                InferenceError::ModelFailed { reason }
+            });
+        // The caller may have left meanwhile; then nobody wants the answer.
+        let _ = entry.reply.send(answer);
+    }
+
+    /// While failing and idle, a grey clip tells whether the trouble is over.
+    fn look_after_itself(&self) {
+        if self.shared.is_ready() {
+            return;
+        }
+        let grey = vec![128; (CROP_CANVAS_PX * CROP_CANVAS_PX * 3) as usize];
+        if let Ok(crop) = Rgb8Image::new(CROP_CANVAS_PX, CROP_CANVAS_PX, grey) {
+            let clip = Clip {
+                crops: vec![crop],
+                is_still: false,
+            };
+            let _ = self.attempt(&[&clip]);
+        }
+    }
+}
+
+/// Joins both models' logits for the track and for each frame.
+fn fuse(fusion: &Fusion, scores: EngineScores) -> Result<ClipScores, ScoreError> {
+    let (sequence_track, sequence_frames) = match scores.sequence {
+        Some((track, frames)) => (Some(track), frames),
+        None => (None, vec![]),
+    };
+    let at = |frame: usize| sequence_frames.get(frame).copied();
+    let fused_frames = scores.frames.iter().enumerate();
+    let fused_frames = fused_frames
+        .map(|(n, logit)| fusion.fuse(at(n), *logit))
+        .collect::<Result<_, _>>()?;
+    Ok(ClipScores {
+        fused_track: fusion.fuse(sequence_track, mean(&scores.frames)?)?,
+        fused_frames,
+        sequence_track,
+        sequence_frames,
+        frame_frames: scores.frames,
+        queue_ms: 0.0,
+        inference_ms: 0.0,
+    })
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("the model thread panicked").to_owned()
+}
