@@ -140,12 +140,13 @@ function thumbnail(frame, onSelect) {
   const bar = h("span", { class: "thumb-bar" });
   bar.style.setProperty("--score", score ?? 0);
   return h("div", {
-    class: "thumb", role: "option", tabindex: "-1", "aria-selected": "false", "aria-label": describe(frame),
+    class: "thumb", role: "option", tabindex: "-1", "aria-selected": "false",
     on: { click: () => onSelect(frame.position, { focus: true }) },
   },
   frame.url && h("img", { src: frame.url, alt: "", loading: "lazy", decoding: "async", draggable: "false" }),
   bar,
-  h("span", { class: "thumb-text tabular" }, frame.timeS === null ? `#${frame.index}` : seconds(frame.timeS),
+  h("span", { class: "visually-hidden" }, describe(frame)),
+  h("span", { class: "thumb-text tabular", "aria-hidden": "true" }, frame.timeS === null ? `#${frame.index}` : seconds(frame.timeS),
     h("b", {}, score === null ? "–" : percent(score))));
 }
 

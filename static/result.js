@@ -108,11 +108,11 @@ function actions(answer, json, onSign) {
       ? h("a", { class: "button", href: `/api/v1/predictions/${encodeURIComponent(answer.id)}` }, "JSON of this analysis")
       : h("button", { type: "button", class: "button", on: { click: () => download(`${stem}.json`, "application/json", JSON.stringify(json, null, 2)) } }, "JSON of this analysis"),
     answer.frames.length > 0 && h("button", {
-      type: "button", class: "button", id: "csv",
-      title: "Written by this page from the answer it already has; nothing is analysed again.",
+      type: "button", class: "button", id: "csv", "aria-describedby": "csv-note",
       on: { click: () => download(`${stem}.csv`, "text/csv;charset=utf-8", toCsv(answer)) },
     }, "Download CSV"),
     onSign && h("button", { type: "button", class: "button", id: "sign-this", on: { click: onSign } }, "Sign this file"),
+    answer.frames.length > 0 && h("span", { class: "muted small", id: "csv-note" }, "The CSV is written by this page from the same analysis."),
   ];
 }
 
