@@ -1,0 +1,161 @@
+"""Score videos with the exported bundle and report AUC with 95 % intervals.
+
+    python scripts/train/evaluate.py --models models --videos validation
+    python scripts/train/evaluate.py --models models --videos test --report test.md      # once, at the very end
+    python scripts/train/evaluate.py --models models --groups ../shared/data/eval/utkface --report groups.md
+
+Protocol: 32 frames a video; the frame model's score is the mean of its frame logits, the sequence model sees the 32 frames
+as one track. Intervals are percentile bootstraps over people (2000 draws), because the videos of a person are not
+independent. Scores are kept in <cache>/scores so that `calibrate.py` does not run the networks again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import tomllib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from sklearn.metrics import roc_auc_score
+from tqdm import tqdm
+
+from export import NETWORKS
+from faces import FaceFinder, align
+from settings import CACHE_DIR, DATA_DIR, MODELS_DIR
+from still_pool import shrink
+from stills import normalise
+
+DRAWS = 2000
+GENDERS = ("male", "female")
+ETHNICITIES = ("white", "black", "asian", "indian", "other")  # UTKFace's own labels
+
+
+class Bundle:
+    """The two exported models, their calibration, the fusion and the thresholds, as the service applies them."""
+
+    def __init__(self, folder: Path):
+        self.bundle = tomllib.loads((folder / "bundle.toml").read_text())
+        self.manifests, self.networks = {}, {}
+        for kind in ("sequence", "frame"):
+            home = folder / self.bundle[kind]
+            self.manifests[kind] = tomllib.loads((home / "manifest.toml").read_text())
+            self.networks[kind] = NETWORKS[kind](self.manifests[kind]["architecture"]).eval()
+            self.networks[kind].load_state_dict(load_file(home / "weights.safetensors"), strict=True)
+
+    @torch.no_grad()
+    def raw(self, frames: np.ndarray) -> tuple[float, float]:
+        """Raw logits of FAKE of one video u8 [T, S, S, 3]: the sequence model's, and the frame model's mean."""
+        pictures = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
+        track, _ = self.networks["sequence"](normalise(pictures, self.manifests["sequence"]["preprocess"])[None])
+        per_frame = self.networks["frame"](normalise(pictures, self.manifests["frame"]["preprocess"]))
+        return float(track[0, 0] - track[0, 1]), float(per_frame.mean())
+
+    def probability(self, sequence: np.ndarray, frame: np.ndarray) -> np.ndarray:
+        """P(fake) by the bundle's fusion of calibrated logits."""
+        logits = self.bundle["fusion"]["bias"]
+        for kind, raw in (("sequence", sequence), ("frame", frame)):
+            calibration = self.manifests[kind]["calibration"]
+            logits = logits + self.bundle["fusion"][f"{kind}_weight"] * (calibration["scale"] * raw + calibration["bias"])
+        return 1 / (1 + np.exp(-logits))
+
+
+def score_videos(bundle: Bundle, split: str, cache_dir: Path) -> dict[str, np.ndarray]:
+    """Columns person, kind, family, sequence, frame; written to <cache>/scores/<split>.csv as well."""
+    rows = []
+    for path in tqdm(sorted((cache_dir / "videos" / split).glob("*.npz")), desc=split):
+        videos = np.load(path)
+        for family, frames in zip(videos["families"], videos["frames"]):
+            rows.append([str(videos["person"]), str(videos["kind"]), str(family), *bundle.raw(frames)])
+    folder = cache_dir / "scores"
+    folder.mkdir(exist_ok=True)
+    with open(folder / f"{split}.csv", "w", newline="") as file:
+        csv.writer(file).writerows([["person", "kind", "family", "sequence", "frame"], *rows])
+    return read_scores(split, cache_dir)
+
+
+def read_scores(split: str, cache_dir: Path) -> dict[str, np.ndarray]:
+    with open(cache_dir / "scores" / f"{split}.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    numbers = ("sequence", "frame")
+    return {key: np.array([float(row[key]) if key in numbers else row[key] for row in rows]) for key in rows[0]}
+
+
+def auc_with_interval(scores: np.ndarray, forged: np.ndarray, people: np.ndarray, seed: int = 0) -> tuple[float, float, float]:
+    """AUC, and the 2.5th and 97.5th percentile over resampled people."""
+    rng = np.random.default_rng(seed)
+    names = np.unique(people)
+    members = [np.flatnonzero(people == name) for name in names]
+    drawn = []
+    for _ in range(DRAWS):
+        chosen = np.concatenate([members[i] for i in rng.integers(0, len(names), len(names))])
+        if 0 < forged[chosen].sum() < len(chosen):
+            drawn.append(roc_auc_score(forged[chosen], scores[chosen]))
+    return roc_auc_score(forged, scores), *np.percentile(drawn, [2.5, 97.5])
+
+
+def report_videos(bundle: Bundle, scores: dict[str, np.ndarray]) -> str:
+    """Markdown tables: AUC per family and model; verdicts at the thresholds."""
+    forged, families = scores["family"] != "genuine", [f for f in dict.fromkeys(scores["family"]) if f != "genuine"]
+    fused = bundle.probability(scores["sequence"], scores["frame"])
+    columns = {"sequence-s": scores["sequence"], "frame-s": scores["frame"], "fused": fused}
+    lines = ["| forgery | videos | " + " | ".join(columns) + " |", "|---|---|" + "---|" * len(columns)]
+    for family in ["all", *families]:
+        chosen = ~forged | (scores["family"] == family) | (family == "all")
+        cells = ["{:.3f} ({:.3f}-{:.3f})".format(*auc_with_interval(s[chosen], forged[chosen], scores["person"][chosen])) for s in columns.values()]
+        lines.append(f"| {family} | {(forged & chosen).sum()} vs {(~forged).sum()} | " + " | ".join(cells) + " |")
+    limits = bundle.bundle["thresholds"]
+    fake, real = fused >= limits["fake_at_or_above"], fused <= limits["real_at_or_below"]
+    lines += ["", "| | called FAKE | INCONCLUSIVE | called REAL |", "|---|---|---|---|"]
+    for name in ["genuine", *families]:
+        mine = scores["family"] == name
+        counts = [int((mine & fake).sum()), int((mine & ~fake & ~real).sum()), int((mine & real).sum())]
+        lines.append(f"| {name} ({mine.sum()}) | " + " | ".join(f"{n} ({100 * n / mine.sum():.0f} %)" for n in counts) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def report_groups(bundle: Bundle, folder: Path, data_dir: Path) -> str:
+    """Genuine UTKFace stills as tracks of one frame: the share called FAKE, by group."""
+    finder, size = FaceFinder(data_dir), bundle.manifests["frame"]["preprocess"]["size_px"]
+    found: dict[str, list[float]] = {}
+    for path in tqdm(sorted(folder.glob("*.jpg")), desc="groups"):
+        image = cv2.imread(str(path))
+        landmarks = finder.largest(image)
+        fields = path.name.split("_")
+        if landmarks is None or len(fields) < 4 or not fields[1].isdigit() or not fields[2].isdigit():
+            continue
+        frame = shrink(np.ascontiguousarray(align(image, landmarks)[0][..., ::-1]), size)
+        probability = float(bundle.probability(*map(np.array, bundle.raw(frame[None]))))
+        age = min(int(fields[0]) // 20 * 20, 60)
+        for group in ("all", GENDERS[int(fields[1])], ETHNICITIES[int(fields[2])], f"age {age}-{age + 19}" if age < 60 else "age 60+"):
+            found.setdefault(group, []).append(probability)
+    limits = bundle.bundle["thresholds"]
+    lines = ["| group | faces | called FAKE | called REAL | mean P(fake) |", "|---|---|---|---|---|"]
+    for group, values in sorted(found.items(), key=lambda item: (item[0] != "all", item[0])):
+        values = np.array(values)
+        fake, real = values >= limits["fake_at_or_above"], values <= limits["real_at_or_below"]
+        lines.append(f"| {group} | {len(values)} | {100 * fake.mean():.1f} % | {100 * real.mean():.1f} % | {values.mean():.2f} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--models", type=Path, default=MODELS_DIR)
+    parser.add_argument("--cache", type=Path, default=CACHE_DIR)
+    parser.add_argument("--data", type=Path, default=DATA_DIR)
+    parser.add_argument("--videos", choices=["validation", "test"])
+    parser.add_argument("--groups", type=Path)
+    parser.add_argument("--report", type=Path)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    opened = Bundle(arguments.models)
+    if arguments.groups:
+        text = report_groups(opened, arguments.groups, arguments.data.resolve())
+    else:
+        text = report_videos(opened, score_videos(opened, arguments.videos, arguments.cache))
+    print(text)
+    if arguments.report:
+        arguments.report.write_text(text)

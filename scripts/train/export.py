@@ -1,0 +1,76 @@
+"""Write a trained model, or the whole bundle, into a models folder as the service loads it.
+
+    python scripts/train/export.py --config scripts/train/configs/frame-s.toml --models models
+
+The manifest's calibration starts as the identity; `calibrate.py` fits it. The model card is written by hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from networks import FrameNetwork, SequenceNetwork
+from settings import CACHE_DIR, MODELS_DIR, read_config
+
+NETWORKS = {"frame": FrameNetwork, "sequence": SequenceNetwork}
+LABELS = {"frame": ["FAKE"], "sequence": ["FAKE", "REAL"]}
+
+
+def export(config: dict, state: dict, models_dir: Path, calibration: tuple[float, float] = (1.0, 0.0)) -> Path:
+    """Weights and manifest of one model; the folder is given back. Fails if the state does not fit the architecture."""
+    NETWORKS[config["kind"]](config["architecture"]).load_state_dict(state, strict=True)
+    folder = models_dir / config["name"]
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = folder / "weights.safetensors"
+    save_file({key: value.contiguous().clone() for key, value in state.items()}, weights)
+    weights.chmod(0o644)
+    (folder / "manifest.toml").write_text(manifest(config, weights, calibration))
+    return folder
+
+
+def manifest(config: dict, weights: Path, calibration: tuple[float, float]) -> str:
+    head = {"schema": 1, "name": config["name"], "version": config["version"], "kind": config["kind"],
+            "licence": "Apache-2.0 OR MIT", "card": "README.md"}
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    tables = {
+        "weights": {"file": weights.name, "sha256": digest},
+        "architecture": config["architecture"],
+        "preprocess": config["preprocess"],
+        "output": {"labels": LABELS[config["kind"]]},
+        "calibration": {"scale": round(calibration[0], 6), "bias": round(calibration[1], 6)},
+    }
+    return toml(head) + "".join(f"\n[{name}]\n{toml(table)}" for name, table in tables.items())
+
+
+def toml(table: dict) -> str:
+    return "".join(f"{key} = {literal(value)}\n" for key, value in table.items())
+
+
+def literal(value: object) -> str:
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, list):
+        return "[" + ", ".join(map(literal, value)) + "]"
+    return repr(value)
+
+
+def bundle(models_dir: Path, version: str, fusion: dict, thresholds: dict) -> None:
+    head = {"schema": 1, "name": "framewitness-default", "version": version,
+            "detector": "face-detector-s", "sequence": "sequence-s", "frame": "frame-s"}
+    text = toml(head) + f"\n[fusion]\n{toml(fusion)}" + f"\n[thresholds]\n{toml(thresholds)}"
+    (models_dir / "bundle.toml").write_text(text)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--cache", type=Path, default=CACHE_DIR)
+    parser.add_argument("--models", type=Path, default=MODELS_DIR)
+    arguments = parser.parse_args()
+    chosen = read_config(arguments.config)
+    print(export(chosen, torch.load(arguments.cache / "runs" / chosen["name"] / "trained.pt", weights_only=True), arguments.models))

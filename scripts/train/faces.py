@@ -1,0 +1,153 @@
+"""Genuine faces: find them with the YuNet teacher, align them as serving does, keep them in one memory-mapped array.
+
+    python scripts/train/faces.py --data ../shared/data
+
+The aligned crop is the contract between training and `src/faces/crop.rs`: a least-squares similarity from the five
+landmarks to TEMPLATE enlarged by MARGIN_RATIO, drawn on a CANVAS_PX square with reflected borders.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import subprocess
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from settings import CACHE_DIR, DATA_DIR
+from split import person_of
+
+CANVAS_PX = 256
+MARGIN_RATIO = 1.3
+# right eye, left eye, nose, right mouth corner, left mouth corner ("right" is the person's right: smaller x)
+TEMPLATE = np.array([[0.34, 0.46], [0.66, 0.46], [0.5, 0.64], [0.37, 0.82], [0.63, 0.82]])
+CANVAS_LANDMARKS = ((0.5 + (TEMPLATE - 0.5) / MARGIN_RATIO) * CANVAS_PX).astype(np.float32)
+MIN_EYE_DISTANCE_PX = 12
+IMAGE_FOLDERS = ("train/lfw", "train/us_congress", "train/london")
+
+
+class FaceFinder:
+    """The teacher: YuNet 2023mar through OpenCV. Used for training only, never shipped."""
+
+    def __init__(self, data_dir: Path):
+        model = data_dir / "detectors/yunet/face_detection_yunet_2023mar.onnx"
+        self.net = cv2.FaceDetectorYN.create(str(model), "", (320, 320), 0.7, 0.3, 200)
+
+    def largest(self, image: np.ndarray) -> np.ndarray | None:
+        """Five landmarks [5, 2] in pixels of the largest face of a BGR image, or None."""
+        scale = min(1.0, 640 / max(image.shape[:2]))
+        small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else image
+        self.net.setInputSize((small.shape[1], small.shape[0]))
+        _, found = self.net.detect(small)
+        if found is None or len(found) == 0:
+            return None
+        best = max(found, key=lambda row: row[2] * row[3])
+        return best[4:14].reshape(5, 2) / scale
+
+
+def similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Umeyama's least-squares similarity (no reflection) from source [N, 2] to target [N, 2], as a [2, 3] matrix."""
+    source, target = source.astype(np.float64), target.astype(np.float64)
+    mean_s, mean_t = source.mean(0), target.mean(0)
+    centred_s, centred_t = source - mean_s, target - mean_t
+    u, d, vt = np.linalg.svd(centred_t.T @ centred_s / len(source))
+    sign = np.diag([1.0, np.sign(np.linalg.det(u) * np.linalg.det(vt))])
+    rotation = u @ sign @ vt
+    scale = np.trace(np.diag(d) @ sign) / centred_s.var(0).sum()
+    return np.hstack([scale * rotation, (mean_t - scale * rotation @ mean_s)[:, None]])
+
+
+def move(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Points [N, 2] through an affine [2, 3] matrix."""
+    return points @ matrix[:, :2].T + matrix[:, 2]
+
+
+def align(image: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The aligned canvas [256, 256, 3] (channel order kept) and the landmarks on it [5, 2]."""
+    matrix = similarity(landmarks, CANVAS_LANDMARKS)
+    canvas_landmarks = move(landmarks, matrix)
+    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
+    if scale < 1:
+        height, width = image.shape[:2]
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        matrix = matrix.copy()
+        matrix[:, 0] *= width / size[0]
+        matrix[:, 1] *= height / size[1]
+    canvas = cv2.warpAffine(image, matrix, (CANVAS_PX, CANVAS_PX), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    return canvas, canvas_landmarks.astype(np.float32)
+
+
+def read_frames(path: Path, every: int = 1) -> list[np.ndarray]:
+    """Frames of a video as BGR arrays, every n-th, decoded from the start by the ffmpeg command."""
+    probe = ["ffprobe", "-v", "error", "-select_streams", "v:0", "-show_entries", "stream=width,height", "-of", "csv=p=0:s=x"]
+    width, height = map(int, subprocess.check_output([*probe, str(path)], text=True).split()[0].split("x")[:2])
+    decode = ["ffmpeg", "-v", "error", "-i", str(path), "-f", "rawvideo", "-pix_fmt", "bgr24", "-"]
+    raw = np.frombuffer(subprocess.check_output(decode), np.uint8)
+    frames = raw[: raw.size // (width * height * 3) * width * height * 3].reshape(-1, height, width, 3)
+    return list(frames[::every])
+
+
+def collect(data_dir: Path, cache_dir: Path) -> None:
+    """Write canvases.npy [N, 256, 256, 3] RGB and faces.csv (one row a canvas) into the cache."""
+    finder, cache = FaceFinder(data_dir), FaceCache(data_dir)
+    images = [path for folder in IMAGE_FOLDERS for path in sorted((data_dir / folder).glob("*.jpg"))]
+    for path in tqdm(images, desc="stills"):
+        cache.add(finder, cv2.imread(str(path)), path, -1)
+    for path in tqdm(sorted((data_dir / "train/grid_video").glob("*.mpg")), desc="clips"):
+        for index, frame in enumerate(read_frames(path)):
+            cache.add(finder, frame, path, index)
+    cache.write(cache_dir)
+    print(f"{len(cache.rows)} faces of {len({row[2] for row in cache.rows})} people from {len(images)} images in {cache_dir}")
+
+
+class FaceCache:
+    """What is being collected."""
+
+    def __init__(self, data_dir: Path):
+        self.data_dir, self.rows, self.canvases = data_dir, [], []
+
+    def add(self, finder: FaceFinder, image: np.ndarray, path: Path, frame: int) -> None:
+        landmarks = finder.largest(image)
+        if landmarks is None:
+            return
+        eye_distance = float(np.linalg.norm(landmarks[1] - landmarks[0]))
+        if eye_distance < MIN_EYE_DISTANCE_PX:
+            return
+        canvas, moved = align(image, landmarks)
+        self.canvases.append(canvas[..., ::-1])
+        name = path.relative_to(self.data_dir).as_posix()
+        self.rows.append([name, frame, person_of(path, self.data_dir), round(eye_distance, 1), *np.round(moved.ravel(), 2)])
+
+    def write(self, cache_dir: Path) -> None:
+        cache_dir.mkdir(parents=True, exist_ok=True)
+        np.save(cache_dir / "canvases.npy", np.stack(self.canvases))
+        with open(cache_dir / "faces.csv", "w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["path", "frame", "person", "eye_distance_px", *[f"l{i}" for i in range(10)]])
+            writer.writerows(self.rows)
+
+
+class Faces:
+    """The cache, read back: canvases stay on disk until touched."""
+
+    def __init__(self, cache_dir: Path = CACHE_DIR):
+        self.canvases = np.load(cache_dir / "canvases.npy", mmap_mode="r")
+        with open(cache_dir / "faces.csv", newline="") as file:
+            rows = list(csv.DictReader(file))
+        self.paths = [row["path"] for row in rows]
+        self.frames = np.array([int(row["frame"]) for row in rows])
+        self.people = [row["person"] for row in rows]
+        self.eye_distance_px = np.array([float(row["eye_distance_px"]) for row in rows])
+        self.landmarks = np.array([[float(row[f"l{i}"]) for i in range(10)] for row in rows], np.float32).reshape(-1, 5, 2)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=DATA_DIR)
+    parser.add_argument("--cache", type=Path, default=CACHE_DIR)
+    arguments = parser.parse_args()
+    collect(arguments.data.resolve(), arguments.cache)

@@ -1,0 +1,87 @@
+"""Batches of pairs from the pool of stills, with a curriculum over its stages."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from settings import CACHE_DIR
+
+
+class StillPool:
+    """Shards of one split. New shards are noticed between batches."""
+
+    def __init__(self, split: str, cache_dir: Path = CACHE_DIR):
+        self.folder = cache_dir / "stills" / split
+        self.shards: dict[str, dict] = {}
+        self.rescan()
+
+    def rescan(self) -> None:
+        for path in sorted(self.folder.glob("*.npz")):
+            if path.stem not in self.shards:
+                self.shards[path.stem] = dict(np.load(path)) | {"pairs": np.load(path.with_suffix(".npy"), mmap_mode="r")}
+
+    def wait(self) -> None:
+        """Until the first shard is there."""
+        while not self.shards:
+            print(f"waiting for still_pool.py to fill {self.folder}", flush=True)
+            time.sleep(10)
+            self.rescan()
+
+    def stage(self, name: str) -> list[dict]:
+        return [shard for key, shard in sorted(self.shards.items()) if key.startswith(name + "-")]
+
+    def batch(self, pairs: int, odds: dict[str, float], rng: np.random.Generator) -> dict[str, torch.Tensor]:
+        """`images` u8 [2*pairs, 3, S, S] (genuine first, then their forgeries), `masks` [2*pairs, 16, 16], `labels` [2*pairs]."""
+        odds = {name: share for name, share in odds.items() if share > 0 and self.stage(name)} or {"easy": 1.0}
+        names = rng.choice(list(odds), pairs, p=np.array(list(odds.values())) / sum(odds.values()))
+        genuine, forged, masks = [], [], []
+        for name in names:
+            shards = self.stage(str(name))
+            shard = shards[rng.integers(len(shards))]
+            index = int(rng.integers(len(shard["masks"])))
+            pair, mask = np.array(shard["pairs"][index]), shard["masks"][index]
+            if rng.random() < 0.5:
+                pair, mask = pair[:, :, ::-1], mask[:, ::-1]
+            genuine.append(pair[0])
+            forged.append(pair[1])
+            masks.append(mask)
+        images = torch.from_numpy(np.ascontiguousarray(np.stack(genuine + forged))).permute(0, 3, 1, 2)
+        masks = torch.from_numpy(np.stack(masks)).float() / 255
+        return {
+            "images": images,
+            "masks": torch.cat([torch.zeros_like(masks), masks]),
+            "labels": torch.cat([torch.zeros(pairs), torch.ones(pairs)]),
+        }
+
+
+def curriculum(progress: float, steps: list[dict]) -> dict[str, float]:
+    """The stage shares in force at `progress` 0..1; each step of the configuration holds until its `until`."""
+    return next(step["shares"] for step in steps if progress < step["until"] or step is steps[-1])
+
+
+def normalise(images: torch.Tensor, preprocess: dict) -> torch.Tensor:
+    """u8 [N, 3, S, S] -> float, /255, mean and deviation."""
+    mean, std = (torch.tensor(preprocess[key]).view(1, 3, 1, 1) for key in ("mean", "std"))
+    return (images.float() / 255 - mean) / std
+
+
+def jitter(images: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+    """Brightness, contrast and channel gains, equal for both halves of each pair: u8 in, u8 out."""
+    pairs = len(images) // 2
+    gain = torch.from_numpy(rng.uniform(0.85, 1.15, (pairs, 1, 1, 1)) * rng.uniform(0.95, 1.05, (pairs, 3, 1, 1))).float()
+    offset = torch.from_numpy(rng.uniform(-15, 15, (pairs, 1, 1, 1))).float()
+    return (images * gain.repeat(2, 1, 1, 1) + offset.repeat(2, 1, 1, 1)).clamp(0, 255).byte()
+
+
+def picture_and_mask_loss(outputs: tuple, batch: dict, mask_weight: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cross-entropy of the picture logits, and of the mask logits against the (pooled) blend mask."""
+    picture, mask = (part.float() for part in outputs)
+    wanted = F.adaptive_avg_pool2d(batch["masks"][:, None], mask.shape[-2:])[:, 0]
+    picture_loss = F.binary_cross_entropy_with_logits(picture, batch["labels"])
+    mask_loss = F.binary_cross_entropy_with_logits(mask, wanted)
+    return picture_loss + mask_weight * mask_loss, picture_loss.detach()
