@@ -1,1 +1,39 @@
-//! Records in SQLite and artifacts on disk: the only place that names sqlx.
+//! Records and artifacts: the only place that names sqlx.
+//!
+//! | type | keeps | where |
+//! |---|---|---|
+//! | [`RecordStore`] | every [`Analysis`](crate::domain::Analysis) | SQLite, one file |
+//! | [`ArtifactStore`] | the frames and crops an analysis shows | disk, one folder per analysis |
+//! | [`UploadDir`] | uploads in progress | disk, gone when the [`Upload`] is dropped |
+//!
+//! Three rules hold throughout:
+//!
+//! - **All or nothing.** Artifacts are written and synced in a private folder and appear by one
+//!   rename; a record is one transaction under `synchronous=FULL`. A crash leaves the state before
+//!   or the state after.
+//! - **Nothing is left over.** Unfinished work lives in a session folder that its process keeps
+//!   locked. The kernel drops the lock when the process dies, however it dies, and the next start
+//!   (or sweep) clears what no living process holds.
+//! - **Names cannot escape.** Paths are built from [`AnalysisId`](crate::domain::AnalysisId) and
+//!   [`ArtifactName`] only, whose values cannot hold a separator or a dot-dot.
+//!
+//! Each store hides its backend in an enum, so that PostgreSQL and S3 become further variants
+//! without a change to callers.
+
+mod artifact_name;
+mod artifacts;
+mod blocking;
+mod disk;
+mod error;
+mod records;
+mod retention;
+mod session;
+mod sqlite;
+mod uploads;
+
+pub use artifact_name::{ArtifactName, ArtifactNameError};
+pub use artifacts::ArtifactStore;
+pub use error::StoreError;
+pub use records::{DOCUMENT_SCHEMA_VERSION, MAX_PAGE, RecordStore};
+pub use retention::{RetentionPolicy, SweepReport};
+pub use uploads::{Upload, UploadDir, UploadWriter};

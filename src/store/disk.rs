@@ -1,0 +1,202 @@
+//! Artifacts on a local disk.
+//!
+//! Layout: `<root>/<analysis-id>/<name>.jpg`, and `<root>/.incoming/session-…/` for work in
+//! progress. Writing: all files and their folder are synced inside `.incoming`, then one rename
+//! makes the whole folder appear. Removing: one rename takes it away, then its files go. A reader
+//! therefore sees all artifacts of an analysis or none.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use crate::domain::AnalysisId;
+
+use super::artifact_name::ArtifactName;
+use super::error::StoreError;
+use super::retention::{Holding, RetentionPolicy, SweepReport};
+use super::session::{SessionDir, create_private_dir};
+
+const INCOMING: &str = ".incoming";
+
+/// Synchronous; every call may touch the disk.
+#[derive(Debug)]
+pub(super) struct DiskArtifacts {
+    root: PathBuf,
+    incoming: SessionDir,
+}
+
+impl DiskArtifacts {
+    /// Opens or creates the folder and clears what interrupted writes left.
+    pub(super) fn open(root: &Path) -> Result<Self, StoreError> {
+        create_private_dir(root)?;
+        let incoming = SessionDir::open(&root.join(INCOMING))?;
+        Ok(Self {
+            root: root.to_path_buf(),
+            incoming,
+        })
+    }
+
+    /// Stores all of `artifacts` or none.
+    pub(super) fn put_all(
+        &self,
+        id: AnalysisId,
+        artifacts: &[(ArtifactName, Vec<u8>)],
+    ) -> Result<(), StoreError> {
+        let staged = self.scratch_folder()?;
+        for (name, bytes) in artifacts {
+            write_synced(&staged.path().join(name.as_str()), bytes)?;
+        }
+        sync_folder(staged.path())?;
+        let target = self.folder_of(id);
+        match fs::rename(staged.path(), &target) {
+            Ok(()) => sync_folder(&self.root),
+            Err(exists) if is_taken(&exists) => Err(StoreError::DuplicateArtifacts { id }),
+            Err(other) => Err(StoreError::io("store the artifacts in", &target)(other)),
+        }
+    }
+
+    /// The bytes of one artifact; `None` when there is none of this name.
+    pub(super) fn read(
+        &self,
+        id: AnalysisId,
+        name: &ArtifactName,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let path = self.folder_of(id).join(name.as_str());
+        unless_missing(fs::read(&path)).map_err(StoreError::io("read the artifact", &path))
+    }
+
+    /// Removes the artifacts of one analysis; `false` when there were none.
+    pub(super) fn remove(&self, id: AnalysisId) -> Result<bool, StoreError> {
+        let path = self.folder_of(id);
+        let scratch = self.scratch_folder()?;
+        let taken = unless_missing(fs::rename(&path, scratch.path()))
+            .map_err(StoreError::io("remove the artifacts", &path))?;
+        if taken.is_none() {
+            return Ok(false);
+        }
+        sync_folder(&self.root)?;
+        scratch
+            .close()
+            .map_err(StoreError::io("remove the artifacts", &path))?;
+        Ok(true)
+    }
+
+    /// Names of the artifacts of one analysis in order; empty when there are none.
+    pub(super) fn list(&self, id: AnalysisId) -> Result<Vec<ArtifactName>, StoreError> {
+        let path = self.folder_of(id);
+        let failed = || StoreError::io("list the artifacts in", &path);
+        let Some(entries) = unless_missing(fs::read_dir(&path)).map_err(failed())? else {
+            return Ok(Vec::new());
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let file_name = entry.map_err(failed())?.file_name();
+            names.extend(
+                file_name
+                    .to_str()
+                    .and_then(|text| ArtifactName::parse(text).ok()),
+            );
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Applies `policy` as of `now` and clears what dead processes left.
+    pub(super) fn sweep(
+        &self,
+        policy: &RetentionPolicy,
+        now: SystemTime,
+    ) -> Result<SweepReport, StoreError> {
+        let cleared_leftovers = self.incoming.clear_others()?;
+        let plan = policy.plan(self.holdings()?, now);
+        for holding in plan.for_age.iter().chain(&plan.for_size) {
+            self.remove(holding.id)?;
+        }
+        let bytes = |holdings: &[Holding]| holdings.iter().map(|h| h.bytes).sum::<u64>();
+        Ok(SweepReport {
+            removed_for_age: plan.for_age.len() as u64,
+            removed_for_size: plan.for_size.len() as u64,
+            freed_bytes: bytes(&plan.for_age) + bytes(&plan.for_size),
+            kept: plan.kept.len() as u64,
+            kept_bytes: bytes(&plan.kept),
+            cleared_leftovers,
+        })
+    }
+
+    /// Bytes of all stored artifacts.
+    pub(super) fn usage_bytes(&self) -> Result<u64, StoreError> {
+        Ok(self.holdings()?.iter().map(|holding| holding.bytes).sum())
+    }
+
+    /// What each analysis holds. Folders not named by an analysis belong to somebody else.
+    fn holdings(&self) -> Result<Vec<Holding>, StoreError> {
+        let failed = || StoreError::io("list the folder", &self.root);
+        let mut holdings = Vec::new();
+        for entry in fs::read_dir(&self.root).map_err(failed())? {
+            let entry = entry.map_err(failed())?;
+            let named = entry.file_name().to_str().and_then(AnalysisId::parse);
+            let Some(id) = named.filter(|id| self.folder_of(*id) == entry.path()) else {
+                continue;
+            };
+            let measured = unless_missing(measure(&entry.path()))
+                .map_err(StoreError::io("measure the artifacts in", &entry.path()))?;
+            holdings.extend(measured.map(|(stored_at, bytes)| Holding {
+                id,
+                stored_at,
+                bytes,
+            }));
+        }
+        Ok(holdings)
+    }
+
+    fn folder_of(&self, id: AnalysisId) -> PathBuf {
+        self.root.join(id.to_string())
+    }
+
+    /// A folder for work in progress, on the same file system as the root.
+    fn scratch_folder(&self) -> Result<tempfile::TempDir, StoreError> {
+        tempfile::tempdir_in(self.incoming.path())
+            .map_err(StoreError::io("create a folder in", self.incoming.path()))
+    }
+}
+
+/// When a folder was filled and how many bytes its files hold.
+fn measure(folder: &Path) -> io::Result<(SystemTime, u64)> {
+    let stored_at = fs::symlink_metadata(folder)?.modified()?;
+    let mut bytes = 0;
+    for entry in fs::read_dir(folder)? {
+        bytes += entry?.metadata()?.len();
+    }
+    Ok((stored_at, bytes))
+}
+
+fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let write = || -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    write().map_err(StoreError::io("write the artifact", path))
+}
+
+fn sync_folder(path: &Path) -> Result<(), StoreError> {
+    File::open(path)
+        .and_then(|folder| folder.sync_all())
+        .map_err(StoreError::io("sync the folder", path))
+}
+
+fn unless_missing<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(missing) if missing.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(other) => Err(other),
+    }
+}
+
+fn is_taken(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists
+    )
+}

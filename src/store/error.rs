@@ -1,0 +1,138 @@
+//! What can go wrong while keeping things, and what to do about it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use crate::domain::AnalysisId;
+
+/// Errors of the stores.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The database URL names something this build does not speak.
+    #[error(
+        "the database URL `{url}` is not supported: use `sqlite:///absolute/path/records.sqlite3` \
+         or `sqlite://relative/path`"
+    )]
+    UnsupportedDatabase {
+        /// The URL, password removed.
+        url: String,
+    },
+    /// The database file cannot be opened or is not a database.
+    #[error("cannot open the record database {}: {source}", path.display())]
+    OpenDatabase {
+        /// The file.
+        path: PathBuf,
+        /// SQLite's reason.
+        source: sqlx::Error,
+    },
+    /// The tables cannot be brought to this version's shape.
+    #[error(
+        "cannot migrate the record database {}: {source}; if a newer framewitness wrote it, run \
+         that version or restore a backup", path.display()
+    )]
+    Migrate {
+        /// The file.
+        path: PathBuf,
+        /// What sqlx found.
+        source: sqlx::migrate::MigrateError,
+    },
+    /// Another process held the write lock for longer than the busy timeout.
+    #[error("the record database is busy: another process kept it locked; try again")]
+    DatabaseBusy,
+    /// A statement failed.
+    #[error("the record database failed: {0}")]
+    Database(#[source] sqlx::Error),
+    /// A record of this name exists.
+    #[error("analysis {id} is already recorded")]
+    DuplicateRecord {
+        /// Its name.
+        id: AnalysisId,
+    },
+    /// The analysis would not read back as it is (a number that is not finite, for example).
+    #[error("analysis {id} cannot be recorded: {reason}")]
+    UnstorableRecord {
+        /// Its name.
+        id: AnalysisId,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A stored record does not read back.
+    #[error("the record of analysis {id} cannot be read back: {reason}")]
+    UnreadableRecord {
+        /// The row's name, as stored.
+        id: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Artifacts of this analysis exist.
+    #[error("artifacts of analysis {id} already exist")]
+    DuplicateArtifacts {
+        /// Its name.
+        id: AnalysisId,
+    },
+    /// The disk is full.
+    #[error(
+        "no space left to {action} {}: free some, or lower the retention limits", path.display()
+    )]
+    StorageFull {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+    },
+    /// The file system refused.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The program is ending; the work was not started.
+    #[error("the store is shutting down")]
+    ShuttingDown,
+}
+
+impl StoreError {
+    /// Stable kebab-case code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::UnsupportedDatabase { .. } => "unsupported-database",
+            Self::OpenDatabase { .. } => "database-not-opened",
+            Self::Migrate { .. } => "database-not-migrated",
+            Self::DatabaseBusy => "database-busy",
+            Self::Database(_) => "database-failed",
+            Self::DuplicateRecord { .. } => "duplicate-record",
+            Self::UnstorableRecord { .. } => "unstorable-record",
+            Self::UnreadableRecord { .. } => "unreadable-record",
+            Self::DuplicateArtifacts { .. } => "duplicate-artifacts",
+            Self::StorageFull { .. } => "storage-full",
+            Self::Io { .. } => "storage-failed",
+            Self::ShuttingDown => "store-shutting-down",
+        }
+    }
+
+    /// Wraps a file-system error with what was being done to `path`.
+    pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| {
+            let full = matches!(
+                source.kind(),
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+            );
+            if full {
+                Self::StorageFull { action, path }
+            } else {
+                Self::Io {
+                    action,
+                    path,
+                    source,
+                }
+            }
+        }
+    }
+}
