@@ -1,1 +1,36 @@
-//! Keys, signatures and signed statements: the only place that names rsa, sha2 and base64.
+//! Keys, signatures and signed statements: the only place that names rsa and base64, and the
+//! owner of SHA-256 over files.
+//!
+//! | what | how | who checks it |
+//! |---|---|---|
+//! | signature of a file | RSASSA-PKCS1-v1_5 over SHA-256 of the file's bytes ([`Keyring::sign_file_digest`]) | `openssl dgst -sha256 -verify public.pem -signature FILE.sig FILE` |
+//! | statement about a file | JWS, PS256, over name, SHA-256, size and time ([`Keyring::sign_statement`]) | any JOSE library with [`Keyring::jwks`] |
+//!
+//! One RSA-3072 key does both. It is made on first start and never replaced: a key that is damaged
+//! or readable by others is refused with an error that says what to do ([`Keyring::open_or_create`]).
+//!
+//! - **Signing** sits behind [`Signer`], so that a key service can take the local key's place.
+//!   Every private operation of the local key is blinded: the `rsa` crate's arithmetic is not
+//!   constant in time (RUSTSEC-2023-0071), and blinding takes the attacker's knowledge of the
+//!   input away.
+//! - **Checking** bounds its input before it looks at it, and takes neither the algorithm nor the
+//!   key from the client.
+//!
+//! Calls that use the key compute for milliseconds: run them on a blocking thread.
+
+mod digest;
+mod error;
+mod jwks;
+mod key_file;
+mod keyring;
+mod signature;
+mod signer;
+mod statement;
+
+pub use digest::{FileDigest, FileHasher, Sha256Digest, hash_reader};
+pub use error::IntegrityError;
+pub use jwks::{Jwk, JwkSet};
+pub use keyring::Keyring;
+pub use signature::{FileSignature, Verification};
+pub use signer::{LocalSigner, Scheme, Signer};
+pub use statement::{Statement, StatementError};
