@@ -273,7 +273,10 @@ impl<A: Architecture> Manifest<A> {
             ),
             (
                 A::LABELS.contains(&self.output.labels.as_slice()),
-                format!("output.labels must be one of {:?}", A::LABELS).to_uppercase(),
+                format!(
+                    "output.labels must be one of {}",
+                    format!("{:?}", A::LABELS).to_uppercase()
+                ),
             ),
             (
                 calibration.scale.is_finite()

@@ -11,7 +11,11 @@ mod bundle;
 mod clip;
 mod device;
 mod engine;
+#[cfg(test)]
+mod engine_tests;
 mod error;
+#[cfg(test)]
+mod fixture;
 mod fusion;
 mod manifest;
 mod metrics;
@@ -22,6 +26,8 @@ mod scorer;
 mod settings;
 mod weights;
 mod worker;
+#[cfg(test)]
+mod worker_tests;
 
 pub use bundle::Bundle;
 pub use clip::{Clip, ClipScores};

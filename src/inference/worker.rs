@@ -34,6 +34,14 @@ pub struct ModelWorker {
     thread: Option<JoinHandle<()>>,
 }
 
+/// How much waits, how much runs at once, and how long the thread stays idle before it looks
+/// after itself.
+pub(super) struct Limits {
+    pub(super) queue_frames: usize,
+    pub(super) batch_frames: usize,
+    pub(super) patience: Duration,
+}
+
 /// What the thread and its callers share.
 pub(super) struct Shared {
     pub(super) queue: Queue,
@@ -76,7 +84,11 @@ impl ModelWorker {
     pub fn start(settings: InferenceSettings) -> Result<(Self, Scorer), InferenceError> {
         settings.check()?;
         let bundle = Bundle::read(&settings.models_dir)?;
-        let limits = (settings.queue_frames, settings.max_batch_frames);
+        let limits = Limits {
+            queue_frames: settings.queue_frames,
+            batch_frames: settings.max_batch_frames,
+            patience: PATIENCE,
+        };
         Self::spawn(limits, bundle.fusion(), move || {
             tch::set_num_threads(i32::try_from(settings.threads).unwrap_or(i32::MAX));
             let device = settings.device.resolve()?;
@@ -90,11 +102,11 @@ impl ModelWorker {
 
     /// Runs `load` and then the engine it gives on a thread of their own.
     pub(super) fn spawn<E: Engine>(
-        (queue_frames, batch_frames): (usize, usize),
+        limits: Limits,
         fusion: Fusion,
         load: impl FnOnce() -> Result<(E, About), InferenceError> + Send + 'static,
     ) -> Result<(Self, Scorer), InferenceError> {
-        let shared = Arc::new(Shared::new(queue_frames));
+        let shared = Arc::new(Shared::new(limits.queue_frames));
         let (loaded, when_loaded) = mpsc::channel();
         let ours = Arc::clone(&shared);
         let thread = Builder::new().name("models".into()).spawn(move || {
@@ -113,7 +125,7 @@ impl ModelWorker {
                         engine,
                         shared: &ours,
                         fusion,
-                        batch_frames,
+                        limits,
                     };
                     if heard.is_ok() {
                         desk.work();
@@ -157,18 +169,18 @@ struct Desk<'a, E> {
     engine: E,
     shared: &'a Shared,
     fusion: Fusion,
-    batch_frames: usize,
+    limits: Limits,
 }
 
 impl<E: Engine> Desk<'_, E> {
     fn work(&self) {
         let limit = if self.engine.batches_clips() {
-            self.batch_frames
+            self.limits.batch_frames
         } else {
             0
         };
         loop {
-            match self.shared.queue.take(limit, PATIENCE) {
+            match self.shared.queue.take(limit, self.limits.patience) {
                 Taken::Batch(entries) => self.answer(entries),
                 Taken::Idle => self.look_after_itself(),
                 Taken::Closed => return,

@@ -1,0 +1,203 @@
+//! A tiny bundle on disk with random weights, for tests of loading and running.
+
+use std::fs;
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+use tch::{Device, Kind, Tensor};
+use tempfile::TempDir;
+
+use super::bundle::Bundle;
+use super::networks::{FrameNetwork, SequenceNetwork};
+use super::weights::Tensors;
+use super::{Clip, DeviceChoice, InferenceSettings};
+use crate::domain::{CROP_CANVAS_PX, Rgb8Image};
+
+const BUNDLE: &str = r#"
+schema = 1
+name = "tiny"
+version = "1"
+detector = "detector"
+sequence = "sequence"
+frame = "frame"
+[fusion]
+bias = 0.0
+sequence_weight = 0.5
+frame_weight = 0.5
+[thresholds]
+fake_at_or_above = 0.65
+real_at_or_below = 0.35
+"#;
+
+const SEQUENCE: &str = r#"
+family = "resnext-bilstm"
+stem_width = 8
+layers = [1, 1]
+groups = 2
+width_per_group = 2
+lstm_layers = 2
+lstm_hidden = 6
+attention_heads = 3
+activation = "gelu"
+max_frames = 12
+"#;
+
+const FRAME: &str = r#"
+family = "clip-vit-d3"
+image_px = 64
+patch_px = 16
+width = 24
+layers = 2
+heads = 3
+permutation_seed = 418
+"#;
+
+/// Named tensors of a weights file.
+pub(super) type Named = Vec<(String, Tensor)>;
+
+/// A models directory that is removed with the value.
+pub(super) struct TinyBundle(TempDir);
+
+impl TinyBundle {
+    pub(super) fn new() -> Self {
+        let bundle = Self(tempfile::tempdir().unwrap());
+        fs::write(bundle.path().join("bundle.toml"), BUNDLE).unwrap();
+        bundle.write_manifest("sequence", SEQUENCE, r#""FAKE", "REAL""#);
+        bundle.write_manifest("frame", FRAME, r#""FAKE""#);
+        let manifests = Bundle::read(bundle.path()).unwrap();
+        let (sequence, frame) = (&manifests.sequence.manifest, &manifests.frame.manifest);
+        let wanted = |build: &dyn Fn(&mut Tensors)| {
+            let mut tensors = Tensors::none(Device::Cpu);
+            build(&mut tensors);
+            tensors.wanted
+        };
+        let sequence =
+            wanted(&|tensors| drop(SequenceNetwork::take(tensors, &sequence.architecture)));
+        let frame = wanted(&|tensors| {
+            drop(FrameNetwork::take(
+                tensors,
+                &frame.architecture,
+                Device::Cpu,
+            ))
+        });
+        bundle.write_weights("sequence", random(sequence));
+        bundle.write_weights("frame", random(frame));
+        bundle
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub(super) fn settings(&self) -> InferenceSettings {
+        InferenceSettings {
+            models_dir: self.path().to_owned(),
+            device: DeviceChoice::Cpu,
+            max_batch_frames: 16,
+            queue_frames: 64,
+            threads: 1,
+        }
+    }
+
+    /// Replaces text in a file of the bundle.
+    pub(super) fn edit(&self, file: &str, from: &str, to: &str) {
+        let path = self.path().join(file);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{file} has no {from}");
+        fs::write(path, text.replace(from, to)).unwrap();
+    }
+
+    /// Changes a weights file, and the digest in its manifest with it.
+    pub(super) fn change_weights(&self, model: &str, change: impl FnOnce(&mut Named)) {
+        let path = self.path().join(model).join("weights.safetensors");
+        let mut tensors = Tensor::read_safetensors(path).unwrap();
+        change(&mut tensors);
+        self.write_weights(model, tensors);
+    }
+
+    fn write_weights(&self, model: &str, tensors: Named) {
+        let folder = self.path().join(model);
+        let path = folder.join("weights.safetensors");
+        let old = fs::read(&path).map_or("UNKNOWN".into(), |b| hex::encode(Sha256::digest(b)));
+        Tensor::write_safetensors(&tensors, &path).unwrap();
+        let new = hex::encode(Sha256::digest(fs::read(&path).unwrap()));
+        let manifest = folder.join("manifest.toml");
+        let text = fs::read_to_string(&manifest).unwrap();
+        let placeholder = "0".repeat(64);
+        let text = text.replace(&placeholder, &new).replace(&old, &new);
+        fs::write(manifest, text).unwrap();
+    }
+
+    fn write_manifest(&self, model: &str, architecture: &str, labels: &str) {
+        let folder = self.path().join(model);
+        fs::create_dir(&folder).unwrap();
+        let text = format!(
+            r#"
+schema = 1
+name = "tiny-{model}"
+version = "1"
+kind = "{model}"
+licence = "Apache-2.0 OR MIT"
+card = "README.md"
+[weights]
+file = "weights.safetensors"
+sha256 = "{}"
+[architecture]
+{architecture}
+[preprocess]
+canvas_px = 256
+size_px = 64
+resize = "bilinear"
+mean = [0.5, 0.5, 0.5]
+std = [0.25, 0.25, 0.25]
+[output]
+labels = [{labels}]
+[calibration]
+scale = 1.0
+bias = 0.0
+"#,
+            "0".repeat(64)
+        );
+        fs::write(folder.join("manifest.toml"), text).unwrap();
+    }
+}
+
+fn random(wanted: Vec<(String, Vec<i64>, Kind)>) -> Named {
+    let tensor = |name: &str, shape: &[i64], kind| {
+        if kind != Kind::Float {
+            Tensor::ones(shape, (kind, Device::Cpu))
+        } else if name.ends_with("running_var") {
+            Tensor::rand(shape, (kind, Device::Cpu)) + 0.5
+        } else {
+            Tensor::randn(shape, (kind, Device::Cpu)) * 0.3
+        }
+    };
+    let named = wanted.into_iter();
+    named
+        .map(|(name, shape, kind)| (name.clone(), tensor(&name, &shape, kind)))
+        .collect()
+}
+
+/// A moving clip of noise; the same for the same seed.
+pub(super) fn noise_clip(seed: u32, frames: u32) -> Clip {
+    Clip {
+        crops: (0..frames)
+            .map(|n| noise(seed.wrapping_mul(31) + n))
+            .collect(),
+        is_still: false,
+    }
+}
+
+fn noise(seed: u32) -> Rgb8Image {
+    let mut state = seed.wrapping_mul(2_654_435_761) | 1;
+    let mut byte = || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        (state >> 24) as u8
+    };
+    let pixels = (0..CROP_CANVAS_PX * CROP_CANVAS_PX * 3)
+        .map(|_| byte())
+        .collect();
+    Rgb8Image::new(CROP_CANVAS_PX, CROP_CANVAS_PX, pixels).unwrap()
+}
