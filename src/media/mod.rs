@@ -1,1 +1,143 @@
 //! Probing, frame sampling, image decoding and encoding: the only place that names FFmpeg.
+//!
+//! [`probe`] tells what a file says about itself; [`sample`] takes frames at even times. Both
+//! recognise a file by its bytes, never by its name, and treat it as hostile: bytes reach FFmpeg
+//! only from the open descriptor, through lists of allowed containers and decoders and under
+//! [`MediaLimits`]. They block; call them on a thread of their own.
+//!
+//! | file | tells |
+//! |---|---|
+//! | `recognise`, `reader`, `source` | what a file is, how it is read, how it is opened safely |
+//! | `probe`, `orientation` | what the container states |
+//! | `index`, `plan`, `h264` | which frames to take and how to reach them |
+//! | `sampler`, `decoder`, `picker`, `render` | decoding them, catching them, making them RGB |
+//! | `still` | images |
+//! | `native` | the unsafe edge |
+
+mod decoder;
+mod error;
+mod h264;
+mod index;
+mod limits;
+mod native;
+mod orientation;
+mod picker;
+mod plan;
+mod probe;
+mod reader;
+mod recognise;
+mod render;
+mod sampler;
+mod source;
+mod still;
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::Once;
+
+pub use error::MediaError;
+pub use limits::MediaLimits;
+
+use crate::domain::{MediaInfo, Rgb8Image, Sample};
+use limits::Deadline;
+use recognise::{HEAD_BYTES, Recognised};
+use sampler::{Strategy, Task};
+use source::VideoSource;
+
+/// What to take from a video.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SampleOptions {
+    /// Number of frames, at least 1. Default 30.
+    pub frames: u32,
+}
+
+impl Default for SampleOptions {
+    fn default() -> Self {
+        Self { frames: 30 }
+    }
+}
+
+/// Reads what `file`, a video or a still image, says about itself. No frame is decoded beyond what
+/// finding the stream's parameters takes; the file's cursor stays where it is.
+///
+/// # Errors
+/// [`MediaError`]: not a supported medium, damaged, without pictures, over a limit.
+pub fn probe(file: &File, limits: &MediaLimits) -> Result<MediaInfo, MediaError> {
+    let deadline = Deadline::after(limits.deadline);
+    match recognise_file(file)? {
+        Recognised::Still(format) => still::probe(file, format, limits, deadline),
+        recognised @ (Recognised::Container(_) | Recognised::Sound | Recognised::Unknown) => {
+            let source = VideoSource::open(file, limits, deadline, recognised)?;
+            probe::check_header(&source, limits)?;
+            Ok(probe::describe(&source))
+        }
+    }
+}
+
+/// Takes `options.frames` upright frames at even times from `file`; all of them when it has fewer,
+/// one from a still image. At no time are more frames than these held. The same file gives the
+/// same pixels each time.
+///
+/// # Errors
+/// [`MediaError`]: as [`probe`], and when no frame decodes or the deadline passes.
+pub fn sample(
+    file: &File,
+    options: &SampleOptions,
+    limits: &MediaLimits,
+) -> Result<Sample, MediaError> {
+    sample_by(file, options, limits, Strategy::Automatic)
+}
+
+fn sample_by(
+    file: &File,
+    options: &SampleOptions,
+    limits: &MediaLimits,
+    strategy: Strategy,
+) -> Result<Sample, MediaError> {
+    let deadline = Deadline::after(limits.deadline);
+    match recognise_file(file)? {
+        Recognised::Still(format) => still::sample(file, format, limits, deadline),
+        recognised @ (Recognised::Container(_) | Recognised::Sound | Recognised::Unknown) => {
+            sampler::sample(&Task {
+                file,
+                options,
+                limits,
+                deadline,
+                recognised,
+                strategy,
+            })
+        }
+    }
+}
+
+/// Encodes `image` as JPEG of `quality` 1 to 100.
+///
+/// # Errors
+/// [`MediaError::Encode`] when a side exceeds JPEG's 65,535 pixels.
+pub fn encode_jpeg(image: &Rgb8Image, quality: u8) -> Result<Vec<u8>, MediaError> {
+    still::encode_jpeg(image, quality)
+}
+
+fn recognise_file(file: &File) -> Result<Recognised, MediaError> {
+    silence_ffmpeg();
+    let mut head = [0; HEAD_BYTES];
+    let mut filled = 0;
+    while filled < HEAD_BYTES {
+        match file.read_at(&mut head[filled..], filled as u64)? {
+            0 => break,
+            count => filled += count,
+        }
+    }
+    if filled == 0 {
+        return Err(MediaError::EmptyFile);
+    }
+    Ok(recognise::recognise(&head[..filled]))
+}
+
+/// FFmpeg writes every oddity of a file to standard error; what matters is in our own results.
+fn silence_ffmpeg() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| ffmpeg_next::log::set_level(ffmpeg_next::log::Level::Quiet));
+}

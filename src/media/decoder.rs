@@ -1,0 +1,121 @@
+//! One decoder run: packets in, pictures out, failures counted and passed over.
+
+use ffmpeg_next::codec::Context;
+use ffmpeg_next::{Dictionary, Error, Packet, decoder, error, frame};
+
+use super::MediaError;
+use super::limits::{Deadline, MediaLimits};
+use super::source::VideoSource;
+
+/// What is told to the decoder when it is opened.
+pub(super) struct DecoderSettings<'a> {
+    pub(super) limits: &'a MediaLimits,
+    /// 1 also makes damaged streams decode the same way each time: concealment of missing parts
+    /// depends on how far other threads have come.
+    pub(super) threads: u32,
+    pub(super) x264_build: Option<u32>,
+}
+
+/// An open decoder for one stream.
+pub(super) struct FrameDecoder {
+    decoder: decoder::Video,
+    deadline: Deadline,
+    failures: u64,
+}
+
+/// Receives pictures in presentation order.
+pub(super) trait FrameSink {
+    /// Takes one sound picture.
+    fn accept(&mut self, frame: &frame::Video) -> Result<(), MediaError>;
+}
+
+impl FrameDecoder {
+    /// Opens the decoder of `source`'s picture stream.
+    pub(super) fn open(
+        source: &VideoSource,
+        settings: &DecoderSettings<'_>,
+    ) -> Result<Self, MediaError> {
+        let library = |cause| MediaError::Library {
+            doing: "opening the decoder",
+            cause,
+        };
+        let stream = source.stream();
+        let codec =
+            decoder::find(stream.parameters().id()).ok_or(MediaError::UnsupportedCodec {
+                codec: source.facts.codec.clone(),
+            })?;
+        let mut context = Context::from_parameters(stream.parameters())
+            .map_err(library)?
+            .decoder();
+        context.set_packet_time_base(stream.time_base());
+        let mut options = Dictionary::new();
+        options.set("threads", &settings.threads.max(1).to_string());
+        options.set("max_pixels", &settings.limits.max_pixels.to_string());
+        options.set("flags", "+bitexact");
+        if let Some(build) = settings.x264_build {
+            options.set("x264_build", &build.to_string());
+        }
+        let decoder = context
+            .open_as_with(codec, options)
+            .and_then(decoder::Opened::video)
+            .map_err(|_| MediaError::NoFrames)?;
+        Ok(Self {
+            decoder,
+            deadline: source.deadline,
+            failures: 0,
+        })
+    }
+
+    /// Packets and pictures that did not decode so far.
+    pub(super) fn failures(&self) -> u64 {
+        self.failures
+    }
+
+    /// Decodes `packet` and hands on the pictures that are ready.
+    pub(super) fn feed(
+        &mut self,
+        packet: &Packet,
+        sink: &mut impl FrameSink,
+    ) -> Result<(), MediaError> {
+        self.deadline.check()?;
+        match self.decoder.send_packet(packet) {
+            Ok(()) => {}
+            // The decoder is full: it takes the packet after giving its pictures.
+            Err(Error::Other {
+                errno: error::EAGAIN,
+            }) => {
+                self.drain(sink)?;
+                self.failures += u64::from(self.decoder.send_packet(packet).is_err());
+            }
+            Err(_) => self.failures += 1,
+        }
+        self.drain(sink)
+    }
+
+    /// Hands on the pictures still inside, and makes ready for a new run.
+    pub(super) fn finish_run(&mut self, sink: &mut impl FrameSink) -> Result<(), MediaError> {
+        self.failures += u64::from(self.decoder.send_eof().is_err());
+        self.drain(sink)?;
+        self.decoder.flush();
+        Ok(())
+    }
+
+    fn drain(&mut self, sink: &mut impl FrameSink) -> Result<(), MediaError> {
+        loop {
+            self.deadline.check()?;
+            let mut frame = frame::Video::empty();
+            match self.decoder.receive_frame(&mut frame) {
+                // Concealed and unrecovered pictures show what the decoder guessed, not the video.
+                Ok(()) if frame.is_corrupt() || frame.has_decode_errors() => self.failures += 1,
+                Ok(()) => sink.accept(&frame)?,
+                Err(
+                    Error::Eof
+                    | Error::Other {
+                        errno: error::EAGAIN,
+                    },
+                ) => return Ok(()),
+                Err(_) => self.failures += 1,
+            }
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! One pass over a file's packets, without decoding: what is shown when, and where decoding can
+//! start. Containers keep such an index too, but not all do, and theirs may be wrong.
+
+use ffmpeg_next::codec::packet::side_data::Type;
+use ffmpeg_next::{Packet, Rational};
+
+use super::MediaError;
+use super::h264::{self, NalFraming};
+use super::limits::MediaLimits;
+use super::native;
+use super::source::{ReadOutcome, VideoSource};
+
+/// A stated length may exceed what is found by this many seconds …
+const TAIL_TOLERANCE_S: f64 = 0.5;
+/// … or this part of it, before the file counts as cut short.
+const TAIL_TOLERANCE_RATIO: f64 = 0.05;
+/// Interlaced streams may spend two packets on a frame.
+const PACKETS_PER_FRAME: u64 = 2;
+
+/// One packet of the picture stream, in decoding order. Times in units of the stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct PacketEntry {
+    /// When it is shown.
+    pub(super) pts: Option<i64>,
+    /// When it is decoded.
+    pub(super) dts: Option<i64>,
+    /// Whether decoding can start here.
+    pub(super) can_start: bool,
+}
+
+/// The packets of the picture stream.
+#[derive(Debug, Default)]
+pub(super) struct PacketIndex {
+    /// All packets that hold something, in decoding order.
+    pub(super) entries: Vec<PacketEntry>,
+    /// Positions in `entries` of the shown pictures, in presentation order.
+    pub(super) shown: Vec<usize>,
+    /// First packet worth decoding: a key frame, where there is one.
+    pub(super) first: usize,
+    /// When the last picture ends.
+    pub(super) end: i64,
+    /// Whether every shown picture has a time of its own, so that times name pictures.
+    pub(super) is_timed: bool,
+    /// Whether decoding may jump; not when the decoder is reconfigured on the way.
+    pub(super) may_seek: bool,
+    /// Whether the file ends before its header says it should.
+    pub(super) is_cut_short: bool,
+    /// Build of the x264 that wrote the stream, where it says so.
+    pub(super) x264_build: Option<u32>,
+}
+
+impl PacketIndex {
+    /// Reads `source` from start to end.
+    pub(super) fn scan(source: &mut VideoSource, limits: &MediaLimits) -> Result<Self, MediaError> {
+        let mut scan = Scan::new(source, *limits);
+        let mut packet = Packet::empty();
+        loop {
+            match source.read(&mut packet)? {
+                ReadOutcome::Packet => scan.add(source, &packet)?,
+                ReadOutcome::End => break,
+                ReadOutcome::Broken => {
+                    scan.index.is_cut_short = true;
+                    break;
+                }
+            }
+        }
+        scan.finish(source.duration_s())
+    }
+
+    /// Presentation times of the shown pictures, ascending.
+    pub(super) fn times(&self) -> Vec<i64> {
+        self.shown
+            .iter()
+            .filter_map(|packet| self.entries[*packet].pts)
+            .collect()
+    }
+}
+
+struct Scan {
+    index: PacketIndex,
+    limits: MediaLimits,
+    time_base: Rational,
+    codec: Codec,
+    is_shown: Vec<bool>,
+    is_key: Vec<bool>,
+    last_duration: i64,
+    /// Earliest start and latest end of any stream, seconds.
+    reach_s: Option<(f64, f64)>,
+}
+
+/// Codecs whose packets are looked into.
+enum Codec {
+    H264(NalFraming),
+    Vp8,
+    Other,
+}
+
+impl Scan {
+    fn new(source: &VideoSource, limits: MediaLimits) -> Self {
+        Self {
+            index: PacketIndex {
+                may_seek: true,
+                ..PacketIndex::default()
+            },
+            limits,
+            time_base: source.time_base(),
+            codec: match source.facts.codec.as_str() {
+                "h264" => Codec::H264(NalFraming::of_extradata(&source.facts.extradata)),
+                "vp8" => Codec::Vp8,
+                _ => Codec::Other,
+            },
+            is_shown: Vec::new(),
+            is_key: Vec::new(),
+            last_duration: 0,
+            reach_s: None,
+        }
+    }
+
+    fn add(&mut self, source: &VideoSource, packet: &Packet) -> Result<(), MediaError> {
+        self.extend_reach(source, packet);
+        let Some(data) = packet.data().filter(|data| !data.is_empty()) else {
+            return Ok(());
+        };
+        if packet.stream() != source.stream_index {
+            return Ok(());
+        }
+        let carries = |kind| packet.side_data().any(|data| data.kind() == kind);
+        if carries(Type::EncryptionInfo) {
+            return Err(MediaError::Encrypted);
+        }
+        if carries(Type::NewExtraData) || carries(Type::ParamChange) {
+            self.index.may_seek = false;
+        }
+        if self.index.entries.is_empty() {
+            self.index.x264_build = h264::x264_build(data);
+        }
+        self.index.is_cut_short = packet.is_corrupt();
+        self.last_duration = packet.duration();
+        self.is_key.push(packet.is_key());
+        self.is_shown.push(self.shows_picture(packet, data));
+        self.index.entries.push(PacketEntry {
+            pts: packet.pts(),
+            dts: packet.dts(),
+            can_start: packet.is_key() && self.is_clean_start(data),
+        });
+        self.check_limits()
+    }
+
+    fn shows_picture(&self, packet: &Packet, data: &[u8]) -> bool {
+        // VP8 marks frames that only later ones refer to (RFC 6386, 9.1).
+        let is_hidden = matches!(self.codec, Codec::Vp8) && data[0] & 0x10 == 0;
+        !is_hidden && !native::is_discarded(packet)
+    }
+
+    fn is_clean_start(&self, data: &[u8]) -> bool {
+        match self.codec {
+            Codec::H264(framing) => h264::holds_idr(data, framing),
+            Codec::Vp8 | Codec::Other => true,
+        }
+    }
+
+    fn extend_reach(&mut self, source: &VideoSource, packet: &Packet) {
+        let stream = source.input.stream(packet.stream());
+        let (Some(time), Some(stream)) = (packet.pts().or(packet.dts()), stream) else {
+            return;
+        };
+        let unit_s = f64::from(stream.time_base());
+        let (start_s, end_s) = (
+            time as f64 * unit_s,
+            time.saturating_add(packet.duration()) as f64 * unit_s,
+        );
+        let (first_s, last_s) = self.reach_s.unwrap_or((start_s, end_s));
+        self.reach_s = Some((first_s.min(start_s), last_s.max(end_s)));
+    }
+
+    fn check_limits(&self) -> Result<(), MediaError> {
+        let entries = &self.index.entries;
+        let first = entries.first().and_then(|entry| entry.pts);
+        let last = entries.last().and_then(|entry| entry.pts);
+        if let (Some(first), Some(last)) = (first, last) {
+            let span = last.saturating_sub(first) as f64;
+            self.limits
+                .check_duration(span * f64::from(self.time_base))?;
+        }
+        if entries.len() as u64 > self.limits.max_frames().saturating_mul(PACKETS_PER_FRAME) {
+            let frames = entries.len() as f64 / PACKETS_PER_FRAME as f64;
+            return Err(MediaError::FrameRateTooHigh {
+                frames_per_second: frames / self.limits.max_duration_s,
+                limit: self.limits.max_frame_rate,
+            });
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, stated_s: Option<f64>) -> Result<PacketIndex, MediaError> {
+        if self.index.entries.is_empty() {
+            return Err(MediaError::NoFrames);
+        }
+        self.order_by_presentation();
+        self.note_missing_tail(stated_s);
+        let times = self.index.times();
+        if let (Some(first), Some(last)) = (times.first(), times.last()) {
+            let steps = i64::try_from(times.len()).unwrap_or(i64::MAX).max(2) - 1;
+            let mean_step = last.saturating_sub(*first) / steps;
+            let last_step = if self.last_duration > 0 {
+                self.last_duration
+            } else {
+                mean_step
+            };
+            self.index.end = last.saturating_add(last_step);
+            let span_s = self.index.end.saturating_sub(*first) as f64 * f64::from(self.time_base);
+            self.limits.check_duration(span_s)?;
+            self.limits
+                .check_rate(times.len() as f64 / PACKETS_PER_FRAME as f64, span_s)?;
+        }
+        Ok(self.index)
+    }
+
+    /// Leaves out what precedes the first key frame, and the pictures that lead it: in a recording
+    /// that starts in the middle of a broadcast neither can be decoded.
+    fn order_by_presentation(&mut self) {
+        let entries = &self.index.entries;
+        let first = self.is_key.iter().position(|key| *key).unwrap_or(0);
+        let first_pts = entries[first].pts.filter(|_| self.is_key[first]);
+        let leads = |entry: &PacketEntry| {
+            entry
+                .pts
+                .is_some_and(|pts| first_pts.is_some_and(|f| pts < f))
+        };
+        let mut shown: Vec<usize> = (first..entries.len())
+            .filter(|packet| self.is_shown[*packet] && !leads(&entries[*packet]))
+            .collect();
+        shown.sort_by_key(|packet| entries[*packet].pts);
+        self.index.is_timed = shown.iter().all(|packet| entries[*packet].pts.is_some())
+            && shown
+                .windows(2)
+                .all(|pair| entries[pair[0]].pts < entries[pair[1]].pts);
+        self.index.first = first;
+        self.index.shown = shown;
+    }
+
+    fn note_missing_tail(&mut self, stated_s: Option<f64>) {
+        let (Some(stated_s), Some((first_s, last_s))) = (stated_s, self.reach_s) else {
+            return;
+        };
+        let tolerance_s = TAIL_TOLERANCE_S.max(TAIL_TOLERANCE_RATIO * stated_s);
+        self.index.is_cut_short |= stated_s - (last_s - first_s.min(0.0)) > tolerance_s
+            && stated_s - (last_s - first_s) > tolerance_s;
+    }
+}

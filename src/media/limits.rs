@@ -1,0 +1,123 @@
+//! What a file may cost. A file over a limit is refused with an error that names the limit.
+
+use std::time::{Duration, Instant};
+
+use super::MediaError;
+
+/// Bounds on one file. Defaults follow what comparable services publish.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MediaLimits {
+    /// Longest video, seconds. Default 600.
+    pub max_duration_s: f64,
+    /// Largest picture, pixels, stated by the container or found while decoding. Default 36 million.
+    pub max_pixels: u64,
+    /// Highest average frame rate, frames per second. Default 120. Together with
+    /// `max_duration_s` it bounds the number of frames that are ever looked at.
+    pub max_frame_rate: f64,
+    /// Most streams in a container. Default 32: phones write up to eight (picture, sound, sensor
+    /// data), broadcast recordings about twenty.
+    pub max_streams: u32,
+    /// Longest time for one call, wall clock. Default 60 s.
+    pub deadline: Duration,
+    /// Decoder threads for one file. Default 2.
+    pub decoder_threads: u32,
+    /// Pixels that all sampled frames of a video hold together; larger frames are scaled down to
+    /// fit. Default 270 million: thirty frames of 4K, 810 MB.
+    pub max_sample_pixels: u64,
+}
+
+impl Default for MediaLimits {
+    fn default() -> Self {
+        Self {
+            max_duration_s: 600.0,
+            max_pixels: 36_000_000,
+            max_frame_rate: 120.0,
+            max_streams: 32,
+            deadline: Duration::from_secs(60),
+            decoder_threads: 2,
+            max_sample_pixels: 270_000_000,
+        }
+    }
+}
+
+impl MediaLimits {
+    /// Frames that a video at both limits has.
+    pub(super) fn max_frames(&self) -> u64 {
+        // Both are settings of moderate size; `as` saturates where they are not.
+        (self.max_duration_s * self.max_frame_rate).ceil().max(1.0) as u64
+    }
+
+    /// Refuses a picture of more than `max_pixels`.
+    pub(super) fn check_pixels(&self, width_px: u32, height_px: u32) -> Result<(), MediaError> {
+        if u64::from(width_px) * u64::from(height_px) <= self.max_pixels {
+            return Ok(());
+        }
+        Err(MediaError::TooManyPixels {
+            width_px,
+            height_px,
+            limit_px: self.max_pixels,
+        })
+    }
+
+    /// Refuses a video of more than `max_duration_s`.
+    pub(super) fn check_duration(&self, duration_s: f64) -> Result<(), MediaError> {
+        if duration_s <= self.max_duration_s {
+            return Ok(());
+        }
+        Err(MediaError::TooLong {
+            duration_s,
+            limit_s: self.max_duration_s,
+        })
+    }
+
+    /// Refuses `frames` within `duration_s` above `max_frame_rate`. Under a second nothing is
+    /// refused: short clips state wild rates and cost nothing.
+    pub(super) fn check_rate(&self, frames: f64, duration_s: f64) -> Result<(), MediaError> {
+        if frames <= self.max_frame_rate * duration_s.max(1.0) * RATE_TOLERANCE {
+            return Ok(());
+        }
+        Err(MediaError::FrameRateTooHigh {
+            frames_per_second: frames / duration_s.max(1.0),
+            limit: self.max_frame_rate,
+        })
+    }
+}
+
+/// Timestamps are rounded, so a video at exactly the limit may measure a little over it.
+const RATE_TOLERANCE: f64 = 1.02;
+
+/// The moment at which work on one file stops.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deadline {
+    at: Instant,
+    limit: Duration,
+}
+
+impl Deadline {
+    /// `limit` from now.
+    pub(super) fn after(limit: Duration) -> Self {
+        Self {
+            at: Instant::now() + limit,
+            limit,
+        }
+    }
+
+    /// Whether it is over.
+    pub(super) fn has_passed(&self) -> bool {
+        Instant::now() >= self.at
+    }
+
+    /// Fails once it is over.
+    pub(super) fn check(&self) -> Result<(), MediaError> {
+        if self.has_passed() {
+            Err(self.exceeded())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The error for work that ran past it.
+    pub(super) fn exceeded(&self) -> MediaError {
+        MediaError::DeadlineExceeded { limit: self.limit }
+    }
+}

@@ -1,0 +1,192 @@
+//! Which frames to take and how to reach them: pure decisions over timestamps and packets.
+
+use super::index::PacketEntry;
+
+/// Packets between two wanted frames that are rather decoded than jumped over: a seek re-reads the
+/// index, flushes the decoder's threads and refills them.
+const SEEK_COST_PACKETS: usize = 12;
+
+/// Packets from `start` to `end` (both included, decoding order) that one decoder run is fed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Segment {
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+/// Picks `wanted` of the frames shown at `times` (ascending; the last ends at `end`).
+///
+/// The stretch from first frame to `end` is cut into equal slots, and of each slot the frame on
+/// screen at its middle is taken. Where frames are sparse, neighbours step in, so that the result
+/// always has `min(wanted, times.len())` strictly increasing positions.
+pub(super) fn even_positions(times: &[i64], end: i64, wanted: usize) -> Vec<usize> {
+    let (Some(first), Some(last)) = (times.first(), times.last()) else {
+        return Vec::new();
+    };
+    let count = wanted.min(times.len());
+    let span = i128::from(end.max(*last)) - i128::from(*first);
+    let mut positions = Vec::with_capacity(count);
+    for slot in 0..count {
+        let middle = i128::from(*first) + span * (2 * slot as i128 + 1) / (2 * count as i128);
+        let on_screen = times.partition_point(|time| i128::from(*time) <= middle) - 1;
+        let lowest = positions.last().map_or(0, |taken| taken + 1);
+        let highest = times.len() - (count - slot);
+        positions.push(on_screen.clamp(lowest, highest));
+    }
+    positions
+}
+
+/// The runs of packets that show the frames at `wanted` (positions in `shown`, ascending), each
+/// starting where decoding can start, together with `reach` neighbours on either side.
+///
+/// `shown` lists packets by presentation. `None` when some frame has no starting point before it.
+pub(super) fn segments(
+    entries: &[PacketEntry],
+    shown: &[usize],
+    wanted: &[usize],
+    reach: usize,
+) -> Option<Vec<Segment>> {
+    let mut segments: Vec<Segment> = Vec::new();
+    for position in wanted {
+        let first = position.saturating_sub(reach);
+        let last = (position + reach).min(shown.len() - 1);
+        let group = &shown[first..=last];
+        let start = starting_point(entries, group)?;
+        let end = *group.iter().max()?;
+        match segments.last_mut() {
+            Some(run) if start <= run.end + SEEK_COST_PACKETS => run.end = run.end.max(end),
+            _ => segments.push(Segment { start, end }),
+        }
+    }
+    Some(segments)
+}
+
+/// The last packet from which every packet of `group` decodes: a key frame that precedes them all
+/// both in decoding order and, so that none is a leading picture of it, in presentation.
+fn starting_point(entries: &[PacketEntry], group: &[usize]) -> Option<usize> {
+    let earliest_packet = *group.iter().min()?;
+    let earliest_time = group
+        .iter()
+        .filter_map(|packet| entries[*packet].pts)
+        .min()?;
+    (0..=earliest_packet).rev().find(|packet| {
+        let entry = &entries[*packet];
+        entry.can_start && entry.pts.is_some_and(|pts| pts <= earliest_time)
+    })
+}
+
+/// Whether jumping between `segments` decodes clearly less than running through to their end.
+pub(super) fn is_seeking_cheaper(segments: &[Segment]) -> bool {
+    let Some(last) = segments.last() else {
+        return false;
+    };
+    let jumping: usize = segments
+        .iter()
+        .map(|run| run.end - run.start + 1 + SEEK_COST_PACKETS)
+        .sum();
+    jumping * 10 < (last.end + 1) * 8
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A stream of closed groups of `group` packets, shown in decoding order.
+    fn closed_groups(packets: usize, group: usize) -> (Vec<PacketEntry>, Vec<usize>) {
+        let entry = |at: usize| PacketEntry {
+            pts: Some(at as i64),
+            dts: Some(at as i64),
+            can_start: at.is_multiple_of(group),
+        };
+        ((0..packets).map(entry).collect(), (0..packets).collect())
+    }
+
+    #[test]
+    fn an_even_stream_is_sampled_at_the_middle_of_each_slot() {
+        let times: Vec<i64> = (0..300).collect();
+        assert_eq!(even_positions(&times, 300, 3), [50, 150, 250]);
+        assert_eq!(even_positions(&times, 300, 30)[..3], [5, 15, 25]);
+    }
+
+    #[test]
+    fn a_frame_that_stays_on_screen_is_taken_once_and_its_neighbours_fill_in() {
+        assert_eq!(even_positions(&[0, 1, 2, 1000], 1001, 4), [0, 1, 2, 3]);
+        assert_eq!(even_positions(&[0, 900, 950, 1000], 1000, 2), [0, 1]);
+    }
+
+    #[test]
+    fn few_frames_are_all_taken_and_none_gives_none() {
+        assert_eq!(even_positions(&[5, 6], 7, 30), [0, 1]);
+        assert!(even_positions(&[], 0, 30).is_empty());
+    }
+
+    #[test]
+    fn distant_groups_are_jumped_between_and_close_ones_decoded_through() {
+        let (entries, shown) = closed_groups(1000, 50);
+        let jump = segments(&entries, &shown, &[10, 520, 990], 0).unwrap();
+        let expected = [(0, 10), (500, 520), (950, 990)];
+        assert_eq!(jump, expected.map(|(start, end)| Segment { start, end }));
+        assert!(is_seeking_cheaper(&jump));
+
+        let close = segments(&entries, &shown, &[10, 40, 70, 95], 0).unwrap();
+        assert_eq!(close, [Segment { start: 0, end: 95 }]);
+        assert!(!is_seeking_cheaper(&close));
+    }
+
+    #[test]
+    fn a_leading_picture_is_reached_from_the_key_frame_before() {
+        // Decoding order I0 P3 B1 B2 | I6 B4 B5 with an open second group.
+        let pts = [0, 3, 1, 2, 6, 4, 5];
+        let entries: Vec<PacketEntry> = pts
+            .iter()
+            .enumerate()
+            .map(|(at, pts)| PacketEntry {
+                pts: Some(*pts),
+                dts: None,
+                can_start: at == 0 || at == 4,
+            })
+            .collect();
+        let shown = [0, 2, 3, 1, 5, 6, 4];
+        let at = |position| segments(&entries, &shown, &[position], 0).unwrap()[0];
+        assert_eq!(at(4), Segment { start: 0, end: 5 });
+        assert_eq!(at(6), Segment { start: 4, end: 4 });
+    }
+
+    proptest! {
+        #[test]
+        fn positions_are_distinct_ascending_and_as_many_as_there_can_be(
+            gaps in proptest::collection::vec(0i64..1_000_000, 1..200),
+            tail in 0i64..1000, wanted in 1usize..60
+        ) {
+            let times: Vec<i64> = gaps.iter().scan(-5000, |t, gap| { *t += gap; Some(*t) }).collect();
+            let end = times[times.len() - 1] + tail;
+            let positions = even_positions(&times, end, wanted);
+            prop_assert_eq!(positions.len(), wanted.min(times.len()));
+            prop_assert!(positions.windows(2).all(|pair| pair[0] < pair[1]));
+            prop_assert!(positions.iter().all(|p| *p < times.len()));
+        }
+
+        #[test]
+        fn every_wanted_frame_lies_in_a_run_that_starts_at_a_key_frame(
+            packets in 1usize..400, group in 1usize..60, reach in 0usize..2,
+            picks in proptest::collection::btree_set(0usize..400, 1..30)
+        ) {
+            let (entries, shown) = closed_groups(packets, group);
+            let wanted: Vec<usize> = picks.into_iter().filter(|p| *p < packets).collect();
+            let runs = segments(&entries, &shown, &wanted, reach).unwrap();
+            for position in &wanted {
+                prop_assert!(runs.iter().any(|run| run.start + reach.min(*position) <= *position
+                    && *position <= run.end));
+            }
+            prop_assert!(runs.iter().all(|run| entries[run.start].can_start));
+            prop_assert!(runs.windows(2).all(|pair| pair[0].end < pair[1].start));
+        }
+
+        #[test]
+        fn extreme_timestamps_do_not_overflow(a in any::<i64>(), b in any::<i64>(), end in any::<i64>()) {
+            let times = [a.min(b), a.max(b)];
+            prop_assert_eq!(even_positions(&times, end, 2), vec![0, 1]);
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Reading an open file without moving its cursor: several readers may share one descriptor.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
+
+use super::limits::Deadline;
+
+/// A cursor of its own over a shared descriptor (`pread`), which fails once the deadline passed.
+#[derive(Debug)]
+pub(super) struct PositionedReader {
+    file: File,
+    position: u64,
+    size_bytes: u64,
+    deadline: Deadline,
+}
+
+impl PositionedReader {
+    /// Starts at the first byte of `file`.
+    pub(super) fn new(file: &File, deadline: Deadline) -> io::Result<Self> {
+        Ok(Self {
+            file: file.try_clone()?,
+            position: 0,
+            size_bytes: file.metadata()?.len(),
+            deadline,
+        })
+    }
+
+    /// Size of the file in bytes.
+    pub(super) fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+}
+
+impl Read for PositionedReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.deadline.has_passed() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        let count = self.file.read_at(buffer, self.position)?;
+        self.position += count as u64;
+        Ok(count)
+    }
+}
+
+impl Seek for PositionedReader {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let target = match to {
+            SeekFrom::Start(position) => Some(position),
+            SeekFrom::Current(offset) => self.position.checked_add_signed(offset),
+            SeekFrom::End(offset) => self.size_bytes.checked_add_signed(offset),
+        };
+        self.position = target.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.position)
+    }
+}

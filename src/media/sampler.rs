@@ -1,0 +1,371 @@
+//! Taking frames from a video: three routes to one result.
+//!
+//! 1. **By index, seeking.** The packet index says which frames lie at even times; the decoder runs
+//!    only from the key frame before each of them. Chosen where it decodes clearly less.
+//! 2. **By index, through.** The same frames, decoding from the start.
+//! 3. **By survey.** Where times do not name frames (AVI with reordered frames), where a frame did
+//!    not come out under its time, or where something failed to decode: decode everything once and
+//!    note what comes out, then again and keep what lies at even times among that.
+//!
+//! The first two are checked: unless every frame came out under its own time and without a failure,
+//! the next route is taken. So a route is only ever an economy, never a different answer.
+
+use std::fs::File;
+
+use ffmpeg_next::{Packet, Rational, frame};
+
+use super::decoder::{DecoderSettings, FrameDecoder, FrameSink};
+use super::index::PacketIndex;
+use super::limits::{Deadline, MediaLimits};
+use super::native;
+use super::picker::{FrameName, Picker, Target};
+use super::plan::{self, Segment};
+use super::recognise::Recognised;
+use super::render::Renderer;
+use super::source::{ReadOutcome, VideoSource};
+use super::{MediaError, SampleOptions};
+use crate::domain::{Sample, SampleNote, SampledFrame};
+
+/// Which route to take; tests force each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(test), expect(dead_code, reason = "only tests force a route"))]
+pub(super) enum Strategy {
+    /// The cheapest that is exact.
+    Automatic,
+    /// By index, seeking wherever possible.
+    Seek,
+    /// By index, through.
+    Through,
+    /// By survey.
+    Survey,
+}
+
+/// One call of [`sample`].
+pub(super) struct Task<'a> {
+    pub(super) file: &'a File,
+    pub(super) options: &'a SampleOptions,
+    pub(super) limits: &'a MediaLimits,
+    pub(super) deadline: Deadline,
+    pub(super) recognised: Recognised,
+    pub(super) strategy: Strategy,
+}
+
+/// Takes the sample.
+pub(super) fn sample(task: &Task<'_>) -> Result<Sample, MediaError> {
+    let mut source = task.open()?;
+    super::probe::check_header(&source, task.limits)?;
+    let index = PacketIndex::scan(&mut source, task.limits)?;
+    let found = match by_index(task, &index)? {
+        Some(found) => found,
+        None => by_survey(task, &index)?,
+    };
+    if found.frames.is_empty() {
+        return Err(MediaError::NoFrames);
+    }
+    let notes = found.notes(&index, task.options);
+    Ok(Sample {
+        frames: found.frames,
+        notes,
+    })
+}
+
+impl Task<'_> {
+    fn open(&self) -> Result<VideoSource, MediaError> {
+        VideoSource::open(self.file, self.limits, self.deadline, self.recognised)
+    }
+
+    fn wanted(&self) -> usize {
+        self.options.frames.max(1) as usize
+    }
+
+    /// Opens the file anew for a decoder run over its picture stream alone.
+    fn start_run(
+        &self,
+        index: &PacketIndex,
+        threads: u32,
+    ) -> Result<(VideoSource, FrameDecoder), MediaError> {
+        let mut source = self.open()?;
+        native::keep_only_stream(&mut source.input, source.stream_index);
+        let settings = DecoderSettings {
+            limits: self.limits,
+            threads,
+            x264_build: index.x264_build,
+        };
+        let decoder = FrameDecoder::open(&source, &settings)?;
+        Ok((source, decoder))
+    }
+
+    fn renderer(&self, source: &VideoSource) -> Renderer {
+        let max_frame_pixels = self.limits.max_sample_pixels / self.wanted() as u64;
+        Renderer::new(
+            source.orientation,
+            source.facts.pixel_shape,
+            max_frame_pixels.max(1),
+        )
+    }
+}
+
+/// Frames and what was noticed while decoding them.
+struct Found {
+    frames: Vec<SampledFrame>,
+    /// Frames there were to choose from.
+    available: u64,
+    failures: u64,
+    has_broken_tail: bool,
+    has_size_change: bool,
+}
+
+impl Found {
+    fn notes(&self, index: &PacketIndex, options: &SampleOptions) -> Vec<SampleNote> {
+        let is_damaged = self.failures > 0 && !(self.has_broken_tail && self.failures == 1);
+        [
+            (index.is_cut_short || self.has_broken_tail).then_some(SampleNote::BrokenTail),
+            is_damaged.then_some(SampleNote::DamagedPackets {
+                count: self.failures,
+            }),
+            (self.available < u64::from(options.frames)).then_some(SampleNote::FewFrames {
+                available: self.available,
+            }),
+            self.has_size_change.then_some(SampleNote::SizeChange),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+/// Routes 1 and 2. `None` when neither is exact.
+fn by_index(task: &Task<'_>, index: &PacketIndex) -> Result<Option<Found>, MediaError> {
+    if !index.is_timed || task.strategy == Strategy::Survey {
+        return Ok(None);
+    }
+    let times = index.times();
+    let wanted = plan::even_positions(&times, index.end, task.wanted());
+    let Some(through) = wanted.last().map(|last| run_through(index, *last)) else {
+        return Ok(None);
+    };
+    let reach = usize::from(task.open()?.facts.is_interlaced);
+    let jumps = plan::segments(&index.entries, &index.shown, &wanted, reach)
+        .filter(|_| index.may_seek)
+        .filter(|runs| task.strategy == Strategy::Seek || plan::is_seeking_cheaper(runs))
+        .filter(|_| task.strategy != Strategy::Through);
+    for runs in jumps.into_iter().chain([vec![through]]) {
+        if let Some(found) = decode_runs(task, index, &wanted, &runs)? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+/// One run from the first useful packet until the frame at `last` and its neighbour are complete.
+fn run_through(index: &PacketIndex, last: usize) -> Segment {
+    let after = (last + 1).min(index.shown.len() - 1);
+    let end = index.shown[..=after].iter().max().copied();
+    Segment {
+        start: index.first,
+        end: end.unwrap_or(index.first),
+    }
+}
+
+/// Decodes `runs` and catches the frames at `wanted`. `None` unless all came out exactly.
+fn decode_runs(
+    task: &Task<'_>,
+    index: &PacketIndex,
+    wanted: &[usize],
+    runs: &[Segment],
+) -> Result<Option<Found>, MediaError> {
+    let (mut source, mut decoder) = task.start_run(index, task.limits.decoder_threads)?;
+    let targets = targets_by_time(index, wanted, source.time_base());
+    let mut picker = Picker::new(FrameName::Time, targets, task.renderer(&source));
+    let mut position = 0;
+    for run in runs {
+        let arrived = advance(&mut source, index, &mut position, run.start)?;
+        if !arrived || !decode_run(&mut source, index, run, (&mut decoder, &mut picker))? {
+            return Ok(None);
+        }
+        position = run.end + 1;
+    }
+    let has_context = source.facts.is_interlaced || runs.len() == 1;
+    let is_exact = picker.is_exact() && picker.is_done() && decoder.failures() == 0;
+    if !is_exact || picker.has_interlaced() && !has_context {
+        return Ok(None);
+    }
+    let (frames, has_size_change) = picker.into_frames();
+    Ok(Some(Found {
+        frames,
+        available: index.shown.len() as u64,
+        failures: 0,
+        has_broken_tail: false,
+        has_size_change,
+    }))
+}
+
+fn targets_by_time(index: &PacketIndex, wanted: &[usize], time_base: Rational) -> Vec<Target> {
+    let times = index.times();
+    wanted
+        .iter()
+        .map(|position| Target {
+            name: times[*position],
+            frame_index: *position as u64,
+            time_s: Some(seconds(times[*position] - times[0], time_base)),
+        })
+        .collect()
+}
+
+fn seconds(units: i64, time_base: Rational) -> f64 {
+    // Multiplying first keeps a whole number of seconds whole.
+    units as f64 * f64::from(time_base.numerator()) / f64::from(time_base.denominator())
+}
+
+/// Jumps from packet `position` to shortly before packet `start`, where that saves reading.
+/// `false` when the container does not lead there.
+fn advance(
+    source: &mut VideoSource,
+    index: &PacketIndex,
+    position: &mut usize,
+    start: usize,
+) -> Result<bool, MediaError> {
+    if start <= *position || start == index.first {
+        return Ok(true);
+    }
+    let entry = &index.entries[start];
+    let Some(timestamp) = entry.dts.or(entry.pts) else {
+        return Ok(false);
+    };
+    source.deadline.check()?;
+    // From here on the position is unknown until a packet is recognised by its time.
+    *position = start;
+    Ok(native::seek_back_to(&mut source.input, source.stream_index, timestamp).is_ok())
+}
+
+/// Feeds the packets of `run`, which are recognised by their times. `false` when they do not come
+/// as the index has them.
+fn decode_run(
+    source: &mut VideoSource,
+    index: &PacketIndex,
+    run: &Segment,
+    (decoder, picker): (&mut FrameDecoder, &mut Picker),
+) -> Result<bool, MediaError> {
+    let mut packet = Packet::empty();
+    let mut next = run.start;
+    while next <= run.end {
+        if !matches!(source.read(&mut packet)?, ReadOutcome::Packet) {
+            return Ok(false);
+        }
+        if packet.stream() != source.stream_index || packet.size() == 0 {
+            continue;
+        }
+        let is_expected = packet.pts() == index.entries[next].pts;
+        if !is_expected && next == run.start {
+            continue;
+        }
+        if !is_expected {
+            return Ok(false);
+        }
+        decoder.feed(&packet, picker)?;
+        next += 1;
+    }
+    decoder.finish_run(picker)?;
+    picker.end_run()?;
+    Ok(true)
+}
+
+/// Route 3.
+fn by_survey(task: &Task<'_>, index: &PacketIndex) -> Result<Found, MediaError> {
+    let mut threads = task.limits.decoder_threads;
+    let mut survey = Survey::take(task, index, threads)?;
+    if survey.failures > 0 && threads > 1 {
+        threads = 1;
+        survey = Survey::take(task, index, threads)?;
+    }
+    let (mut source, mut decoder) = task.start_run(index, threads)?;
+    let targets = survey.targets(task.wanted(), &source);
+    let mut picker = Picker::new(FrameName::Ordinal, targets, task.renderer(&source));
+    decode_all(&mut source, index, &mut decoder, &mut picker)?;
+    picker.end_run()?;
+    let (frames, has_size_change) = picker.into_frames();
+    Ok(Found {
+        frames,
+        available: survey.times.len() as u64,
+        failures: survey.failures,
+        has_broken_tail: survey.has_broken_tail,
+        has_size_change,
+    })
+}
+
+/// Decodes the whole stream. Returns whether its last packet led to nothing but a failure.
+fn decode_all(
+    source: &mut VideoSource,
+    index: &PacketIndex,
+    decoder: &mut FrameDecoder,
+    sink: &mut impl FrameSink,
+) -> Result<bool, MediaError> {
+    let mut packet = Packet::empty();
+    let mut position = 0;
+    let mut failures_before_last = 0;
+    while matches!(source.read(&mut packet)?, ReadOutcome::Packet) {
+        if packet.stream() != source.stream_index || packet.size() == 0 {
+            continue;
+        }
+        if position >= index.first {
+            failures_before_last = decoder.failures();
+            decoder.feed(&packet, sink)?;
+        }
+        position += 1;
+    }
+    decoder.finish_run(sink)?;
+    Ok(decoder.failures() > failures_before_last)
+}
+
+/// What comes out of a stream when everything is decoded.
+#[derive(Default)]
+struct Survey {
+    /// Best guess of each frame's time.
+    times: Vec<Option<i64>>,
+    failures: u64,
+    has_broken_tail: bool,
+}
+
+impl FrameSink for Survey {
+    fn accept(&mut self, frame: &frame::Video) -> Result<(), MediaError> {
+        self.times.push(frame.timestamp());
+        Ok(())
+    }
+}
+
+impl Survey {
+    fn take(task: &Task<'_>, index: &PacketIndex, threads: u32) -> Result<Self, MediaError> {
+        let (mut source, mut decoder) = task.start_run(index, threads)?;
+        let mut survey = Self::default();
+        survey.has_broken_tail = decode_all(&mut source, index, &mut decoder, &mut survey)?;
+        survey.failures = decoder.failures();
+        Ok(survey)
+    }
+
+    /// Even targets, by true times if each frame has one, else by count and stated frame rate.
+    fn targets(&self, wanted: usize, source: &VideoSource) -> Vec<Target> {
+        let times: Option<Vec<i64>> = self.times.iter().copied().collect();
+        let times = times.filter(|times| times.windows(2).all(|pair| pair[0] < pair[1]));
+        let rate = source
+            .frame_rate()
+            .map(crate::domain::FrameRate::per_second);
+        let count = i64::try_from(self.times.len()).unwrap_or(i64::MAX);
+        let ordinals: Vec<i64> = (0..count).collect();
+        let clock = times.as_ref().unwrap_or(&ordinals);
+        let end = match clock[..] {
+            [first, .., last] => last + (last - first) / (count - 1),
+            _ => clock.last().copied().unwrap_or(0),
+        };
+        plan::even_positions(clock, end, wanted)
+            .into_iter()
+            .map(|position| Target {
+                name: position as i64,
+                frame_index: position as u64,
+                time_s: match &times {
+                    Some(times) => Some(seconds(times[position] - times[0], source.time_base())),
+                    None => rate.map(|rate| position as f64 / rate),
+                },
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,194 @@
+//! A video file opened for FFmpeg, with the guards of untrusted input in place.
+//!
+//! Bytes come only from the open descriptor ([`PositionedReader`]); no protocol is allowed, so a
+//! file cannot make FFmpeg open another one. Only listed containers and decoders take part. Stated
+//! sizes are checked before any decoder sees a packet.
+
+use std::fs::File;
+
+use ffmpeg_next::format::context::Input;
+use ffmpeg_next::format::stream::Disposition;
+use ffmpeg_next::{Dictionary, Error, Packet, Rational, Stream, media};
+
+use super::limits::{Deadline, MediaLimits};
+use super::native::{self, StreamFacts};
+use super::reader::PositionedReader;
+use super::recognise::Recognised;
+use super::{MediaError, orientation::Orientation};
+
+/// Demuxers that may run, by FFmpeg's names.
+const CONTAINERS: &str = "mov,matroska,avi,flv,asf,mpeg,mpegts";
+/// Decoders that may run, by FFmpeg's names. Sound is never decoded.
+const DECODERS: &str = "h264,hevc,vp8,vp9,libdav1d,av1,mpeg4,msmpeg4v2,msmpeg4,mjpeg,mpeg1video,\
+                        mpeg2video,wmv1,wmv2,wmv3,vc1,flv,h263,vp6,vp6f,prores,dnxhd,dvvideo";
+/// Packets that may fail to be read one after another before the file counts as ended.
+const MAX_READ_FAILURES: u32 = 64;
+
+/// An open video file and the stream that is analysed.
+pub(super) struct VideoSource {
+    pub(super) input: Input,
+    pub(super) stream_index: usize,
+    pub(super) facts: StreamFacts,
+    pub(super) orientation: Orientation,
+    pub(super) deadline: Deadline,
+    pub(super) size_bytes: u64,
+}
+
+/// What reading on gave.
+pub(super) enum ReadOutcome {
+    /// The packet was filled.
+    Packet,
+    /// The file ended where it should.
+    End,
+    /// What follows cannot be read.
+    Broken,
+}
+
+impl VideoSource {
+    /// Opens `file`, finds its picture stream and checks what the header states against `limits`.
+    pub(super) fn open(
+        file: &File,
+        limits: &MediaLimits,
+        deadline: Deadline,
+        recognised: Recognised,
+    ) -> Result<Self, MediaError> {
+        let reader = PositionedReader::new(file, deadline)?;
+        let size_bytes = reader.size_bytes();
+        let explain = |error| explain(error, recognised, deadline);
+        let mut input =
+            native::open_input(reader, guards(), move || deadline.has_passed()).map_err(explain)?;
+        check_streams(&input, limits)?;
+        let max_pixels = limits.max_pixels.to_string();
+        native::find_stream_info(&mut input, &[("max_pixels", &max_pixels)]).map_err(explain)?;
+        deadline.check()?;
+        check_streams(&input, limits)?;
+        let stream = picture_stream(&input)?;
+        let (stream_index, facts) = (stream.index(), native::stream_facts(&stream));
+        let orientation = Orientation::of_stream(&stream);
+        Ok(Self {
+            input,
+            stream_index,
+            facts,
+            orientation,
+            deadline,
+            size_bytes,
+        })
+    }
+
+    /// The analysed stream.
+    pub(super) fn stream(&self) -> Stream<'_> {
+        self.input
+            .stream(self.stream_index)
+            .expect("streams never disappear and the index came from this input")
+    }
+
+    /// Seconds per timestamp unit of the analysed stream.
+    pub(super) fn time_base(&self) -> Rational {
+        self.stream().time_base()
+    }
+
+    /// Average frames per second that the container states.
+    pub(super) fn frame_rate(&self) -> Option<crate::domain::FrameRate> {
+        let rate = self.stream().avg_frame_rate();
+        crate::domain::FrameRate::new(rate.numerator(), rate.denominator())
+    }
+
+    /// Number of frames that the container states.
+    pub(super) fn stated_frames(&self) -> Option<u64> {
+        u64::try_from(self.stream().frames())
+            .ok()
+            .filter(|count| *count > 0)
+    }
+
+    /// Whether there is a sound stream.
+    pub(super) fn has_audio(&self) -> bool {
+        self.input
+            .streams()
+            .any(|stream| stream.parameters().medium() == media::Type::Audio)
+    }
+
+    /// Length that container or stream states, seconds.
+    pub(super) fn duration_s(&self) -> Option<f64> {
+        let container = self.input.duration() as f64 / f64::from(ffmpeg_next::ffi::AV_TIME_BASE);
+        let stream = self.stream().duration() as f64 * f64::from(self.time_base());
+        [container, stream]
+            .into_iter()
+            .find(|seconds| *seconds > 0.0)
+    }
+
+    /// Reads the next packet of any stream into `packet`, passing over what cannot be parsed.
+    pub(super) fn read(&mut self, packet: &mut Packet) -> Result<ReadOutcome, MediaError> {
+        for _ in 0..MAX_READ_FAILURES {
+            self.deadline.check()?;
+            *packet = Packet::empty();
+            match packet.read(&mut self.input) {
+                Ok(()) => return Ok(ReadOutcome::Packet),
+                Err(Error::Eof) => return Ok(ReadOutcome::End),
+                Err(Error::InvalidData) => {}
+                Err(_) => break,
+            }
+        }
+        self.deadline.check()?;
+        Ok(ReadOutcome::Broken)
+    }
+}
+
+fn guards() -> Dictionary<'static> {
+    [
+        ("format_whitelist", CONTAINERS),
+        ("codec_whitelist", DECODERS),
+        ("protocol_whitelist", "none"),
+        ("max_streams", "256"),
+    ]
+    .into_iter()
+    .collect()
+}
+
+fn check_streams(input: &Input, limits: &MediaLimits) -> Result<(), MediaError> {
+    let streams = input.nb_streams();
+    if streams > limits.max_streams {
+        return Err(MediaError::TooManyStreams {
+            streams,
+            limit: limits.max_streams,
+        });
+    }
+    input
+        .streams()
+        .filter(|stream| stream.parameters().medium() == media::Type::Video)
+        .map(|stream| native::stream_facts(&stream))
+        .try_for_each(|facts| limits.check_pixels(facts.width_px, facts.height_px))
+}
+
+/// The stream FFmpeg ranks best, or else the first that moves; cover art does not.
+fn picture_stream(input: &Input) -> Result<Stream<'_>, MediaError> {
+    let moves = |stream: &Stream| {
+        stream.parameters().medium() == media::Type::Video
+            && !stream.disposition().contains(Disposition::ATTACHED_PIC)
+    };
+    let stream = input
+        .streams()
+        .best(media::Type::Video)
+        .filter(moves)
+        .or_else(|| input.streams().find(moves))
+        .ok_or(MediaError::NoVideoStream)?;
+    let facts = native::stream_facts(&stream);
+    let decoder = ffmpeg_next::decoder::find(stream.parameters().id());
+    if !decoder.is_some_and(|d| DECODERS.split(',').any(|listed| listed == d.name())) {
+        return Err(MediaError::UnsupportedCodec { codec: facts.codec });
+    }
+    Ok(stream)
+}
+
+/// Tells a damaged file of a known kind from one that is no video at all.
+fn explain(error: Error, recognised: Recognised, deadline: Deadline) -> MediaError {
+    if deadline.has_passed() || error == Error::Exit {
+        return deadline.exceeded();
+    }
+    match recognised {
+        Recognised::Container(name) => MediaError::Damaged {
+            container: name.to_owned(),
+        },
+        Recognised::Sound => MediaError::NoVideoStream,
+        Recognised::Still(_) | Recognised::Unknown => MediaError::UnsupportedMedia,
+    }
+}
