@@ -163,7 +163,7 @@ impl std::fmt::Display for Reason {
             ),
             Self::PeopleNotScored { count } => write!(
                 f,
-                "{count} more faces were too small, blurred or brief; the verdict does not speak for them."
+                "Not scored, because too small, blurred or brief: {count} more in the picture. The verdict does not speak for them."
             ),
             Self::StillImage => write!(f, "A still image: only the frame model was used."),
             Self::BrokenTail => write!(

@@ -17,7 +17,8 @@ const MAX_TEXT_BYTES: usize = 4 * 1024;
 pub struct FileSignature(Vec<u8>);
 
 impl FileSignature {
-    pub(super) fn new(bytes: Vec<u8>) -> Self {
+    /// Wraps raw bytes, of whatever origin; only checking tells whether they are a signature.
+    pub fn new(bytes: Vec<u8>) -> Self {
         Self(bytes)
     }
 
