@@ -1,1 +1,50 @@
-//! Server, uploads, errors, limits and routes: the only place that names actix-web.
+//! The service as clients see it: the server, its routes, uploads, errors and documents.
+//!
+//! ```text
+//! listener ─▶ middleware (span, metrics, problem+json, trailing slash) ─▶ route
+//!   route with a body:  reception ─▶ upload to disk + SHA-256 ─▶ analysis | integrity ─▶ stores
+//!   route without one:  stores | limits | health | page
+//! ```
+//!
+//! - [`run`] serves on a given listener until a given future ends, then lets the requests in
+//!   flight finish.
+//! - A handler returns its answer or an [`HttpError`]; `status` alone decides the status of each.
+//! - To add a route: write the handler with its `#[utoipa::path]`, and name it in `routes`. The
+//!   OpenAPI document and the 405 answers follow from there.
+//!
+//! Everything a request takes (place, temporary file, count) is given back by Drop, whether the
+//! request is answered, refused, or left by its client.
+
+mod analyse_upload;
+mod answer;
+mod body;
+mod error;
+mod filename;
+mod health;
+mod integrity;
+mod limits;
+mod middleware;
+mod negotiate;
+mod openapi;
+mod predict;
+mod predict_csv;
+mod predictions;
+mod problem;
+mod reception;
+mod routes;
+mod server;
+#[cfg(test)]
+mod server_tests;
+mod static_files;
+mod status;
+mod upload;
+#[cfg(test)]
+mod upload_tests;
+
+pub use body::BodyLimits;
+pub use error::HttpError;
+pub use reception::Refusal;
+pub use server::{HttpSettings, HttpState, run};
+pub use upload::UploadError;
+
+use server::Service;

@@ -1,0 +1,137 @@
+//! What `POST /predict` and `POST /predict_csv` do before their answers differ:
+//! admit → receive → analyse → keep.
+
+use std::time::{Duration, Instant};
+
+use actix_web::HttpRequest;
+use actix_web::web::{Data, Payload};
+use utoipa::ToSchema;
+
+use super::Service;
+use super::error::HttpError;
+use super::reception::Visit;
+use super::upload::{Form, Received, receive};
+use crate::analysis::{Admission, MediaFile, Outcome, Timings};
+use crate::domain::Analysis;
+use crate::store::{ArtifactName, StoreError};
+
+const FORM: Form = Form {
+    file_fields: &["file", "video"],
+    text_fields: &[],
+};
+
+/// Multipart body with one file, as `file` or as `video`.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the form; the body is read part by part")]
+pub(super) struct VideoForm {
+    /// A video (MP4, MOV, MKV, WebM, AVI, FLV, WMV, MPEG) or an image (JPEG, PNG, WebP, BMP, GIF),
+    /// recognised by its bytes.
+    #[schema(value_type = Option<String>, format = Binary)]
+    file: Vec<u8>,
+    /// The same under another name.
+    #[schema(value_type = Option<String>, format = Binary)]
+    video: Vec<u8>,
+}
+
+/// An analysis that is stored, and where the time went.
+pub(super) struct Analysed {
+    pub(super) analysis: Analysis,
+    upload: Duration,
+    timings: Timings,
+    store: Duration,
+}
+
+/// Receives the file in `body`, analyses it and stores the result.
+///
+/// # Errors
+/// [`HttpError`]; nothing of the upload or the analysis is left then.
+pub(super) async fn analyse_upload(
+    request: &HttpRequest,
+    body: Payload,
+    service: &Data<Service>,
+) -> Result<Analysed, HttpError> {
+    let visit = service.reception.enter()?;
+    let admission = service.analyzer.try_admit()?;
+    let limits = service.settings.body;
+    let upload = receive(request, body, FORM, &service.uploads, limits).await?;
+    let outcome = analyse(service, &upload, admission).await?;
+    keep(service, outcome, upload.took, visit).await
+}
+
+async fn analyse(
+    service: &Service,
+    upload: &Received,
+    admission: Admission,
+) -> Result<Outcome, HttpError> {
+    let media = MediaFile {
+        file: upload.file.file().try_clone().map_err(HttpError::Descriptor)?,
+        filename: upload.filename.to_string(),
+        sha256: upload.digest.sha256.to_hex(),
+    };
+    Ok(service.analyzer.analyze(media, admission).await?)
+}
+
+/// Pictures first, then the record that makes them findable; without the record they go again.
+///
+/// Runs on its own to its end even when the client leaves, so that pictures never stay without a
+/// record; the visit goes along, so that a shutdown waits for it.
+async fn keep(
+    service: &Data<Service>,
+    outcome: Outcome,
+    upload: Duration,
+    visit: Visit,
+) -> Result<Analysed, HttpError> {
+    let service = Data::clone(service);
+    let storing = actix_web::rt::spawn(async move {
+        let _visit = visit;
+        let started = Instant::now();
+        let (analysis, timings) = store(&service, outcome).await?;
+        Ok(Analysed {
+            analysis,
+            upload,
+            timings,
+            store: started.elapsed(),
+        })
+    });
+    storing.await.map_err(|_| HttpError::Interrupted)?
+}
+
+async fn store(service: &Service, outcome: Outcome) -> Result<(Analysis, Timings), HttpError> {
+    let analysis = outcome.analysis;
+    let pictures = (outcome.artifacts.into_iter())
+        .map(|artifact| Ok((ArtifactName::parse(&artifact.name)?, artifact.bytes)))
+        .collect::<Result<Vec<_>, HttpError>>()?;
+    service.artifacts.put_all(analysis.id, pictures).await?;
+    if let Err(error) = service.records.insert(&analysis).await {
+        take_back(service, &analysis).await;
+        return Err(error.into());
+    }
+    Ok((analysis, outcome.timings))
+}
+
+/// The client hears of the record that failed; that the pictures stay is for the log and the sweep.
+async fn take_back(service: &Service, analysis: &Analysis) {
+    let removed: Result<bool, StoreError> = service.artifacts.remove(analysis.id).await;
+    if let Err(error) = removed {
+        tracing::error!(%error, id = %analysis.id, "pictures without a record stay until the sweep");
+    }
+}
+
+impl Analysed {
+    /// Value of the `Server-Timing` header, milliseconds.
+    pub(super) fn server_timing(&self) -> String {
+        let steps = [
+            ("upload", self.upload),
+            ("wait", self.timings.wait),
+            ("decode", self.timings.decode),
+            ("faces", self.timings.faces),
+            ("queue", self.timings.queue),
+            ("inference", self.timings.inference),
+            ("store", self.store),
+        ];
+        let entry = |(name, took): (&str, Duration)| {
+            format!("{name};dur={:.1}", took.as_secs_f64() * 1000.0)
+        };
+        steps.map(entry).join(", ")
+    }
+}

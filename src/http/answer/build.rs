@@ -1,0 +1,290 @@
+//! From the record of an analysis to its JSON.
+
+use serde::Serialize;
+use time::format_description::well_known::Rfc3339;
+use utoipa::ToSchema;
+
+use super::{
+    AnalysisAnswer, CroppedFace, DisplayFrame, Face, Frame, Metadata, Model, PixelBox, Remark,
+    Track, VerdictWord,
+};
+use crate::domain::{
+    Analysis, AnalysisId, FaceObservation, FrameResult, MediaInfo, MediaKind, ModelRole,
+    ModelScore, Probability, Reason, SampleNote, TrackResult, Verdict, VerdictLabel,
+};
+
+/// Frames shown first.
+const DISPLAY_FRAMES: usize = 4;
+/// What ffprobe prints where a file does not say.
+const NOT_STATED: &str = "N/A";
+
+/// The label of one frame or face.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub(in crate::http) enum DisplayLabel {
+    /// P(manipulated) of at least one half.
+    #[serde(rename = "FAKE")]
+    Fake,
+    /// P(manipulated) under one half.
+    #[serde(rename = "REAL")]
+    Real,
+    /// No face was scored.
+    Unknown,
+}
+
+/// The label of a frame's most suspicious face, and the confidence in it in percent.
+pub(in crate::http) fn label_of_frame(frame: &FrameResult) -> (DisplayLabel, Option<f64>) {
+    let scores = frame.faces.iter().filter_map(|face| face.probability_fake);
+    let Some(highest) = scores.map(fraction).max_by(f64::total_cmp) else {
+        return (DisplayLabel::Unknown, None);
+    };
+    if highest >= 0.5 {
+        (DisplayLabel::Fake, Some(percent(highest)))
+    } else {
+        (DisplayLabel::Real, Some(percent(1.0 - highest)))
+    }
+}
+
+impl From<&Analysis> for AnalysisAnswer {
+    fn from(analysis: &Analysis) -> Self {
+        let id = analysis.id;
+        let shown = positions_for_display(analysis.frames.len());
+        let shown = || shown.iter().map(|position| &analysis.frames[*position]);
+        let verdict = VerdictWord::from(analysis.verdict.label);
+        Self {
+            id: id.to_string(),
+            frames_for_display: shown().map(|f| DisplayFrame::new(id, f)).collect(),
+            cropped_faces: shown().filter_map(|f| CroppedFace::new(id, f)).collect(),
+            frames_csv_indices: analysis.frames.iter().map(|f| f.frame_index).collect(),
+            filename: analysis.filename.clone(),
+            analyzed_at: rfc3339(analysis.analyzed_at),
+            processing_time_sec: rounded(analysis.processing_time_s, 3),
+            metadata: Metadata::from(&analysis.media),
+            confidence: confidence(&analysis.verdict),
+            result: verdict,
+            verdict,
+            probability_fake: analysis.verdict.probability_fake.map(fraction),
+            reasons: analysis.verdict.reasons.iter().map(Remark::from).collect(),
+            sha256: analysis.sha256.clone(),
+            models: analysis.models.iter().map(Model::from).collect(),
+            tracks: analysis.tracks.iter().map(Track::from).collect(),
+            frames: analysis.frames.iter().map(|f| Frame::new(id, f)).collect(),
+            notes: analysis.notes.iter().map(Remark::from).collect(),
+        }
+    }
+}
+
+/// `[0, 10, 20, 29]` of 30; every position when there are no more than four.
+fn positions_for_display(frames: usize) -> Vec<usize> {
+    let last = frames.saturating_sub(1);
+    let parts = DISPLAY_FRAMES - 1;
+    let mut positions: Vec<_> = (0..DISPLAY_FRAMES.min(frames))
+        .map(|i| if frames <= DISPLAY_FRAMES { i } else { (i * frames / parts).min(last) })
+        .collect();
+    positions.dedup();
+    positions
+}
+
+fn confidence(verdict: &Verdict) -> f64 {
+    let probability_fake = verdict.probability_fake.map(fraction);
+    match (verdict.label, probability_fake) {
+        (VerdictLabel::Fake, Some(p)) => percent(p),
+        (VerdictLabel::Real, Some(p)) => percent(1.0 - p),
+        (VerdictLabel::Inconclusive, _) | (VerdictLabel::Fake | VerdictLabel::Real, None) => 0.0,
+    }
+}
+
+/// RFC 3339 in UTC; the years of an analysis always have four digits.
+pub(in crate::http) fn rfc3339(moment: time::OffsetDateTime) -> String {
+    (moment.to_offset(time::UtcOffset::UTC).format(&Rfc3339))
+        .expect("the years 0 to 9999 have an RFC 3339 form")
+}
+
+/// Six digits: enough to tell scores apart, without the noise of f32 as f64.
+fn fraction(probability: Probability) -> f64 {
+    rounded(f64::from(probability.get()), 6)
+}
+
+fn percent(fraction: f64) -> f64 {
+    rounded(fraction * 100.0, 2)
+}
+
+fn rounded(value: f64, digits: i32) -> f64 {
+    let scale = 10_f64.powi(digits);
+    (value * scale).round() / scale
+}
+
+fn artifact_url(id: AnalysisId, name: &str) -> String {
+    format!("/static/artifacts/{id}/{name}")
+}
+
+impl From<VerdictLabel> for VerdictWord {
+    fn from(label: VerdictLabel) -> Self {
+        match label {
+            VerdictLabel::Fake => Self::Fake,
+            VerdictLabel::Real => Self::Real,
+            VerdictLabel::Inconclusive => Self::Inconclusive,
+        }
+    }
+}
+
+impl DisplayFrame {
+    fn new(id: AnalysisId, frame: &FrameResult) -> Self {
+        let (label, confidence) = label_of_frame(frame);
+        Self {
+            frame_index: frame.frame_index,
+            frame_time_sec: frame.time_s.map(|s| rounded(s, 6)),
+            url: artifact_url(id, &frame.frame_artifact),
+            confidence,
+            label,
+        }
+    }
+}
+
+impl CroppedFace {
+    fn new(id: AnalysisId, frame: &FrameResult) -> Option<Self> {
+        let largest = frame.faces.first()?;
+        Some(Self {
+            frame_index: frame.frame_index,
+            url: artifact_url(id, &largest.crop_artifact),
+        })
+    }
+}
+
+impl Frame {
+    fn new(id: AnalysisId, frame: &FrameResult) -> Self {
+        let (label, confidence) = label_of_frame(frame);
+        Self {
+            frame_index: frame.frame_index,
+            frame_time_sec: frame.time_s.map(|s| rounded(s, 6)),
+            url: artifact_url(id, &frame.frame_artifact),
+            label,
+            confidence,
+            faces: frame.faces.iter().map(|f| Face::new(id, f)).collect(),
+        }
+    }
+}
+
+impl Face {
+    fn new(id: AnalysisId, face: &FaceObservation) -> Self {
+        let pixels = |value: f32| rounded(f64::from(value), 2);
+        Self {
+            track_id: face.track_id,
+            bounds: PixelBox {
+                x: pixels(face.bounds.x),
+                y: pixels(face.bounds.y),
+                width: pixels(face.bounds.width),
+                height: pixels(face.bounds.height),
+            },
+            crop_url: artifact_url(id, &face.crop_artifact),
+            detection_score: rounded(f64::from(face.detection_score), 4),
+            sharpness: rounded(f64::from(face.sharpness), 2),
+            probability_fake: face.probability_fake.map(fraction),
+            sequence_probability: face.sequence_probability.map(fraction),
+            frame_probability: face.frame_probability.map(fraction),
+        }
+    }
+}
+
+impl From<&TrackResult> for Track {
+    fn from(track: &TrackResult) -> Self {
+        Self {
+            id: track.id,
+            frames: track.frames,
+            scored_frames: track.scored_frames,
+            first_time_sec: track.first_time_s.map(|s| rounded(s, 6)),
+            last_time_sec: track.last_time_s.map(|s| rounded(s, 6)),
+            probability_fake: track.probability_fake.map(fraction),
+            sequence_probability: track.sequence_probability.map(fraction),
+            frame_probability: track.frame_probability.map(fraction),
+        }
+    }
+}
+
+impl From<&ModelScore> for Model {
+    fn from(model: &ModelScore) -> Self {
+        Self {
+            name: model.name.clone(),
+            version: model.version.clone(),
+            role: role_word(model.role).into(),
+            sha256: model.sha256.clone(),
+            probability_fake: model.probability_fake.map(fraction),
+        }
+    }
+}
+
+/// A model's part in one word.
+pub(in crate::http) fn role_word(role: ModelRole) -> &'static str {
+    match role {
+        ModelRole::Detector => "detector",
+        ModelRole::Sequence => "sequence",
+        ModelRole::Frame => "frame",
+    }
+}
+
+impl From<&MediaInfo> for Metadata {
+    fn from(media: &MediaInfo) -> Self {
+        let stated = |value: Option<String>| value.unwrap_or_else(|| NOT_STATED.into());
+        let picture = &media.picture;
+        let device = &media.device;
+        Self {
+            width: picture.width_px,
+            height: picture.height_px,
+            video_codec: picture.codec.clone(),
+            frame_rate: stated(picture.frame_rate.map(|rate| rate.to_string())),
+            nb_frames: stated(picture.frame_count.map(|count| count.to_string())),
+            bit_rate: stated(media.bit_rate_bps.map(|rate| rate.to_string())),
+            duration: stated(media.duration_s.map(|seconds| format!("{seconds:.6}"))),
+            file_size: media.size_bytes.to_string(),
+            format: media.container.clone(),
+            kind: match media.kind {
+                MediaKind::Video => "video".into(),
+                MediaKind::Image => "image".into(),
+            },
+            rotation: picture.rotation.degrees(),
+            has_audio: media.has_audio,
+            pixel_format: picture.pixel_format.clone(),
+            creation_time: media.creation_time.clone(),
+            location: device.location.clone(),
+            device_make: device.make.clone(),
+            device_model: device.model.clone(),
+            device_software: device.software.clone(),
+            encoder: device.encoder.clone(),
+        }
+    }
+}
+
+impl From<&Reason> for Remark {
+    fn from(reason: &Reason) -> Self {
+        Self {
+            code: reason.code().into(),
+            message: reason.to_string(),
+        }
+    }
+}
+
+impl From<&SampleNote> for Remark {
+    fn from(note: &SampleNote) -> Self {
+        let (code, message) = match note {
+            SampleNote::BrokenTail => (
+                "broken-tail",
+                "The end of the file does not decode; what came before was used.".into(),
+            ),
+            SampleNote::DamagedPackets { count } => (
+                "damaged-packets",
+                format!("{count} damaged packets were passed over."),
+            ),
+            SampleNote::FewFrames { available } => (
+                "few-frames",
+                format!("The file has {available} frames, fewer than are usually sampled."),
+            ),
+            SampleNote::SizeChange => (
+                "size-change",
+                "The picture size changes within the video.".into(),
+            ),
+        };
+        Self {
+            code: code.into(),
+            message,
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Every error a client can meet, and the one table that says with which status.
+//!
+//! The table's matches are exhaustive and without `_`: an error added anywhere in the program does
+//! not compile until somebody has decided what a client is told. Errors that are the request's
+//! fault show their own message; errors of the service show a general one and go to the log with
+//! their causes, because paths and library messages are nobody's business outside.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ALLOW, RETRY_AFTER};
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
+use thiserror::Error;
+
+use super::problem::Draft;
+use super::reception::Refusal;
+use super::status;
+use super::upload::UploadError;
+use crate::analysis::AnalysisError;
+use crate::integrity::IntegrityError;
+use crate::store::{ArtifactNameError, StoreError};
+
+/// Seconds after which a busy service is worth another try: about one analysis.
+const RETRY_BUSY_S: u32 = 5;
+/// Seconds after which a service that ends or starts is worth another try.
+const RETRY_UNAVAILABLE_S: u32 = 10;
+
+const FAILED: &str = "A part of the service failed. The failure was logged under this request_id; \
+                      trying again may help.";
+const FULL: &str = "The service has no room left to store this; whoever runs it can free some.";
+
+/// Why a request has no answer of its own.
+#[derive(Debug, Error)]
+pub enum HttpError {
+    /// No route has this path.
+    #[error("there is nothing at this path; see /apidocs for what there is")]
+    NoRoute,
+    /// The path is there for other methods.
+    #[error("this path answers {allowed} only")]
+    Method {
+        /// The methods it answers, as in the `Allow` header.
+        allowed: String,
+    },
+    /// A name that belongs to nothing, or to nothing any more.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// A query that cannot be read.
+    #[error("the query is not valid: {0}")]
+    Query(String),
+    /// Turned away at the door.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The body.
+    #[error(transparent)]
+    Upload(#[from] UploadError),
+    /// The analysis.
+    #[error(transparent)]
+    Analysis(#[from] AnalysisError),
+    /// Signing or verifying.
+    #[error(transparent)]
+    Integrity(#[from] IntegrityError),
+    /// Records, artifacts or uploads.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The analysis named a picture in a way the store does not take.
+    #[error("the analysis named a picture badly")]
+    PictureName(#[from] ArtifactNameError),
+    /// The upload's descriptor could not be handed on.
+    #[error("the upload's descriptor could not be duplicated")]
+    Descriptor(#[source] std::io::Error),
+    /// The table could not be written.
+    #[error("the table could not be written")]
+    Table(#[source] csv::Error),
+    /// Work that was begun ended before it was done, because the service is ending.
+    #[error("the work was interrupted because the service is shutting down")]
+    Interrupted,
+    /// Not ready to take work; the reason is for a person.
+    #[error("the service is not ready: {0}")]
+    NotReady(&'static str),
+}
+
+impl HttpError {
+    /// Stable kebab-case code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoRoute | Self::NotFound(_) => "not-found",
+            Self::Method { .. } => "method-not-allowed",
+            Self::Query(_) => "invalid-query",
+            Self::Refused(error) => error.code(),
+            Self::Upload(error) => error.code(),
+            Self::Analysis(error) => error.code(),
+            Self::Integrity(error) => error.code(),
+            Self::Store(error) => error.code(),
+            Self::PictureName(_) | Self::Descriptor(_) | Self::Table(_) => "internal-error",
+            Self::Interrupted => "shutting-down",
+            Self::NotReady(_) => "not-ready",
+        }
+    }
+
+    /// What the client reads: the error itself, or a general sentence when it is the service's.
+    fn detail(&self) -> String {
+        let status = self.status_code();
+        if status == StatusCode::INTERNAL_SERVER_ERROR {
+            FAILED.into()
+        } else if status == StatusCode::INSUFFICIENT_STORAGE {
+            FULL.into()
+        } else {
+            self.to_string()
+        }
+    }
+
+    fn add_headers(&self, response: &mut HttpResponseBuilder) {
+        let status = self.status_code();
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            response.insert_header((RETRY_AFTER, RETRY_BUSY_S));
+        } else if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.insert_header((RETRY_AFTER, RETRY_UNAVAILABLE_S));
+        }
+        if let Self::Method { allowed } = self {
+            response.insert_header((ALLOW, allowed.as_str()));
+        }
+        if self.leaves_body_unread() {
+            response.force_close();
+        }
+    }
+
+    /// Whether the client may still be sending. The connection cannot be used again then, and a
+    /// client that is told so stops sending.
+    fn leaves_body_unread(&self) -> bool {
+        match self {
+            Self::Refused(_) | Self::Upload(_) => true,
+            Self::Analysis(error) => matches!(error, AnalysisError::Busy),
+            Self::NoRoute | Self::Method { .. } | Self::NotFound(_) | Self::Query(_) => false,
+            Self::Integrity(_) | Self::Store(_) | Self::PictureName(_) => false,
+            Self::Descriptor(_) | Self::Table(_) => false,
+            Self::Interrupted | Self::NotReady(_) => false,
+        }
+    }
+}
+
+impl ResponseError for HttpError {
+    fn status_code(&self) -> StatusCode {
+        status::of(self)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status_code());
+        self.add_headers(&mut response);
+        let mut response = response.finish();
+        response.extensions_mut().insert(Draft {
+            code: self.code(),
+            detail: self.detail(),
+        });
+        response
+    }
+}

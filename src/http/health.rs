@@ -1,0 +1,174 @@
+//! Three questions, three answers: is the process alive (`/livez`), may it be sent work
+//! (`/readyz`), and what is it made of (`/health`). And `/metrics` for machines that ask over time.
+//!
+//! None of them waits for the queue, so a busy service is not mistaken for a dead one.
+
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::web::{Data, Json};
+use actix_web::{HttpResponse, get};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::Service;
+use super::answer::role_word;
+use super::error::HttpError;
+use super::problem::Problem;
+use crate::analysis::Analyzer;
+use crate::domain::ModelRole;
+
+/// One word.
+#[derive(Serialize, ToSchema)]
+pub(super) struct StatusAnswer {
+    /// `ok` or `ready`.
+    #[schema(example = "ok")]
+    status: &'static str,
+}
+
+/// What the service is made of and how it is.
+#[derive(Serialize, ToSchema)]
+pub(super) struct HealthAnswer {
+    /// Overall: the worst of the parts.
+    status: Health,
+    /// Version of the program.
+    version: &'static str,
+    /// Seconds since the start.
+    uptime_sec: u64,
+    /// Where the networks run.
+    #[schema(example = "cpu")]
+    device: String,
+    /// The thread that runs the networks.
+    inference: Health,
+    /// The record database.
+    database: Health,
+    /// Models in use, each with the digest of its weights.
+    models: Vec<LoadedModel>,
+    /// Uploads under way.
+    uploads_in_progress: usize,
+    /// Analyses at work or waiting.
+    analyses_in_progress: usize,
+}
+
+/// How a part is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Health {
+    /// Works.
+    Ok,
+    /// Ends after the requests in flight.
+    Closing,
+    /// Does not answer.
+    Failing,
+}
+
+/// A model in use.
+#[derive(Serialize, ToSchema)]
+struct LoadedModel {
+    /// Name from its manifest.
+    name: String,
+    /// Version from its manifest.
+    version: String,
+    /// `detector`, `sequence` or `frame`.
+    role: &'static str,
+    /// SHA-256 of its weights file, lower-case hex.
+    sha256: String,
+}
+
+/// What the service is made of and how it is
+#[utoipa::path(tag = "service", responses(
+    (status = 200, description = "Everything works", body = HealthAnswer),
+    (status = 503, description = "A part does not work, or the service is ending", body = HealthAnswer),
+))]
+#[get("/health")]
+pub(super) async fn health(service: Data<Service>) -> HttpResponse {
+    let (inference, database) = (inference(&service), database(&service).await);
+    let closing = if service.reception.is_closing() { Health::Closing } else { Health::Ok };
+    let status = inference.max(database).max(closing);
+    let mut response = match status {
+        Health::Ok => HttpResponse::Ok(),
+        Health::Closing | Health::Failing => HttpResponse::ServiceUnavailable(),
+    };
+    response.json(HealthAnswer {
+        status,
+        version: env!("CARGO_PKG_VERSION"),
+        uptime_sec: service.started.elapsed().as_secs(),
+        device: service.analyzer.scorer().device_name().to_owned(),
+        inference,
+        database,
+        models: loaded_models(&service.analyzer),
+        uploads_in_progress: service.reception.inside(),
+        analyses_in_progress: service.analyzer.in_progress(),
+    })
+}
+
+fn inference(service: &Service) -> Health {
+    if service.analyzer.is_ready() { Health::Ok } else { Health::Failing }
+}
+
+async fn database(service: &Service) -> Health {
+    match service.records.health().await {
+        Ok(()) => Health::Ok,
+        Err(error) => {
+            tracing::error!(%error, "the record database does not answer");
+            Health::Failing
+        }
+    }
+}
+
+fn loaded_models(analyzer: &Analyzer) -> Vec<LoadedModel> {
+    let detector = analyzer.detector();
+    let detector = LoadedModel {
+        name: detector.name.clone(),
+        version: detector.version.clone(),
+        role: role_word(ModelRole::Detector),
+        sha256: detector.sha256.clone(),
+    };
+    let scorers = analyzer.scorer().models().iter().map(|model| LoadedModel {
+        name: model.name.clone(),
+        version: model.version.clone(),
+        role: role_word(model.role),
+        sha256: model.sha256.clone(),
+    });
+    std::iter::once(detector).chain(scorers).collect()
+}
+
+/// Whether the process is alive
+#[utoipa::path(tag = "service", responses(
+    (status = 200, description = "Alive", body = StatusAnswer),
+))]
+#[get("/livez")]
+pub(super) async fn livez() -> Json<StatusAnswer> {
+    Json(StatusAnswer { status: "ok" })
+}
+
+/// Whether the service may be sent work
+#[utoipa::path(tag = "service", responses(
+    (status = 200, description = "Ready", body = StatusAnswer),
+    (status = 503, description = "`not-ready`: ending, or a part does not work", content_type = "application/problem+json", body = Problem),
+))]
+#[get("/readyz")]
+pub(super) async fn readyz(service: Data<Service>) -> Result<Json<StatusAnswer>, HttpError> {
+    if service.reception.is_closing() {
+        return Err(HttpError::NotReady("it is shutting down"));
+    }
+    if inference(&service) != Health::Ok {
+        return Err(HttpError::NotReady("the networks do not answer"));
+    }
+    if database(&service).await != Health::Ok {
+        return Err(HttpError::NotReady("the record database does not answer"));
+    }
+    Ok(Json(StatusAnswer { status: "ready" }))
+}
+
+/// What happened so far, for Prometheus
+#[utoipa::path(tag = "service", responses(
+    (status = 200, description = "Prometheus text format", content_type = "text/plain", body = String),
+))]
+#[get("/metrics")]
+pub(super) async fn metrics(service: Data<Service>) -> HttpResponse {
+    // Also folds old samples together, so that scraping is all the upkeep there is.
+    service.metrics.run_upkeep();
+    HttpResponse::Ok()
+        .content_type("text/plain; version=0.0.4; charset=utf-8")
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .body(service.metrics.render())
+}

@@ -1,0 +1,78 @@
+//! `GET /api/v1/limits`: what a request may cost here, so that a client can know before it asks.
+
+use actix_web::get;
+use actix_web::web::{Data, Json};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::Service;
+
+/// Every limit in force. Each name is that of the setting in `framewitness.toml`; in capitals after
+/// `FRAMEWITNESS_`, of the environment variable.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Limits {
+    /// Largest request body in bytes; beyond it 413.
+    #[schema(example = 536870912)]
+    max_body_bytes: u64,
+    /// Longest silence of a sender in the middle of a body, in seconds; beyond it 408.
+    body_idle_timeout_s: f64,
+    /// Longest time for a whole body, in seconds; beyond it 408.
+    body_timeout_s: f64,
+    /// Uploads at the same time; beyond it 429.
+    max_uploads: usize,
+    /// Analyses at work at the same time.
+    decode_threads: usize,
+    /// Analyses that may wait beyond those at work; beyond it 429.
+    waiting_places: usize,
+    /// Longest analysis in seconds; beyond it 504.
+    analysis_deadline_s: f64,
+    /// Longest video in seconds; beyond it 422.
+    max_duration_s: f64,
+    /// Largest picture in pixels (width × height); beyond it 422.
+    max_pixels: u64,
+    /// Highest frame rate in frames per second; beyond it 422.
+    max_frame_rate: f64,
+    /// Most streams in a container; beyond it 422.
+    max_streams: u32,
+    /// Frames taken from a video.
+    sample_frames: u32,
+    /// Shorter side of the smallest face that is scored, in pixels.
+    min_face_px: u32,
+    /// Least sharpness of a face that is scored (variance of the Laplacian of its crop).
+    min_sharpness: f32,
+    /// Usable frames of a person that a verdict on a video needs.
+    min_scored_frames: u32,
+    /// Faces looked at in one frame; the largest are kept.
+    max_faces_per_frame: usize,
+    /// People scored in one video; those seen longest are kept.
+    max_tracks: usize,
+}
+
+/// The limits in force
+#[utoipa::path(tag = "service", responses(
+    (status = 200, description = "Every limit under the name of its setting", body = Limits),
+))]
+#[get("/api/v1/limits")]
+pub(super) async fn limits(service: Data<Service>) -> Json<Limits> {
+    let (http, analysis) = (&service.settings, service.analyzer.settings());
+    let media = &analysis.media;
+    Json(Limits {
+        max_body_bytes: http.body.max_bytes,
+        body_idle_timeout_s: http.body.idle_timeout.as_secs_f64(),
+        body_timeout_s: http.body.whole_timeout.as_secs_f64(),
+        max_uploads: http.max_uploads,
+        decode_threads: analysis.decode_threads,
+        waiting_places: analysis.waiting_places,
+        analysis_deadline_s: analysis.deadline.as_secs_f64(),
+        max_duration_s: media.max_duration_s,
+        max_pixels: media.max_pixels,
+        max_frame_rate: media.max_frame_rate,
+        max_streams: media.max_streams,
+        sample_frames: analysis.sample.frames,
+        min_face_px: analysis.min_face_px,
+        min_sharpness: analysis.min_sharpness,
+        min_scored_frames: analysis.min_scored_frames,
+        max_faces_per_frame: analysis.max_faces_per_frame,
+        max_tracks: analysis.max_tracks,
+    })
+}

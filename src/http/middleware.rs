@@ -1,0 +1,187 @@
+//! What every request passes through, outermost first.
+//!
+//! 1. [`RequestSpan`] opens the log span, gives the request its number, and logs one line at the
+//!    end: method, route, status, duration. Never bodies, file names or header values.
+//! 2. [`measure`] counts and times by route pattern.
+//! 3. [`finish`] completes the answer: request number, security headers, and for every error its
+//!    `application/problem+json` body.
+//! 4. `NormalizePath` cuts trailing slashes before the route is chosen.
+
+use std::time::Instant;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{
+    CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use actix_web::http::Method;
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage};
+use tracing::Span;
+use tracing_actix_web::{RequestId, RootSpanBuilder};
+
+use super::problem::{Draft, PROBLEM_JSON, Problem};
+
+/// Carries the request's number.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// For the page: its own files and the pictures of uploads in the browser, nothing else.
+const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
+     media-src 'self' blob:; connect-src 'self'; font-src 'self'; form-action 'self'; \
+     base-uri 'none'; frame-ancestors 'none'",
+);
+
+/// Opens a span for each request and logs its end.
+pub(super) struct RequestSpan;
+
+impl RootSpanBuilder for RequestSpan {
+    fn on_request_start(request: &ServiceRequest) -> Span {
+        request.extensions_mut().insert(StartedAt(Instant::now()));
+        let number = request.extensions().get::<RequestId>().copied();
+        let number = number.map(|id| id.to_string()).unwrap_or_default();
+        tracing::info_span!("request", request_id = %number, method = %request.method(), path = %request.path())
+    }
+
+    fn on_request_end<B: MessageBody>(span: Span, outcome: &Result<ServiceResponse<B>, Error>) {
+        let _in_span = span.enter();
+        let response = match outcome {
+            Ok(response) => response,
+            Err(error) => return tracing::error!(%error, "request failed"),
+        };
+        let status = response.status().as_u16();
+        let duration_ms = (response.request().extensions().get::<StartedAt>())
+            .map_or(0.0, |started| started.0.elapsed().as_secs_f64() * 1000.0);
+        if response.status().is_server_error() {
+            let cause = response.response().error().map(cause_chain);
+            tracing::error!(status, duration_ms, cause, "request failed");
+        } else if is_probe(response.request().path()) {
+            tracing::debug!(status, duration_ms, "request answered");
+        } else {
+            let cause = response.response().error().map(cause_chain);
+            tracing::info!(status, duration_ms, cause, "request answered");
+        }
+    }
+}
+
+struct StartedAt(Instant);
+
+/// Asked every few seconds by machines; a line each would drown the rest.
+fn is_probe(path: &str) -> bool {
+    matches!(path, "/livez" | "/readyz" | "/metrics" | "/health")
+}
+
+/// An error and what is behind it, in one line for the log.
+fn cause_chain(error: &Error) -> String {
+    let error = error.as_error::<super::error::HttpError>();
+    let mut line = String::new();
+    let mut next: Option<&dyn std::error::Error> = error.map(|error| error as _);
+    while let Some(error) = next {
+        if !line.is_empty() {
+            line.push_str(": ");
+        }
+        line.push_str(&error.to_string());
+        next = error.source();
+    }
+    line
+}
+
+/// Counts and times requests by method, route pattern and status. Unknown paths share one label,
+/// so that a scanner cannot make the metrics grow.
+pub(super) async fn measure<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
+    let in_flight = InFlight::begin();
+    let started = Instant::now();
+    let method = method_label(request.method());
+    let response = next.call(request).await?;
+    let route = (response.request().match_pattern()).unwrap_or_else(|| "unmatched".into());
+    let status = response.status().as_u16().to_string();
+    let labels = [
+        ("method", method.to_owned()),
+        ("route", route),
+        ("status", status),
+    ];
+    metrics::counter!("framewitness_http_requests_total", &labels).increment(1);
+    metrics::histogram!("framewitness_http_request_duration_seconds", &labels)
+        .record(started.elapsed().as_secs_f64());
+    drop(in_flight);
+    Ok(response)
+}
+
+fn method_label(method: &Method) -> &'static str {
+    const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    let known = KNOWN.iter().find(|known| **known == method.as_str());
+    known.copied().unwrap_or("OTHER")
+}
+
+/// Counts one request until it is dropped, answered or not.
+struct InFlight;
+
+impl InFlight {
+    fn begin() -> Self {
+        metrics::gauge!("framewitness_http_requests_in_flight").increment(1.0);
+        Self
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        metrics::gauge!("framewitness_http_requests_in_flight").decrement(1.0);
+    }
+}
+
+/// Answers HEAD through GET's handler (the server leaves the body out), and completes the answer.
+pub(super) async fn finish<B: MessageBody + 'static>(
+    mut request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    if request.method() == Method::HEAD {
+        request.head_mut().method = Method::GET;
+    }
+    let number = request.extensions().get::<RequestId>().copied();
+    let number = number.map(|id| id.to_string()).unwrap_or_default();
+    let mut response = next.call(request).await?.map_into_boxed_body();
+    if response.status().is_client_error() || response.status().is_server_error() {
+        response = with_problem(response, &number);
+    }
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(&number) {
+        headers.insert(REQUEST_ID, value);
+    }
+    add_security_headers(headers);
+    Ok(response)
+}
+
+fn with_problem(response: ServiceResponse<BoxBody>, number: &str) -> ServiceResponse<BoxBody> {
+    let status = response.status();
+    let draft = response.response().extensions().get::<Draft>().cloned();
+    if draft.is_none() && is_json(response.headers()) {
+        // A report that is its own answer, as `/health` gives with 503.
+        return response;
+    }
+    let draft = draft.unwrap_or_else(|| Draft::from_status(status));
+    let body = Problem::new(status, &draft, number).to_json();
+    let mut response = response.map_body(|_, _| BoxBody::new(body));
+    let headers = response.headers_mut();
+    headers.remove(CONTENT_LENGTH);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+    response
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|kind| kind == "application/json")
+}
+
+/// A handler that needs another content policy, as the API explorer does, sets its own.
+fn add_security_headers(headers: &mut HeaderMap) {
+    let nosniff = HeaderValue::from_static("nosniff");
+    headers.insert(X_CONTENT_TYPE_OPTIONS, nosniff);
+    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    if !headers.contains_key(CONTENT_SECURITY_POLICY) {
+        headers.insert(CONTENT_SECURITY_POLICY, PAGE_POLICY);
+    }
+}

@@ -1,0 +1,99 @@
+//! The history: stored analyses, newest first, and one by its name.
+
+use actix_web::get;
+use actix_web::web::{Data, Json, Path, Query};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::Service;
+use super::answer::AnalysisAnswer;
+use super::error::HttpError;
+use super::problem::Problem;
+use crate::domain::AnalysisId;
+
+const DEFAULT_LIMIT: u32 = 20;
+const MAX_LIMIT: u32 = 100;
+
+/// Which part of the history.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Page {
+    /// How many, 1 to 100; 20 when left out.
+    #[param(minimum = 1, maximum = 100, default = 20)]
+    limit: Option<u32>,
+    /// Only analyses older than this one; the `next_before` of the page before.
+    before: Option<String>,
+}
+
+/// A part of the history.
+#[derive(Serialize, ToSchema)]
+pub(super) struct RecentAnswer {
+    /// Analyses, newest first.
+    predictions: Vec<AnalysisAnswer>,
+    /// Pass it as `before` for the next part; `null` when this is the last.
+    next_before: Option<String>,
+}
+
+/// The newest analyses
+#[utoipa::path(tag = "history", params(Page), responses(
+    (status = 200, description = "A part of the history", body = RecentAnswer),
+    (status = 400, description = "`invalid-query`", content_type = "application/problem+json", body = Problem),
+    (status = 500, description = "The database failed", content_type = "application/problem+json", body = Problem),
+    (status = 503, description = "`database-busy`", content_type = "application/problem+json", body = Problem),
+))]
+#[get("/api/v1/predictions/recent")]
+pub(super) async fn recent(
+    service: Data<Service>,
+    page: Query<Page>,
+) -> Result<Json<RecentAnswer>, HttpError> {
+    let limit = page.limit()?;
+    // One more than asked for tells whether there is a next part.
+    let mut analyses = service.records.recent(limit + 1, page.before()?).await?;
+    let more = analyses.len() > limit as usize;
+    analyses.truncate(limit as usize);
+    let next_before = analyses.last().filter(|_| more).map(|a| a.id.to_string());
+    Ok(Json(RecentAnswer {
+        predictions: analyses.iter().map(AnalysisAnswer::from).collect(),
+        next_before,
+    }))
+}
+
+impl Page {
+    fn limit(&self) -> Result<u32, HttpError> {
+        let limit = self.limit.unwrap_or(DEFAULT_LIMIT);
+        if !(1..=MAX_LIMIT).contains(&limit) {
+            let problem = format!("limit must be 1 to {MAX_LIMIT}, got {limit}");
+            return Err(HttpError::Query(problem));
+        }
+        Ok(limit)
+    }
+
+    fn before(&self) -> Result<Option<AnalysisId>, HttpError> {
+        let Some(text) = &self.before else {
+            return Ok(None);
+        };
+        let id = AnalysisId::parse(text);
+        let problem = || HttpError::Query("before must be the id of an analysis".into());
+        id.map(Some).ok_or_else(problem)
+    }
+}
+
+/// One analysis
+#[utoipa::path(tag = "history",
+    params(("id" = String, Path, description = "Name of the analysis, a UUID")),
+    responses(
+        (status = 200, description = "The same answer as `POST /predict` gave", body = AnalysisAnswer),
+        (status = 404, description = "`not-found`", content_type = "application/problem+json", body = Problem),
+        (status = 500, description = "The database failed", content_type = "application/problem+json", body = Problem),
+        (status = 503, description = "`database-busy`", content_type = "application/problem+json", body = Problem),
+    ))]
+#[get("/api/v1/predictions/{id}")]
+pub(super) async fn by_id(
+    service: Data<Service>,
+    id: Path<String>,
+) -> Result<Json<AnalysisAnswer>, HttpError> {
+    const NOT_FOUND: HttpError = HttpError::NotFound("analysis");
+    let id = AnalysisId::parse(&id).ok_or(NOT_FOUND)?;
+    let analysis = service.records.get(id).await?.ok_or(NOT_FOUND)?;
+    Ok(Json(AnalysisAnswer::from(&analysis)))
+}

@@ -1,0 +1,165 @@
+//! The server's life: put together, serve, drain, end.
+
+use std::net::TcpListener;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::error::QueryPayloadError;
+use actix_web::middleware::{NormalizePath, from_fn};
+use actix_web::web::{self, Data, QueryConfig};
+use actix_web::{App, Error, HttpRequest, HttpServer};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tracing_actix_web::TracingLogger;
+use utoipa::OpenApi;
+use utoipa_actix_web::AppExt;
+
+use super::body::BodyLimits;
+use super::error::HttpError;
+use super::middleware::{RequestSpan, finish, measure};
+use super::openapi::{Document, Preamble, no_route};
+use super::reception::Reception;
+use super::routes;
+use crate::analysis::Analyzer;
+use crate::integrity::Keyring;
+use crate::store::{ArtifactStore, RecordStore, UploadDir};
+
+/// Longest time for the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a refused client that is still sending is listened to, so that it reads the refusal.
+const LINGER_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an idle connection is kept.
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
+/// How long answers may take to be written once the last request is done.
+const FLUSH_S: u64 = 5;
+
+/// What the service may cost and how it ends.
+#[derive(Debug, Clone, Copy)]
+pub struct HttpSettings {
+    /// Limits on each body.
+    pub body: BodyLimits,
+    /// Uploads at the same time.
+    pub max_uploads: usize,
+    /// Time that requests in flight get to finish at shutdown.
+    pub shutdown_grace: Duration,
+}
+
+/// The parts that the routes use.
+pub struct HttpState {
+    /// Analyses files.
+    pub analyzer: Analyzer,
+    /// Stored analyses.
+    pub records: RecordStore,
+    /// Stored pictures.
+    pub artifacts: ArtifactStore,
+    /// Uploads in progress.
+    pub uploads: UploadDir,
+    /// Signs and verifies.
+    pub keyring: Keyring,
+    /// Renders `/metrics`.
+    pub metrics: PrometheusHandle,
+    /// Limits.
+    pub settings: HttpSettings,
+}
+
+/// The parts, and what the server itself adds to them.
+pub(super) struct Service {
+    parts: HttpState,
+    pub(super) reception: Arc<Reception>,
+    pub(super) started: Instant,
+}
+
+impl Deref for Service {
+    type Target = HttpState;
+
+    fn deref(&self) -> &HttpState {
+        &self.parts
+    }
+}
+
+/// Serves on `listener` until `shutdown` ends. From then on `/readyz` and new uploads answer 503
+/// while the uploads in flight get `shutdown_grace` to finish; then the server ends. Signals are
+/// the caller's business.
+///
+/// # Errors
+/// When the listener cannot be used.
+pub async fn run(
+    listener: TcpListener,
+    state: HttpState,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    describe_metrics();
+    let service = Data::new(Service {
+        reception: Reception::new(state.settings.max_uploads),
+        started: Instant::now(),
+        parts: state,
+    });
+    let draining = drain_after(shutdown, Data::clone(&service));
+    HttpServer::new(move || app().app_data(Data::clone(&service)))
+        .keep_alive(KEEP_ALIVE)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .client_disconnect_timeout(LINGER_TIMEOUT)
+        // A client that closes its side has left: its request is dropped and with it all it took.
+        .h1_allow_half_closed(false)
+        .shutdown_signal(draining)
+        .shutdown_timeout(FLUSH_S)
+        .listen(listener)?
+        .run()
+        .await
+}
+
+async fn drain_after(shutdown: impl Future<Output = ()>, service: Data<Service>) {
+    shutdown.await;
+    let grace = service.settings.shutdown_grace;
+    tracing::info!(uploads = service.reception.inside(), "shutting down");
+    let left = service.reception.close(grace).await;
+    if left > 0 {
+        tracing::warn!(left, "uploads did not finish in time and are given up");
+    }
+}
+
+/// One application, as every server thread has its own, still without the parts.
+pub(super) fn app() -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    let (app, openapi) = App::new()
+        .into_utoipa_app()
+        .openapi(Preamble::openapi())
+        .configure(routes::register)
+        .split_for_parts();
+    app.app_data(Data::new(Document::new(openapi)))
+        .app_data(QueryConfig::default().error_handler(unreadable_query))
+        .default_service(web::to(no_route))
+        .wrap(NormalizePath::trim())
+        .wrap(from_fn(finish))
+        .wrap(from_fn(measure))
+        .wrap(TracingLogger::<RequestSpan>::new())
+}
+
+fn unreadable_query(error: QueryPayloadError, _: &HttpRequest) -> Error {
+    HttpError::Query(error.to_string()).into()
+}
+
+fn describe_metrics() {
+    metrics::describe_counter!(
+        "framewitness_http_requests_total",
+        "Requests answered, by method, route pattern and status."
+    );
+    metrics::describe_histogram!(
+        "framewitness_http_request_duration_seconds",
+        metrics::Unit::Seconds,
+        "Time from the head of a request to its answer, upload included."
+    );
+    metrics::describe_gauge!(
+        "framewitness_http_requests_in_flight",
+        "Requests being answered."
+    );
+}
