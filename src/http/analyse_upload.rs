@@ -22,7 +22,10 @@ const FORM: Form = Form {
 
 /// Multipart body with one file, as `file` or as `video`.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "describes the form; the body is read part by part")]
+#[expect(
+    dead_code,
+    reason = "describes the form; the body is read part by part"
+)]
 pub(super) struct VideoForm {
     /// A video (MP4, MOV, MKV, WebM, AVI, FLV, WMV, MPEG) or an image (JPEG, PNG, WebP, BMP, GIF),
     /// recognised by its bytes.
@@ -64,7 +67,11 @@ async fn analyse(
     admission: Admission,
 ) -> Result<Outcome, HttpError> {
     let media = MediaFile {
-        file: upload.file.file().try_clone().map_err(HttpError::Descriptor)?,
+        file: upload
+            .file
+            .file()
+            .try_clone()
+            .map_err(HttpError::Descriptor)?,
         filename: upload.filename.to_string(),
         sha256: upload.digest.sha256.to_hex(),
     };

@@ -15,6 +15,7 @@ use super::reception::Refusal;
 use super::status;
 use super::upload::UploadError;
 use crate::analysis::AnalysisError;
+use crate::inference::InferenceError;
 use crate::integrity::IntegrityError;
 use crate::store::{ArtifactNameError, StoreError};
 
@@ -86,7 +87,7 @@ impl HttpError {
             Self::Query(_) => "invalid-query",
             Self::Refused(error) => error.code(),
             Self::Upload(error) => error.code(),
-            Self::Analysis(error) => error.code(),
+            Self::Analysis(error) => code_of_analysis(error),
             Self::Integrity(error) => error.code(),
             Self::Store(error) => error.code(),
             Self::PictureName(_) | Self::Descriptor(_) | Self::Table(_) => "internal-error",
@@ -133,6 +134,25 @@ impl HttpError {
             Self::Descriptor(_) | Self::Table(_) => false,
             Self::Interrupted | Self::NotReady(_) => false,
         }
+    }
+}
+
+/// Where a place or a moment was missing does not matter to a client: one code each.
+fn code_of_analysis(error: &AnalysisError) -> &'static str {
+    match error {
+        AnalysisError::Inference(InferenceError::Overloaded { .. }) => "busy",
+        AnalysisError::Inference(InferenceError::Expired) => "deadline-exceeded",
+        AnalysisError::Inference(InferenceError::Closed) => "shutting-down",
+        AnalysisError::Busy
+        | AnalysisError::Closed
+        | AnalysisError::Deadline { .. }
+        | AnalysisError::Threads(_)
+        | AnalysisError::DecodePanicked
+        | AnalysisError::Media(_)
+        | AnalysisError::Faces(_)
+        | AnalysisError::Inference(_)
+        | AnalysisError::Score(_)
+        | AnalysisError::Frame(_) => error.code(),
     }
 }
 

@@ -14,7 +14,7 @@ use super::answer::role_word;
 use super::error::HttpError;
 use super::problem::Problem;
 use crate::analysis::Analyzer;
-use crate::domain::ModelRole;
+use crate::domain::ModelIdentity;
 
 /// One word.
 #[derive(Serialize, ToSchema)]
@@ -81,7 +81,11 @@ struct LoadedModel {
 #[get("/health")]
 pub(super) async fn health(service: Data<Service>) -> HttpResponse {
     let (inference, database) = (inference(&service), database(&service).await);
-    let closing = if service.reception.is_closing() { Health::Closing } else { Health::Ok };
+    let closing = if service.reception.is_closing() {
+        Health::Closing
+    } else {
+        Health::Ok
+    };
     let status = inference.max(database).max(closing);
     let mut response = match status {
         Health::Ok => HttpResponse::Ok(),
@@ -101,7 +105,11 @@ pub(super) async fn health(service: Data<Service>) -> HttpResponse {
 }
 
 fn inference(service: &Service) -> Health {
-    if service.analyzer.is_ready() { Health::Ok } else { Health::Failing }
+    if service.analyzer.is_ready() {
+        Health::Ok
+    } else {
+        Health::Failing
+    }
 }
 
 async fn database(service: &Service) -> Health {
@@ -115,20 +123,20 @@ async fn database(service: &Service) -> Health {
 }
 
 fn loaded_models(analyzer: &Analyzer) -> Vec<LoadedModel> {
-    let detector = analyzer.detector();
-    let detector = LoadedModel {
-        name: detector.name.clone(),
-        version: detector.version.clone(),
-        role: role_word(ModelRole::Detector),
-        sha256: detector.sha256.clone(),
-    };
-    let scorers = analyzer.scorer().models().iter().map(|model| LoadedModel {
-        name: model.name.clone(),
-        version: model.version.clone(),
-        role: role_word(model.role),
-        sha256: model.sha256.clone(),
-    });
-    std::iter::once(detector).chain(scorers).collect()
+    let scorers = analyzer.scorer().models();
+    let models = std::iter::once(analyzer.detector()).chain(scorers);
+    models.map(LoadedModel::from).collect()
+}
+
+impl From<&ModelIdentity> for LoadedModel {
+    fn from(model: &ModelIdentity) -> Self {
+        Self {
+            name: model.name.clone(),
+            version: model.version.clone(),
+            role: role_word(model.role),
+            sha256: model.sha256.clone(),
+        }
+    }
 }
 
 /// Whether the process is alive

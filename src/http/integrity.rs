@@ -34,7 +34,10 @@ const KEY_CACHE: (actix_web::http::header::HeaderName, &str) = (CACHE_CONTROL, "
 
 /// Multipart body with one file of any kind.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "describes the form; the body is read part by part")]
+#[expect(
+    dead_code,
+    reason = "describes the form; the body is read part by part"
+)]
 pub(super) struct SignForm {
     /// The file; also accepted as `video`.
     #[schema(value_type = String, format = Binary)]
@@ -43,7 +46,10 @@ pub(super) struct SignForm {
 
 /// Multipart body with a file and its signature, in any order.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "describes the form; the body is read part by part")]
+#[expect(
+    dead_code,
+    reason = "describes the form; the body is read part by part"
+)]
 pub(super) struct VerifyForm {
     /// The file; also accepted as `video`.
     #[schema(value_type = String, format = Binary)]
@@ -202,7 +208,9 @@ pub(super) async fn public_key(
     let mut response = HttpResponse::Ok();
     response.insert_header(KEY_CACHE);
     match wanted(&request, &KEY_FORMS)? {
-        KeyForm::Json => Ok(response.json(PublicKeyAnswer { public_key_pem: pem })),
+        KeyForm::Json => Ok(response.json(PublicKeyAnswer {
+            public_key_pem: pem,
+        })),
         KeyForm::Pem => Ok(response.content_type("application/x-pem-file").body(pem)),
     }
 }

@@ -11,11 +11,11 @@ use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::http::header::{
     CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
     REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use actix_web::http::Method;
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage};
 use tracing::Span;
@@ -172,7 +172,9 @@ fn with_problem(response: ServiceResponse<BoxBody>, number: &str) -> ServiceResp
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    headers.get(CONTENT_TYPE).is_some_and(|kind| kind == "application/json")
+    headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind == "application/json")
 }
 
 /// A handler that needs another content policy, as the API explorer does, sets its own.

@@ -28,9 +28,8 @@ const EXPLORER_POLICY: HeaderValue = HeaderValue::from_static(
      base-uri 'self'; frame-ancestors 'none'",
 );
 
-static EXPLORER_CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
-    Arc::new(Config::from("/openapi.json").validator_url("none"))
-});
+static EXPLORER_CONFIG: LazyLock<Arc<Config<'static>>> =
+    LazyLock::new(|| Arc::new(Config::from("/openapi.json").validator_url("none")));
 
 /// What is said before the routes.
 #[derive(OpenApi)]
@@ -160,10 +159,16 @@ mod tests {
     #[actix_web::test]
     async fn the_explorer_finds_its_files_from_an_address_without_a_slash() {
         let response = explorer_file("index.html").unwrap();
-        let body = actix_web::body::to_bytes(response.into_body()).await.unwrap();
+        let body = actix_web::body::to_bytes(response.into_body())
+            .await
+            .unwrap();
         let page = String::from_utf8(body.to_vec()).unwrap();
         assert!(page.contains("<base href=\"/apidocs/\">"), "{page}");
-        for name in ["swagger-ui.css", "swagger-ui-bundle.js", "swagger-initializer.js"] {
+        for name in [
+            "swagger-ui.css",
+            "swagger-ui-bundle.js",
+            "swagger-initializer.js",
+        ] {
             assert!(page.contains(name), "{name} is not in the page");
             assert!(explorer_file(name).is_ok(), "{name} is not built in");
         }
@@ -172,7 +177,9 @@ mod tests {
     #[actix_web::test]
     async fn the_explorer_opens_our_document() {
         let response = explorer_file("swagger-initializer.js").unwrap();
-        let body = actix_web::body::to_bytes(response.into_body()).await.unwrap();
+        let body = actix_web::body::to_bytes(response.into_body())
+            .await
+            .unwrap();
         assert!(String::from_utf8_lossy(&body).contains("/openapi.json"));
     }
 }

@@ -129,7 +129,8 @@ mod tests {
         let reception = Reception::new(8);
         let visit = reception.enter().unwrap();
         let closing = Arc::clone(&reception);
-        let closed = actix_web::rt::spawn(async move { closing.close(Duration::from_secs(60)).await });
+        let closed =
+            actix_web::rt::spawn(async move { closing.close(Duration::from_secs(60)).await });
         while !reception.is_closing() {
             actix_web::rt::task::yield_now().await;
         }

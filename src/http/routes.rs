@@ -2,9 +2,7 @@
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::{
-    health, integrity, limits, openapi, predict, predict_csv, predictions, static_files,
-};
+use super::{health, integrity, limits, openapi, predict, predict_csv, predictions, static_files};
 
 /// Registers every route. Of two that match the first wins, so `recent` stands before `{id}`.
 pub(super) fn register(routes: &mut ServiceConfig<'_>) {

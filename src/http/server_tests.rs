@@ -24,7 +24,10 @@ fn header(response: &ServiceResponse<impl MessageBody>, name: &str) -> String {
 }
 
 async fn text(response: ServiceResponse<impl MessageBody>) -> String {
-    let bytes = to_bytes(response.into_body()).await.ok().expect("the body is in memory");
+    let bytes = to_bytes(response.into_body())
+        .await
+        .ok()
+        .expect("the body is in memory");
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
@@ -36,7 +39,10 @@ async fn json(response: ServiceResponse<impl MessageBody>) -> Value {
 async fn an_unknown_path_is_a_problem_with_the_number_of_the_request() {
     let response = get("/no/such/page").await;
     assert_eq!(response.status(), StatusCode::NOT_FOUND);
-    assert_eq!(header(&response, "content-type"), "application/problem+json");
+    assert_eq!(
+        header(&response, "content-type"),
+        "application/problem+json"
+    );
     let number = header(&response, "x-request-id");
     let problem = json(response).await;
     assert_eq!(problem["code"], "not-found");
@@ -64,10 +70,21 @@ async fn a_known_path_with_another_method_says_which_it_answers() {
 
 #[actix_web::test]
 async fn a_trailing_slash_changes_nothing() {
-    for path in ["/livez", "/openapi.json", "/apidocs", "/docs", "/api/v1/docs", "/static/app.js"] {
+    for path in [
+        "/livez",
+        "/openapi.json",
+        "/apidocs",
+        "/docs",
+        "/api/v1/docs",
+        "/static/app.js",
+    ] {
         assert_eq!(get(path).await.status(), StatusCode::OK, "{path}");
         let with_slash = format!("{path}/");
-        assert_eq!(get(&with_slash).await.status(), StatusCode::OK, "{with_slash}");
+        assert_eq!(
+            get(&with_slash).await.status(),
+            StatusCode::OK,
+            "{with_slash}"
+        );
     }
 }
 
@@ -75,18 +92,28 @@ async fn a_trailing_slash_changes_nothing() {
 async fn head_is_answered_like_get() {
     assert_eq!(call(Method::HEAD, "/livez").await.status(), StatusCode::OK);
     assert_eq!(call(Method::HEAD, "/").await.status(), StatusCode::OK);
-    assert_eq!(call(Method::HEAD, "/nowhere").await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(
+        call(Method::HEAD, "/nowhere").await.status(),
+        StatusCode::NOT_FOUND
+    );
 }
 
 #[actix_web::test]
 async fn every_answer_carries_the_security_headers() {
     for path in ["/", "/livez", "/nowhere", "/apidocs", "/static/app.js"] {
         let response = get(path).await;
-        assert_eq!(header(&response, "x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(
+            header(&response, "x-content-type-options"),
+            "nosniff",
+            "{path}"
+        );
         assert_eq!(header(&response, "x-frame-options"), "DENY");
         assert_eq!(header(&response, "referrer-policy"), "no-referrer");
         let policy = header(&response, "content-security-policy");
-        assert!(policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
+        assert!(
+            policy.contains("frame-ancestors 'none'"),
+            "{path}: {policy}"
+        );
         assert!(policy.contains("script-src 'self';"), "{path}: {policy}");
     }
 }
@@ -107,7 +134,12 @@ async fn the_page_is_asked_about_each_time_but_sent_once() {
 
 #[actix_web::test]
 async fn a_picture_name_that_could_be_a_path_is_not_found() {
-    for name in ["..%2f..%2fetc%2fpasswd", "%2e%2e/private.pem", "..", "index.html%00.jpg"] {
+    for name in [
+        "..%2f..%2fetc%2fpasswd",
+        "%2e%2e/private.pem",
+        "..",
+        "index.html%00.jpg",
+    ] {
         let response = get(&format!("/static/{name}")).await;
         assert_eq!(response.status(), StatusCode::NOT_FOUND, "{name}");
     }
@@ -141,11 +173,19 @@ async fn the_document_describes_every_route_and_every_error_as_a_problem() {
     assert_eq!(described, expected);
     for (path, item) in paths {
         for (method, operation) in item.as_object().unwrap() {
-            assert!(operation["summary"].is_string(), "{method} {path} has no summary");
+            assert!(
+                operation["summary"].is_string(),
+                "{method} {path} has no summary"
+            );
             assert!(operation["responses"]["200"].is_object(), "{method} {path}");
             for (status, response) in operation["responses"].as_object().unwrap() {
                 let about = format!("{method} {path} {status}");
-                assert!(response["description"].as_str().is_some_and(|d| !d.is_empty()), "{about}");
+                assert!(
+                    response["description"]
+                        .as_str()
+                        .is_some_and(|d| !d.is_empty()),
+                    "{about}"
+                );
                 let error = status.starts_with(['4', '5']) && path != "/health";
                 let content = &response["content"]["application/problem+json"];
                 assert_eq!(content.is_object(), error, "{about}: {response}");
@@ -172,6 +212,9 @@ async fn every_reference_in_the_document_leads_somewhere() {
     assert!(found.len() > 30, "{found:?}");
     for reference in found {
         let pointer = reference.trim_start_matches('#');
-        assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
+        assert!(
+            document.pointer(pointer).is_some(),
+            "{reference} leads nowhere"
+        );
     }
 }

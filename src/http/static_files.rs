@@ -78,7 +78,11 @@ fn page_file(request: &HttpRequest, name: &str) -> Result<HttpResponse, HttpErro
     let position = position.ok_or(HttpError::NotFound("page file"))?;
     let (file, tag) = (&PAGE_FILES[position], &ENTITY_TAGS[position]);
     let current = client_has(request, tag);
-    let mut response = if current { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    let mut response = if current {
+        HttpResponse::NotModified()
+    } else {
+        HttpResponse::Ok()
+    };
     response.insert_header((ETAG, tag.to_string()));
     // The names stay the same from release to release, so a copy is asked about each time.
     response.insert_header((CACHE_CONTROL, "no-cache"));

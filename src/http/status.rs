@@ -6,7 +6,10 @@ use super::error::HttpError;
 use super::reception::Refusal;
 use super::upload::UploadError;
 use crate::analysis::AnalysisError;
+use crate::faces::FacesError;
+use crate::inference::InferenceError;
 use crate::integrity::IntegrityError;
+use crate::media::MediaError;
 use crate::store::StoreError;
 
 /// The status of an error.
@@ -56,9 +59,62 @@ fn of_analysis(error: &AnalysisError) -> StatusCode {
         AnalysisError::Busy => StatusCode::TOO_MANY_REQUESTS,
         AnalysisError::Closed => StatusCode::SERVICE_UNAVAILABLE,
         AnalysisError::Deadline { .. } => StatusCode::GATEWAY_TIMEOUT,
-        AnalysisError::Threads(_) | AnalysisError::DecodePanicked => {
+        AnalysisError::Media(error) => of_media(error),
+        AnalysisError::Faces(error) => of_faces(error),
+        AnalysisError::Inference(error) => of_inference(error),
+        AnalysisError::Threads(_)
+        | AnalysisError::DecodePanicked
+        | AnalysisError::Score(_)
+        | AnalysisError::Frame(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// 400 nothing sent, 415 not a medium we read, 422 a medium we read but cannot use.
+fn of_media(error: &MediaError) -> StatusCode {
+    match error {
+        MediaError::EmptyFile => StatusCode::BAD_REQUEST,
+        MediaError::UnsupportedMedia | MediaError::UnsupportedCodec { .. } => {
+            StatusCode::UNSUPPORTED_MEDIA_TYPE
+        }
+        MediaError::NoVideoStream
+        | MediaError::Encrypted
+        | MediaError::Damaged { .. }
+        | MediaError::NoFrames
+        | MediaError::TooLong { .. }
+        | MediaError::TooManyPixels { .. }
+        | MediaError::FrameRateTooHigh { .. }
+        | MediaError::TooManyStreams { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        MediaError::DeadlineExceeded { .. } => StatusCode::GATEWAY_TIMEOUT,
+        MediaError::Read(_) | MediaError::Encode(_) | MediaError::Library { .. } => {
             StatusCode::INTERNAL_SERVER_ERROR
         }
+    }
+}
+
+fn of_faces(error: &FacesError) -> StatusCode {
+    match error {
+        FacesError::Manifest { .. }
+        | FacesError::Unreadable { .. }
+        | FacesError::Digest { .. }
+        | FacesError::Network { .. }
+        | FacesError::DegenerateLandmarks(_)
+        | FacesError::Vision { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn of_inference(error: &InferenceError) -> StatusCode {
+    match error {
+        InferenceError::Overloaded { .. } => StatusCode::TOO_MANY_REQUESTS,
+        InferenceError::Closed => StatusCode::SERVICE_UNAVAILABLE,
+        InferenceError::Expired => StatusCode::GATEWAY_TIMEOUT,
+        InferenceError::Bundle { .. }
+        | InferenceError::Device { .. }
+        | InferenceError::Setting { .. }
+        | InferenceError::Thread(_)
+        | InferenceError::EmptyClip
+        | InferenceError::ClipTooLong { .. }
+        | InferenceError::CropSize { .. }
+        | InferenceError::ModelFailed { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
@@ -88,5 +144,93 @@ fn of_store(error: &StoreError) -> StatusCode {
         | StoreError::UnreadableRecord { .. }
         | StoreError::DuplicateArtifacts { .. }
         | StoreError::Io { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use actix_web::ResponseError;
+
+    use super::*;
+    use crate::domain::ScoreError;
+
+    /// One error for each line of the table that clients are told about.
+    fn examples() -> Vec<(HttpError, u16, &'static str)> {
+        let media = |error: MediaError| HttpError::from(AnalysisError::from(error));
+        let inference = |error: InferenceError| HttpError::from(AnalysisError::from(error));
+        let deadline = Duration::from_secs(1);
+        vec![
+            (HttpError::Query("?".into()), 400, "invalid-query"),
+            (UploadError::EmptyFile.into(), 400, "empty-file"),
+            (media(MediaError::EmptyFile), 400, "empty-file"),
+            (HttpError::NotFound("analysis"), 404, "not-found"),
+            (UploadError::Slow("?".into()).into(), 408, "upload-too-slow"),
+            (
+                UploadError::TooLarge { max_bytes: 1 }.into(),
+                413,
+                "body-too-large",
+            ),
+            (UploadError::NotMultipart.into(), 415, "not-multipart"),
+            (
+                media(MediaError::UnsupportedMedia),
+                415,
+                "unsupported-media",
+            ),
+            (media(MediaError::NoVideoStream), 422, "no-video-stream"),
+            (media(MediaError::NoFrames), 422, "no-frames"),
+            (AnalysisError::Busy.into(), 429, "busy"),
+            (
+                Refusal::Full { max_uploads: 1 }.into(),
+                429,
+                "too-many-uploads",
+            ),
+            (Refusal::Closing.into(), 503, "shutting-down"),
+            (HttpError::NotReady("starting"), 503, "not-ready"),
+            (
+                AnalysisError::Deadline { deadline }.into(),
+                504,
+                "deadline-exceeded",
+            ),
+            (inference(InferenceError::Expired), 504, "deadline-exceeded"),
+        ]
+    }
+
+    #[test]
+    fn each_error_has_the_status_and_the_code_of_the_table() {
+        for (error, status, code) in examples() {
+            assert_eq!(error.status_code().as_u16(), status, "{error}");
+            assert_eq!(error.code(), code, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_client_is_told_when_to_come_back_and_when_to_stop_sending() {
+        for (error, status, _) in examples() {
+            let response = error.error_response();
+            let headers = response.headers();
+            let told = headers.contains_key("retry-after");
+            assert_eq!(told, matches!(status, 429 | 503), "{error}");
+        }
+        let full = HttpError::from(Refusal::Full { max_uploads: 1 }).error_response();
+        assert_eq!(
+            full.head().connection_type(),
+            actix_web::http::ConnectionType::Close
+        );
+    }
+
+    #[test]
+    fn what_failed_inside_stays_inside() {
+        let secret = HttpError::Analysis(ScoreError::NotFinite(f32::NAN).into());
+        let response = secret.error_response();
+        let draft = format!(
+            "{:?}",
+            response.extensions().get::<crate::http::problem::Draft>()
+        );
+        assert!(
+            draft.contains("request_id") && !draft.contains("NaN"),
+            "{draft}"
+        );
     }
 }

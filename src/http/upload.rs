@@ -186,7 +186,8 @@ impl Received {
     /// A text field that the route cannot do without.
     pub(super) fn required_text(&self, name: &'static str) -> Result<&str, UploadError> {
         let text = self.texts.get(name);
-        text.map(String::as_str).ok_or(UploadError::MissingText { name })
+        text.map(String::as_str)
+            .ok_or(UploadError::MissingText { name })
     }
 }
 
@@ -210,7 +211,10 @@ impl Form {
 fn refuse_before_reading(request: &HttpRequest, limits: BodyLimits) -> Result<(), UploadError> {
     let header = |name| request.headers().get(name)?.to_str().ok();
     let content_type = header(CONTENT_TYPE).unwrap_or_default();
-    if !content_type.to_ascii_lowercase().starts_with("multipart/form-data") {
+    if !content_type
+        .to_ascii_lowercase()
+        .starts_with("multipart/form-data")
+    {
         return Err(UploadError::NotMultipart);
     }
     let stated_bytes = header(CONTENT_LENGTH).and_then(|text| text.parse::<u64>().ok());

@@ -40,7 +40,9 @@ fn body(parts: &[Vec<u8>]) -> Vec<u8> {
 
 fn request() -> HttpRequest {
     let content_type = ("content-type", "multipart/form-data; boundary=limit");
-    TestRequest::post().insert_header(content_type).to_http_request()
+    TestRequest::post()
+        .insert_header(content_type)
+        .to_http_request()
 }
 
 fn in_chunks(body: &[u8], size: usize) -> impl Stream<Item = Result<Bytes, PayloadError>> + use<> {
@@ -89,7 +91,9 @@ fn files_below(folder: &Path) -> usize {
 #[actix_web::test]
 async fn a_file_arrives_whole_and_hashed_however_the_network_cuts_it() {
     let desk = Desk::open().await;
-    let content: Vec<u8> = (0..300_000_u32).flat_map(|n| (n as u16).to_le_bytes()).collect();
+    let content: Vec<u8> = (0..300_000_u32)
+        .flat_map(|n| (n as u16).to_le_bytes())
+        .collect();
     let body = body(&[part("name=\"signature\"", b"abc"), file(&content)]);
     for size in [997, 64 * 1024, body.len()] {
         let received = desk.receive_stream(in_chunks(&body, size)).await.unwrap();
@@ -117,11 +121,17 @@ async fn a_file_may_come_under_either_name_in_any_order_among_strangers() {
 async fn an_extended_file_name_wins_and_every_name_is_made_safe() {
     let desk = Desk::open().await;
     for (disposition, shown) in [
-        ("name=\"file\"; filename=\"a.mp4\"; filename*=UTF-8''%D0%B2%D0%B8%D0%B4.mp4", "вид.mp4"),
+        (
+            "name=\"file\"; filename=\"a.mp4\"; filename*=UTF-8''%D0%B2%D0%B8%D0%B4.mp4",
+            "вид.mp4",
+        ),
         ("name=\"file\"; filename=\"../../etc/passwd\"", "passwd"),
         ("name=\"file\"", "unnamed"),
     ] {
-        let received = desk.receive(&body(&[part(disposition, b"x")])).await.unwrap();
+        let received = desk
+            .receive(&body(&[part(disposition, b"x")]))
+            .await
+            .unwrap();
         assert_eq!(received.filename.to_string(), shown);
     }
 }
@@ -134,8 +144,14 @@ async fn every_way_to_send_the_wrong_thing_has_its_own_code_and_leaves_nothing()
         (&body(&[]), "missing-file"),
         (&body(&[file(b"")]), "empty-file"),
         (&body(&[file(b"a"), file(b"b")]), "repeated-field"),
-        (&body(&[part("name=\"signature\"", &[b'x'; 17])]), "field-too-long"),
-        (&body(&[part("name=\"signature\"", b"\xff")]), "field-not-text"),
+        (
+            &body(&[part("name=\"signature\"", &[b'x'; 17])]),
+            "field-too-long",
+        ),
+        (
+            &body(&[part("name=\"signature\"", b"\xff")]),
+            "field-not-text",
+        ),
         (&body(&[part("nonsense", b"x")]), "malformed-multipart"),
         (&file(b"no end"), "malformed-multipart"),
         (&body(&[file(&vec![1; 2_000_000])]), "body-too-large"),

@@ -78,7 +78,13 @@ fn positions_for_display(frames: usize) -> Vec<usize> {
     let last = frames.saturating_sub(1);
     let parts = DISPLAY_FRAMES - 1;
     let mut positions: Vec<_> = (0..DISPLAY_FRAMES.min(frames))
-        .map(|i| if frames <= DISPLAY_FRAMES { i } else { (i * frames / parts).min(last) })
+        .map(|i| {
+            if frames <= DISPLAY_FRAMES {
+                i
+            } else {
+                (i * frames / parts).min(last)
+            }
+        })
         .collect();
     positions.dedup();
     positions

@@ -7,6 +7,8 @@
 //! upright frame. What is not known is `null`, never a made-up number.
 
 mod build;
+#[cfg(test)]
+mod tests;
 
 use serde::Serialize;
 use utoipa::ToSchema;
