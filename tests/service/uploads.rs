@@ -1,0 +1,61 @@
+//! Uploads that are too large, too slow, too many, or left by their client.
+
+use std::time::Duration;
+
+use reqwest::Method;
+
+use crate::held_upload::{HeldUpload, leftovers, uploads_in_progress};
+use crate::problem::expect_problem;
+use crate::server::{Server, repository};
+
+const PREDICT: (Method, &str) = (Method::POST, "/predict");
+const CLIP: &str = "videos/genuine.mp4";
+
+#[tokio::test]
+async fn a_body_over_the_limit_is_refused_whether_or_not_it_says_so_first() {
+    let server = Server::start_with(&[("max_body_bytes", "100000")]).await;
+    let announced = server.post_bytes("/predict", "large.mp4", vec![0; 200_000]).await;
+    expect_problem(&server, PREDICT, announced, (413, "body-too-large")).await;
+
+    let held = HeldUpload::begin(&server, "/predict", &repository(CLIP)).await;
+    let unannounced = held.finish().await.expect("an answer");
+    expect_problem(&server, PREDICT, unannounced, (413, "body-too-large")).await;
+    assert_eq!(leftovers(&server), Vec::<std::path::PathBuf>::new());
+}
+
+#[tokio::test]
+async fn a_sender_that_falls_silent_is_given_up() {
+    let server = Server::start_with(&[("body_idle_timeout_s", "1")]).await;
+    let held = HeldUpload::begin(&server, "/predict", &repository(CLIP)).await;
+    let response = held.answer().await.expect("an answer");
+    expect_problem(&server, PREDICT, response, (408, "upload-too-slow")).await;
+    assert_eq!(leftovers(&server), Vec::<std::path::PathBuf>::new());
+}
+
+#[tokio::test]
+async fn when_every_place_is_taken_the_next_is_told_to_come_back() {
+    let settings = [("decode_threads", "1"), ("waiting_places", "0")];
+    let server = Server::start_with(&settings).await;
+    let held = HeldUpload::begin(&server, "/predict", &repository(CLIP)).await;
+    let refused = server.post_file("/predict", &repository(CLIP)).await;
+    expect_problem(&server, PREDICT, refused, (429, "busy")).await;
+    let answered = held.finish().await.expect("an answer");
+    assert_eq!(answered.status(), 200);
+    server.predict(CLIP).await;
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_in_the_middle_leaves_nothing_behind() {
+    let server = Server::start().await;
+    let held = HeldUpload::begin(&server, "/predict", &repository(CLIP)).await;
+    assert_eq!(leftovers(&server).len(), 1);
+    held.abandon().await;
+    for _ in 0..100 {
+        if uploads_in_progress(&server).await == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(uploads_in_progress(&server).await, 0);
+    assert_eq!(leftovers(&server), Vec::<std::path::PathBuf>::new());
+}
