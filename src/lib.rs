@@ -13,13 +13,15 @@
 //! | [`integrity`] | keys, signatures, signed statements | rsa, sha2, base64 |
 //! | [`store`] | records (SQLite) and artifacts (disk) | sqlx |
 //! | [`http`] | server, uploads, errors, limits, routes, OpenAPI, the page | actix-web |
-//! | `app`, `config`, `telemetry`, `main` | composition, settings, logs and metrics, the command line | clap |
+//! | [`app`], [`config`], [`telemetry`], `main`, `cli` | composition, settings, logs and metrics, the command line | clap |
 //!
 //! Dependencies run one way: `main → app → http → analysis → {media, faces, inference} → domain`;
 //! `store` and `integrity` are used by `http` and `app`. Leaves never import each other; the test
 //! `tests/service/architecture.rs` reads the `use` lines and fails when one does.
 
 pub mod analysis;
+pub mod app;
+pub mod config;
 pub mod domain;
 pub mod faces;
 pub mod http;
@@ -27,3 +29,4 @@ pub mod inference;
 pub mod integrity;
 pub mod media;
 pub mod store;
+pub mod telemetry;

@@ -1,3 +1,11 @@
-//! The command line. It is filled in by the commit that adds [`framewitness::app`].
+//! The command line: reads flags and settings, then hands over to the library.
 
-fn main() {}
+mod cli;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    cli::run(cli::Arguments::parse())
+}

@@ -19,20 +19,32 @@ async fn a_request_in_flight_finishes(signal: &str) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let readyz = server.get("/readyz").await;
-    expect_problem(&server, (Method::GET, "/readyz"), readyz, (503, "not-ready")).await;
+    expect_problem(
+        &server,
+        (Method::GET, "/readyz"),
+        readyz,
+        (503, "not-ready"),
+    )
+    .await;
     let newcomer = server.post_file("/predict", &repository(CLIP)).await;
     let route = (Method::POST, "/predict");
     expect_problem(&server, route, newcomer, (503, "shutting-down")).await;
     assert_eq!(server.get("/livez").await.status(), 200);
 
-    let answer = held.finish().await.expect("the request in flight is answered");
+    let answer = held
+        .finish()
+        .await
+        .expect("the request in flight is answered");
     assert_eq!(answer.status(), 200);
     let answer: Value = answer.json().await.expect("the whole answer arrives");
     assert!(server.wait(Duration::from_secs(20)).await.success());
     assert_eq!(leftovers(&server), Vec::<std::path::PathBuf>::new());
 
     let server = Server::start_in(server.give_up_directory(), &[]).await;
-    let path = format!("/api/v1/predictions/{}", answer["id"].as_str().expect("an id"));
+    let path = format!(
+        "/api/v1/predictions/{}",
+        answer["id"].as_str().expect("an id")
+    );
     let stored: Value = server.get(&path).await.json().await.expect("JSON");
     assert_eq!(stored, answer);
 }

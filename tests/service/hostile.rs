@@ -55,13 +55,21 @@ async fn files_that_are_no_usable_video_get_the_status_of_the_table() {
     let playlist = b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n".to_vec();
     let concat = b"ffconcat version 1.0\nfile /etc/passwd\n".to_vec();
     for (name, bytes, expected) in [
-        ("notes.mp4", b"A text file that calls itself a video.\n".to_vec(), (415, "unsupported-media")),
+        (
+            "notes.mp4",
+            b"A text file that calls itself a video.\n".to_vec(),
+            (415, "unsupported-media"),
+        ),
         ("empty.mp4", Vec::new(), (400, "empty-file")),
         ("sound.flv", audio_only(), (422, "no-video-stream")),
         ("broken-off.mp4", without_index(), (422, "damaged-media")),
         ("playlist.mp4", playlist, (415, "unsupported-media")),
         ("concat.mp4", concat, (415, "unsupported-media")),
-        ("noise.mp4", (0..50_000_u32).map(|n| (n * n >> 3) as u8).collect(), (415, "unsupported-media")),
+        (
+            "noise.mp4",
+            (0..50_000_u32).map(|n| ((n * n) >> 3) as u8).collect(),
+            (415, "unsupported-media"),
+        ),
     ] {
         println!("{name}");
         let response = server.post_bytes("/predict", name, bytes.clone()).await;
@@ -82,7 +90,10 @@ async fn a_video_that_is_cut_off_is_judged_by_what_is_there_and_says_so() {
     assert_eq!(response.status(), 200);
     let answer: serde_json::Value = response.json().await.expect("JSON");
     let notes = answer["notes"].as_array().expect("notes");
-    assert!(notes.iter().any(|note| note["code"] == "broken-tail"), "{notes:?}");
+    assert!(
+        notes.iter().any(|note| note["code"] == "broken-tail"),
+        "{notes:?}"
+    );
     let frames = answer["frames"].as_array().expect("frames");
     assert!(frames.len() > 5, "{} frames", frames.len());
 }
@@ -91,22 +102,40 @@ async fn a_video_that_is_cut_off_is_judged_by_what_is_there_and_says_so() {
 async fn requests_that_are_put_together_wrongly_are_told_how_to_do_it() {
     let server = Server::start().await;
     let file = || Part::bytes(demo("genuine")).file_name("v.mp4");
-    let post = |form: Form| server.client().post(server.url("/predict")).multipart(form).send();
+    let post = |form: Form| {
+        server
+            .client()
+            .post(server.url("/predict"))
+            .multipart(form)
+            .send()
+    };
 
-    let missing = post(Form::new().text("comment", "no file")).await.expect("an answer");
+    let missing = post(Form::new().text("comment", "no file"))
+        .await
+        .expect("an answer");
     let problem = expect_problem(&server, PREDICT, missing, (400, "missing-file")).await;
     assert!(problem["detail"].to_string().contains("file"), "{problem}");
 
-    let twice = post(Form::new().part("file", file()).part("video", file())).await.expect("an answer");
+    let twice = post(Form::new().part("file", file()).part("video", file()))
+        .await
+        .expect("an answer");
     expect_problem(&server, PREDICT, twice, (400, "repeated-field")).await;
 
     let request = server.client().post(server.url("/predict"));
-    let plain = request.body(demo("genuine")).send().await.expect("an answer");
+    let plain = request
+        .body(demo("genuine"))
+        .send()
+        .await
+        .expect("an answer");
     expect_problem(&server, PREDICT, plain, (415, "not-multipart")).await;
 
     let request = server.client().post(server.url("/predict"));
     let request = request.header("content-type", "multipart/form-data; boundary=x");
-    let torn = request.body("--x\r\nnonsense").send().await.expect("an answer");
+    let torn = request
+        .body("--x\r\nnonsense")
+        .send()
+        .await
+        .expect("an answer");
     expect_problem(&server, PREDICT, torn, (400, "malformed-multipart")).await;
     assert_eq!(leftovers(&server), Vec::<std::path::PathBuf>::new());
 }
@@ -116,7 +145,10 @@ async fn a_file_may_come_as_video_and_its_name_cannot_be_a_path() {
     let server = Server::start().await;
     let part = Part::bytes(demo("no-face")).file_name("../../../etc/pass\u{7}wd.mp4");
     let request = server.client().post(server.url("/predict"));
-    let response = request.multipart(Form::new().part("video", part)).send().await;
+    let response = request
+        .multipart(Form::new().part("video", part))
+        .send()
+        .await;
     let answer: serde_json::Value = response.expect("an answer").json().await.expect("JSON");
     assert_eq!(answer["filename"], "passwd.mp4", "{answer}");
 }

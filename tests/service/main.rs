@@ -1,4 +1,17 @@
-//! Tests of the whole service, as one binary: each starts the real server on its own port with
-//! its own database and directories.
+//! Tests of the whole service, as one binary: each starts the real program on a port of its own
+//! with its own database and directories.
 
 mod architecture;
+mod command_line;
+mod ending;
+mod held_upload;
+mod hostile;
+mod problem;
+mod published;
+mod server;
+mod shutdown;
+mod signing;
+mod soak;
+mod tables;
+mod uploads;
+mod verdicts;

@@ -20,18 +20,31 @@ pub(crate) async fn expect_problem(
     assert_eq!(headers["content-type"], "application/problem+json");
     assert_eq!(problem["status"], status);
     assert_eq!(problem["type"], format!("urn:framewitness:problem:{code}"));
-    assert_eq!(problem["request_id"], headers["x-request-id"].to_str().expect("ASCII"));
+    assert_eq!(
+        problem["request_id"],
+        headers["x-request-id"].to_str().expect("ASCII")
+    );
     let detail = problem["detail"].as_str().unwrap_or_default();
     assert!(detail.len() > 15, "{detail:?} tells a person nothing");
-    assert_eq!(headers.contains_key("retry-after"), matches!(status, 429 | 503));
+    assert_eq!(
+        headers.contains_key("retry-after"),
+        matches!(status, 429 | 503)
+    );
     expect_documented(server, (method, route), status).await;
     problem
 }
 
 /// Asserts that the OpenAPI document names `status` for `method` on `route`.
-pub(crate) async fn expect_documented(server: &Server, (method, route): (Method, &str), status: u16) {
+pub(crate) async fn expect_documented(
+    server: &Server,
+    (method, route): (Method, &str),
+    status: u16,
+) {
     let document: Value = (server.get("/openapi.json").await.json().await).expect("JSON");
     let operation = &document["paths"][route][method.as_str().to_lowercase()];
     let response = &operation["responses"][status.to_string()];
-    assert!(response.is_object(), "{method} {route} does not document {status}");
+    assert!(
+        response.is_object(),
+        "{method} {route} does not document {status}"
+    );
 }

@@ -14,7 +14,11 @@ async fn json(server: &Server, path: &str) -> Value {
 
 #[tokio::test]
 async fn the_limits_are_those_that_were_set() {
-    let settings = [("max_body_bytes", "12345678"), ("max_duration_s", "33.5"), ("sample_frames", "7")];
+    let settings = [
+        ("max_body_bytes", "12345678"),
+        ("max_duration_s", "33.5"),
+        ("sample_frames", "7"),
+    ];
     let server = Server::start_with(&settings).await;
     let limits = json(&server, "/api/v1/limits/").await;
     assert_eq!(limits["max_body_bytes"], 12_345_678);
@@ -31,7 +35,10 @@ async fn a_video_over_a_limit_is_refused_with_the_limit_in_the_message() {
     let response = server.post_file("/predict", &clip).await;
     let route = (Method::POST, "/predict");
     let problem = expect_problem(&server, route, response, (422, "too-long")).await;
-    assert!(problem["detail"].to_string().contains("at most 2 s"), "{problem}");
+    assert!(
+        problem["detail"].to_string().contains("at most 2 s"),
+        "{problem}"
+    );
 }
 
 #[tokio::test]
@@ -54,11 +61,16 @@ async fn health_names_the_models_with_the_digests_that_answers_name() {
 #[tokio::test]
 async fn metrics_count_by_route_and_never_by_path() {
     let server = Server::start().await;
-    server.get("/api/v1/predictions/00000000-0000-0000-0000-000000000000").await;
+    server
+        .get("/api/v1/predictions/00000000-0000-0000-0000-000000000000")
+        .await;
     server.get("/some/path/a/scanner/tries").await;
     let metrics = server.get("/metrics").await.text().await.expect("text");
     let line = |needle: &str| metrics.lines().any(|line| line.contains(needle));
-    assert!(line("route=\"/api/v1/predictions/{id}\",status=\"404\""), "{metrics}");
+    assert!(
+        line("route=\"/api/v1/predictions/{id}\",status=\"404\""),
+        "{metrics}"
+    );
     assert!(line("route=\"unmatched\",status=\"404\""), "{metrics}");
     assert!(!line("scanner") && !line("00000000"), "{metrics}");
 }
@@ -77,7 +89,9 @@ async fn the_history_is_read_page_by_page_from_the_newest() {
         let page = json(&server, &path).await;
         let answers = page["predictions"].as_array().expect("a list");
         seen.extend(answers.iter().map(|answer| answer["id"].clone()));
-        let Some(before) = page["next_before"].as_str() else { break };
+        let Some(before) = page["next_before"].as_str() else {
+            break;
+        };
         path = format!("/api/v1/predictions/recent?limit=2&before={before}");
     }
     assert_eq!(seen, ids);
@@ -89,7 +103,13 @@ async fn history_questions_that_make_no_sense_are_refused() {
     let recent = "/api/v1/predictions/recent";
     for query in ["?limit=0", "?limit=101", "?limit=many", "?before=yesterday"] {
         let response = server.get(&format!("{recent}{query}")).await;
-        expect_problem(&server, (Method::GET, recent), response, (400, "invalid-query")).await;
+        expect_problem(
+            &server,
+            (Method::GET, recent),
+            response,
+            (400, "invalid-query"),
+        )
+        .await;
     }
     let unknown = server.get("/api/v1/predictions/no-such-id").await;
     let route = (Method::GET, "/api/v1/predictions/{id}");
@@ -103,12 +123,27 @@ async fn pictures_are_kept_by_browsers_and_their_folder_cannot_be_left() {
     let url = answer["frames"][0]["url"].as_str().expect("a url");
     let picture = server.get(url).await;
     assert_eq!(picture.headers()["content-type"], "image/jpeg");
-    assert!(picture.headers()["cache-control"].to_str().expect("ASCII").contains("immutable"));
+    assert!(
+        picture.headers()["cache-control"]
+            .to_str()
+            .expect("ASCII")
+            .contains("immutable")
+    );
     assert_eq!(picture.headers()["x-content-type-options"], "nosniff");
-    let head = server.client().head(server.url(url)).send().await.expect("an answer");
+    let head = server
+        .client()
+        .head(server.url(url))
+        .send()
+        .await
+        .expect("an answer");
     assert_eq!(head.status(), 200);
     let folder = url.rsplit_once('/').expect("a folder").0;
-    for name in ["..%2f..%2f..%2fkeys%2fprivate.pem", "frame-999.jpg", "FRAME-000.jpg", "%00.jpg"] {
+    for name in [
+        "..%2f..%2f..%2fkeys%2fprivate.pem",
+        "frame-999.jpg",
+        "FRAME-000.jpg",
+        "%00.jpg",
+    ] {
         let response = server.get(&format!("{folder}/{name}")).await;
         let route = (Method::GET, "/static/artifacts/{id}/{name}");
         expect_problem(&server, route, response, (404, "not-found")).await;
@@ -142,7 +177,10 @@ fn follows(schemas: &Value, schema: &Value, value: &Value, place: &str) {
     };
     for name in schema["required"].as_array().into_iter().flatten() {
         let name = name.as_str().expect("a name");
-        assert!(object.contains_key(name), "{place}.{name} is required and missing");
+        assert!(
+            object.contains_key(name),
+            "{place}.{name} is required and missing"
+        );
     }
     for (name, value) in object {
         let schema = properties.get(name);

@@ -24,9 +24,13 @@ async fn verify(server: &Server, file: &str, signature: &str, signature_first: b
     let part = Part::bytes(bytes).file_name("v.mp4");
     let signature = signature.to_owned();
     let form = if signature_first {
-        Form::new().text("signature_base64", signature).part("file", part)
+        Form::new()
+            .text("signature_base64", signature)
+            .part("file", part)
     } else {
-        Form::new().part("file", part).text("signature_base64", signature)
+        Form::new()
+            .part("file", part)
+            .text("signature_base64", signature)
     };
     let request = server.client().post(server.url("/integrity/verify"));
     let response = request.multipart(form).send().await.expect("an answer");
@@ -80,7 +84,10 @@ async fn openssl_accepts_what_the_service_signed() {
         .args([base64.as_path(), Path::new("-out"), raw.as_path()])
         .status();
     assert!(decoded.is_ok_and(|status| status.success()));
-    assert_eq!(openssl_verdict(&pem, &raw, &repository(CLIP)), "Verified OK");
+    assert_eq!(
+        openssl_verdict(&pem, &raw, &repository(CLIP)),
+        "Verified OK"
+    );
     let other = repository("videos/no-face.mp4");
     assert_eq!(openssl_verdict(&pem, &raw, &other), "Verification failure");
 }
@@ -92,24 +99,48 @@ async fn a_signature_of_the_wrong_form_is_an_answer_and_not_an_error() {
     assert_eq!(garbage["valid"], false);
     assert_eq!(garbage["error"], "Invalid base64 signature");
     let short = verify(&server, CLIP, "QUJD", true).await;
-    assert_eq!(short["error"], "Signature size mismatch (got 3, expected 384).");
+    assert_eq!(
+        short["error"],
+        "Signature size mismatch (got 3, expected 384)."
+    );
 }
 
 #[tokio::test]
 async fn the_key_stays_the_same_over_a_restart_and_is_private() {
     use std::os::unix::fs::PermissionsExt;
     let server = Server::start().await;
-    let before: Value = server.get("/integrity/public-key").await.json().await.expect("JSON");
-    let jwks: Value = server.get("/.well-known/jwks.json").await.json().await.expect("JSON");
+    let before: Value = server
+        .get("/integrity/public-key")
+        .await
+        .json()
+        .await
+        .expect("JSON");
+    let jwks: Value = server
+        .get("/.well-known/jwks.json")
+        .await
+        .json()
+        .await
+        .expect("JSON");
     let signed = sign(&server, CLIP).await;
     assert_eq!(jwks["keys"][0]["kid"], signed["key_id"]);
-    assert_eq!(signed["jws"].as_str().map(|jws| jws.split('.').count()), Some(3));
+    assert_eq!(
+        signed["jws"].as_str().map(|jws| jws.split('.').count()),
+        Some(3)
+    );
     let private = server.data_dir().join("keys/private.pem");
-    let mode = std::fs::metadata(private).expect("a key").permissions().mode();
+    let mode = std::fs::metadata(private)
+        .expect("a key")
+        .permissions()
+        .mode();
     assert_eq!(mode & 0o777, 0o600);
 
     let server = Server::start_in(server.give_up_directory(), &[]).await;
-    let after: Value = server.get("/integrity/public-key").await.json().await.expect("JSON");
+    let after: Value = server
+        .get("/integrity/public-key")
+        .await
+        .json()
+        .await
+        .expect("JSON");
     assert_eq!(before, after);
     let signature = signed["signature_base64"].as_str().expect("text");
     assert_eq!(verify(&server, CLIP, signature, true).await["valid"], true);
@@ -119,11 +150,20 @@ async fn the_key_stays_the_same_over_a_restart_and_is_private() {
 async fn a_verification_without_its_parts_is_told_which_is_missing() {
     let server = Server::start().await;
     let route = (Method::POST, "/integrity/verify");
-    let no_signature = server.post_file("/integrity/verify", &repository(CLIP)).await;
-    let problem = expect_problem(&server, route.clone(), no_signature, (400, "missing-field")).await;
-    assert!(problem["detail"].to_string().contains("signature_base64"), "{problem}");
+    let no_signature = server
+        .post_file("/integrity/verify", &repository(CLIP))
+        .await;
+    let problem =
+        expect_problem(&server, route.clone(), no_signature, (400, "missing-field")).await;
+    assert!(
+        problem["detail"].to_string().contains("signature_base64"),
+        "{problem}"
+    );
     let request = server.client().post(server.url("/integrity/verify"));
-    let no_file = request.multipart(Form::new().text("signature_base64", "QUJD")).send().await;
+    let no_file = request
+        .multipart(Form::new().text("signature_base64", "QUJD"))
+        .send()
+        .await;
     let no_file = no_file.expect("an answer");
     expect_problem(&server, route, no_file, (400, "missing-file")).await;
 }

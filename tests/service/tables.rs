@@ -10,8 +10,12 @@ use crate::server::{Server, repository};
 async fn post(server: &Server, query: &str, accept: &str) -> reqwest::Response {
     let clip = std::fs::read(repository("videos/manipulated.mp4")).expect("a demo clip");
     let part = Part::bytes(clip).file_name("holiday (1), \"best\".mp4");
-    let request = server.client().post(server.url(&format!("/predict_csv{query}")));
-    let request = request.header("accept", accept).multipart(Form::new().part("file", part));
+    let request = server
+        .client()
+        .post(server.url(&format!("/predict_csv{query}")));
+    let request = request
+        .header("accept", accept)
+        .multipart(Form::new().part("file", part));
     request.send().await.expect("an answer")
 }
 
@@ -34,13 +38,18 @@ async fn json_has_a_row_for_every_frame_and_the_csv_says_the_same() {
         let text = response.text().await.expect("text");
         assert!(text.contains("\r\n"), "RFC 4180 ends lines with CRLF");
         let mut table = csv::Reader::from_reader(text.as_bytes());
-        let records: Vec<csv::StringRecord> = table.records().map(|row| row.expect("a row")).collect();
+        let records: Vec<csv::StringRecord> =
+            table.records().map(|row| row.expect("a row")).collect();
         assert_eq!(records.len(), 30, "one face in each frame");
         for (row, record) in rows.iter().zip(&records) {
             assert_eq!(row["frame_index"].to_string(), record[0]);
             assert_eq!(row["label"], record[3]);
         }
-        assert!(records.iter().all(|row| row.iter().any(|cell| cell == "holiday (1), \"best\".mp4")));
+        assert!(
+            records
+                .iter()
+                .all(|row| row.iter().any(|cell| cell == "holiday (1), \"best\".mp4"))
+        );
     }
 }
 
@@ -50,7 +59,11 @@ async fn a_form_that_does_not_exist_is_refused_before_the_work() {
     let refused = post(&server, "?format=xml", "*/*").await;
     let route = (Method::POST, "/predict_csv");
     let problem = expect_problem(&server, route, refused, (400, "invalid-query")).await;
-    assert!(problem["detail"].to_string().contains("json, csv"), "{problem}");
-    let recent: Value = (server.get("/api/v1/predictions/recent").await.json().await).expect("JSON");
+    assert!(
+        problem["detail"].to_string().contains("json, csv"),
+        "{problem}"
+    );
+    let recent: Value =
+        (server.get("/api/v1/predictions/recent").await.json().await).expect("JSON");
     assert_eq!(recent["predictions"], Value::Array(Vec::new()));
 }

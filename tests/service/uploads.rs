@@ -14,7 +14,9 @@ const CLIP: &str = "videos/genuine.mp4";
 #[tokio::test]
 async fn a_body_over_the_limit_is_refused_whether_or_not_it_says_so_first() {
     let server = Server::start_with(&[("max_body_bytes", "100000")]).await;
-    let announced = server.post_bytes("/predict", "large.mp4", vec![0; 200_000]).await;
+    let announced = server
+        .post_bytes("/predict", "large.mp4", vec![0; 200_000])
+        .await;
     expect_problem(&server, PREDICT, announced, (413, "body-too-large")).await;
 
     let held = HeldUpload::begin(&server, "/predict", &repository(CLIP)).await;

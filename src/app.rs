@@ -1,0 +1,210 @@
+//! Puts the parts together: settings in, a running service out.
+//!
+//! Order of life: directories are swept, keys and records opened, the networks loaded, and only
+//! then is the service ready. It ends the other way round: requests in flight finish, the sweeper
+//! stops, the decode threads end, and the model thread last.
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use thiserror::Error;
+use tokio::task::JoinHandle;
+
+use crate::analysis::{AnalysisError, AnalysisSettings, Analyzer};
+use crate::config::Settings;
+use crate::http::{self, BodyLimits, HttpSettings, HttpState};
+use crate::inference::{InferenceError, InferenceSettings, ModelWorker};
+use crate::integrity::{IntegrityError, Keyring};
+use crate::media::{MediaLimits, SampleOptions};
+use crate::store::{ArtifactStore, RecordStore, RetentionPolicy, StoreError, UploadDir};
+
+/// What keeps the service from starting or makes it end early.
+#[derive(Debug, Error)]
+pub enum AppError {
+    /// The networks or their bundle.
+    #[error("the models in {} do not load", models_dir.display())]
+    Models {
+        /// The setting `models_dir`.
+        models_dir: PathBuf,
+        /// What is wrong with them.
+        source: InferenceError,
+    },
+    /// The detector or the decode threads.
+    #[error("the analysis does not start")]
+    Analysis(#[from] AnalysisError),
+    /// The keys.
+    #[error("the signing keys cannot be used")]
+    Keys(#[from] IntegrityError),
+    /// Records or artifacts.
+    #[error("the records cannot be opened")]
+    Store(#[from] StoreError),
+    /// The server.
+    #[error("the server ended")]
+    Server(#[from] std::io::Error),
+}
+
+/// A service whose parts are all started.
+pub struct App {
+    state: HttpState,
+    sweeper: Sweeper,
+    // Last: the networks outlive everything that asks them.
+    _models: ModelWorker,
+}
+
+impl App {
+    /// Starts every part but the listener.
+    ///
+    /// # Errors
+    /// [`AppError`], naming the part that does not start.
+    pub async fn start(settings: Settings, metrics: PrometheusHandle) -> Result<Self, AppError> {
+        let uploads = UploadDir::open(&settings.data_dir.join("uploads")).await?;
+        let artifacts = ArtifactStore::open(
+            &settings.data_dir.join("artifacts"),
+            RetentionPolicy {
+                max_age: Duration::from_secs(settings.artifacts_max_age_h * 3600),
+                max_total_bytes: settings.artifacts_max_bytes,
+            },
+        )
+        .await?;
+        let records = RecordStore::open(&database_url(&settings)).await?;
+        let keyring = Keyring::open_or_create(&settings.data_dir.join("keys"))?;
+        let (analyzer, models) = start_analysis(&settings)?;
+
+        let sweeper = Sweeper::start(
+            artifacts.clone(),
+            Duration::from_secs(settings.sweep_interval_s),
+        );
+        let state = HttpState {
+            analyzer,
+            records,
+            artifacts,
+            uploads,
+            keyring,
+            metrics,
+            settings: http_settings(&settings),
+        };
+        Ok(Self {
+            state,
+            sweeper,
+            _models: models,
+        })
+    }
+
+    /// Serves on `listener` until `shutdown` ends, then lets the requests in flight finish.
+    ///
+    /// # Errors
+    /// [`AppError::Server`] when the listener fails.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), AppError> {
+        http::run(listener, self.state, shutdown).await?;
+        drop(self.sweeper);
+        Ok(())
+    }
+}
+
+/// Starts what analyses need: the networks and the decode threads.
+///
+/// The worker must outlive the analyzer's last analysis; dropping it ends the model thread.
+///
+/// # Errors
+/// [`AppError::Models`] and [`AppError::Analysis`].
+pub fn start_analysis(settings: &Settings) -> Result<(Analyzer, ModelWorker), AppError> {
+    let models_dir = &settings.models_dir;
+    let models = |source| AppError::Models {
+        models_dir: models_dir.clone(),
+        source,
+    };
+    let (worker, scorer) = ModelWorker::start(InferenceSettings {
+        models_dir: models_dir.clone(),
+        device: settings.device,
+        max_batch_frames: settings.max_batch_frames,
+        queue_frames: settings.max_queued_frames,
+        threads: or_one_a_core(settings.inference_threads),
+    })
+    .map_err(models)?;
+    let detector_dir = scorer.detector_folder().to_owned();
+    let analyzer = Analyzer::start(analysis_settings(settings), &detector_dir, scorer)?;
+    Ok((analyzer, worker))
+}
+
+fn analysis_settings(settings: &Settings) -> AnalysisSettings {
+    let deadline = Duration::from_secs(settings.analysis_deadline_s);
+    AnalysisSettings {
+        sample: SampleOptions {
+            frames: settings.sample_frames,
+        },
+        media: MediaLimits {
+            max_duration_s: settings.max_duration_s,
+            max_pixels: settings.max_pixels,
+            max_frame_rate: settings.max_frame_rate,
+            max_streams: settings.max_streams,
+            deadline,
+            ..MediaLimits::default()
+        },
+        deadline,
+        decode_threads: or_one_a_core(settings.decode_threads),
+        waiting_places: settings.waiting_places,
+        min_face_px: settings.min_face_px,
+        min_sharpness: settings.min_sharpness,
+        min_scored_frames: settings.min_scored_frames,
+        max_faces_per_frame: settings.max_faces_per_frame,
+        max_tracks: settings.max_tracks,
+        jpeg_quality: settings.jpeg_quality,
+    }
+}
+
+fn http_settings(settings: &Settings) -> HttpSettings {
+    HttpSettings {
+        body: BodyLimits {
+            max_bytes: settings.max_body_bytes,
+            idle_timeout: Duration::from_secs(settings.body_idle_timeout_s),
+            whole_timeout: Duration::from_secs(settings.body_timeout_s),
+        },
+        max_uploads: settings.max_uploads,
+        shutdown_grace: Duration::from_secs(settings.shutdown_grace_s),
+    }
+}
+
+fn or_one_a_core(threads: usize) -> usize {
+    match threads {
+        0 => std::thread::available_parallelism().map_or(1, Into::into),
+        threads => threads,
+    }
+}
+
+fn database_url(settings: &Settings) -> String {
+    if settings.database_url.is_empty() {
+        let path = settings.data_dir.join("framewitness.db");
+        return format!("sqlite:{}", path.display());
+    }
+    settings.database_url.clone()
+}
+
+/// Sweeps the artifacts now and then; stops when dropped.
+struct Sweeper(JoinHandle<()>);
+
+impl Sweeper {
+    fn start(artifacts: ArtifactStore, interval: Duration) -> Self {
+        Self(tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(interval);
+            loop {
+                ticks.tick().await;
+                match artifacts.sweep(SystemTime::now()).await {
+                    Ok(report) => tracing::debug!(?report, "artifacts swept"),
+                    Err(error) => tracing::error!(%error, "artifacts could not be swept"),
+                }
+            }
+        }))
+    }
+}
+
+impl Drop for Sweeper {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

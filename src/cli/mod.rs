@@ -1,0 +1,155 @@
+//! Commands and their exit codes: 0 done, 1 some input failed, 2 wrong usage or settings.
+
+mod analyze;
+mod serve;
+mod signing;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use framewitness::config::{Flags, Settings};
+use framewitness::telemetry;
+
+/// Exit code when an input failed.
+pub(crate) const FAILED: u8 = 1;
+/// Exit code for wrong usage or settings; clap uses the same.
+pub(crate) const USAGE: u8 = 2;
+
+/// Tells whether a video of a face was manipulated, shows why, and proves later which file it
+/// looked at.
+#[derive(Debug, Parser)]
+#[command(name = "framewitness", version, about)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Flags every command knows; each outranks the environment and the settings file.
+#[derive(Debug, Args)]
+struct Common {
+    /// Settings file (default: framewitness.toml in the working directory, if there).
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Directory for records, artifacts, keys and uploads.
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<String>,
+    /// Directory with bundle.toml and the models it names.
+    #[arg(long, global = true, value_name = "DIR")]
+    models_dir: Option<String>,
+    /// Where the networks run: auto, cpu, cuda or cuda:N.
+    #[arg(long, global = true, value_name = "DEVICE")]
+    device: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the page and the API.
+    Serve {
+        /// Address and port to listen on.
+        #[arg(long, value_name = "ADDRESS")]
+        bind: Option<String>,
+    },
+    /// Analyse videos and images.
+    Analyze(analyze::Options),
+    /// Print a base64 signature of a file.
+    Sign {
+        /// The file to sign.
+        file: PathBuf,
+    },
+    /// Check a signature made by `sign` or by the service.
+    Verify {
+        /// The file that was signed.
+        file: PathBuf,
+        /// The signature: a file that holds it, or its base64 text.
+        signature: String,
+    },
+    /// Print every setting with its default and meaning.
+    Settings,
+}
+
+/// Runs a command to its exit code.
+pub(crate) fn run(arguments: Arguments) -> ExitCode {
+    let Arguments { common, command } = arguments;
+    let settings = match Settings::load(common.config.as_deref(), &flags(&common, &command)) {
+        Ok(settings) => settings,
+        Err(error) => return fail(USAGE, &error),
+    };
+    if let Err(error) = telemetry::start_logs(settings.log_format, &log_filter(&command, &settings))
+    {
+        return fail(USAGE, &error);
+    }
+    match command {
+        Command::Serve { .. } => serve::run(settings),
+        Command::Analyze(options) => analyze::run(settings, &options),
+        Command::Sign { file } => signing::sign(&settings, &file),
+        Command::Verify { file, signature } => signing::verify(&settings, &file, &signature),
+        Command::Settings => {
+            print(&Settings::markdown_table());
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+fn flags(common: &Common, command: &Command) -> Flags {
+    let bind = match command {
+        Command::Serve { bind } => bind.as_ref(),
+        Command::Analyze(_) | Command::Sign { .. } | Command::Verify { .. } | Command::Settings => {
+            None
+        }
+    };
+    [
+        ("data_dir", common.data_dir.as_ref()),
+        ("models_dir", common.models_dir.as_ref()),
+        ("device", common.device.as_ref()),
+        ("bind", bind),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name, value?.clone())))
+    .collect()
+}
+
+/// One-off commands stay quiet: their results and errors are the output.
+fn log_filter(command: &Command, settings: &Settings) -> String {
+    match command {
+        Command::Serve { .. } => settings.log_filter.clone(),
+        Command::Analyze(_) | Command::Sign { .. } | Command::Verify { .. } | Command::Settings => {
+            "warn".into()
+        }
+    }
+}
+
+/// Prints a result. A reader that closed the pipe (`| head`) has seen enough: that is a quiet end.
+fn print(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    if stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+        .is_err()
+    {
+        std::process::exit(0);
+    }
+}
+
+/// Says what went wrong, with its causes, and gives the exit code.
+fn fail(code: u8, error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("framewitness: {}", describe(error));
+    ExitCode::from(code)
+}
+
+/// An error and its causes in one line, without saying anything twice.
+fn describe(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let part = error.to_string();
+        if !text.contains(&part) {
+            text = format!("{text}: {part}");
+        }
+        cause = error.source();
+    }
+    text
+}

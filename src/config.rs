@@ -1,0 +1,319 @@
+//! Settings: defaults, then `framewitness.toml`, then `FRAMEWITNESS_*`, then flags.
+//!
+//! Each setting is declared once, with its default, its range and the sentence that explains it;
+//! the structure, the reading, the checks and the table in the README come from that one line.
+//! Reading reports every problem at once, each with the setting's name and where the value stood.
+
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use figment::value::Value;
+use thiserror::Error;
+
+use crate::inference::DeviceChoice;
+use crate::telemetry::LogFormat;
+
+/// The settings file that is read when none is named.
+pub const DEFAULT_FILE: &str = "framewitness.toml";
+/// What the environment's names begin with.
+pub const ENV_PREFIX: &str = "FRAMEWITNESS_";
+
+/// Settings that cannot be used; every problem in one message.
+#[derive(Debug, Error)]
+#[error("{} in the settings:\n{}", count(.problems.len()), .problems.join("\n"))]
+pub struct ConfigError {
+    problems: Vec<String>,
+}
+
+fn count(problems: usize) -> String {
+    if problems == 1 {
+        "1 problem".into()
+    } else {
+        format!("{problems} problems")
+    }
+}
+
+impl ConfigError {
+    /// One line a problem, each beginning with `- ` and the setting's name.
+    pub fn problems(&self) -> &[String] {
+        &self.problems
+    }
+}
+
+/// A setting as the README's table shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SettingDoc {
+    /// Key in `framewitness.toml`; in capitals after `FRAMEWITNESS_`, the variable.
+    pub name: &'static str,
+    /// Default as text; empty where it depends on the machine.
+    pub default: &'static str,
+    /// What it does.
+    pub text: &'static str,
+}
+
+macro_rules! settings {
+    ($($(#[doc = $text:literal])+ $name:ident: $type:ty = $default:literal $(in $range:expr)?;)+) => {
+        /// Every setting, checked.
+        #[derive(Debug, Clone, PartialEq)]
+        pub struct Settings {
+            $($(#[doc = $text])+ pub $name: $type,)+
+        }
+
+        impl Settings {
+            /// Every setting with its default and meaning, in the order of the README's table.
+            pub const DOCS: &'static [SettingDoc] = &[
+                $(SettingDoc {
+                    name: stringify!($name),
+                    default: $default,
+                    text: concat!($($text),+),
+                },)+
+            ];
+
+            fn read(source: &Figment) -> Result<Self, ConfigError> {
+                let mut problems = unknown_names(source);
+                $(let $name = read_one::<$type>(
+                    source, stringify!($name), $default, settings!(@range $($range)?),
+                ).map_err(|problem| problems.push(problem));)+
+                if !problems.is_empty() {
+                    return Err(ConfigError { problems });
+                }
+                // Every failed read has left a problem behind, so each of these holds a value.
+                Ok(Self { $($name: $name.map_err(|()| ConfigError { problems: Vec::new() })?,)+ })
+            }
+        }
+    };
+    (@range) => { None };
+    (@range $range:expr) => { Some((stringify!($range), |value| ($range).contains(value))) };
+}
+
+settings! {
+    /// Address and port to listen on.
+    bind: SocketAddr = "127.0.0.1:8080";
+    /// Directory for records, artifacts, keys and uploads in progress.
+    data_dir: PathBuf = "data";
+    /// SQLite database of the records, as `sqlite:PATH`; empty: `framewitness.db` under `data_dir`.
+    database_url: String = "";
+    /// Directory with `bundle.toml` and the models it names.
+    models_dir: PathBuf = "models";
+    /// Where the networks run: `auto`, `cpu`, `cuda` or `cuda:N`.
+    device: DeviceChoice = "auto";
+    /// Log lines as `text` or `json`.
+    log_format: LogFormat = "text";
+    /// What is logged, in the syntax of `RUST_LOG`.
+    log_filter: String = "info";
+    /// Largest request body in bytes.
+    max_body_bytes: u64 = "536870912" in 1..=u64::MAX;
+    /// Longest silence of a sender in the middle of a body, in seconds.
+    body_idle_timeout_s: u64 = "20" in 1..=3600;
+    /// Longest time for a whole body, in seconds.
+    body_timeout_s: u64 = "900" in 1..=86_400;
+    /// Uploads at the same time.
+    max_uploads: usize = "32" in 1..=10_000;
+    /// Longest video in seconds.
+    max_duration_s: f64 = "600" in 0.1..=86400.0;
+    /// Largest picture in pixels (width × height).
+    max_pixels: u64 = "36000000" in 1..=1_000_000_000;
+    /// Highest frame rate in frames per second.
+    max_frame_rate: f64 = "120" in 1.0..=1000.0;
+    /// Most streams in a container.
+    max_streams: u32 = "32" in 1..=1000;
+    /// Frames taken from a video.
+    sample_frames: u32 = "30" in 1..=200;
+    /// Longest analysis in seconds; after it the answer is 504.
+    analysis_deadline_s: u64 = "120" in 1..=3600;
+    /// Threads that decode and find faces; 0: one a core.
+    decode_threads: usize = "0" in 0..=256;
+    /// Analyses that may wait for a decode thread before the answer is 429.
+    waiting_places: usize = "8" in 0..=10_000;
+    /// Shorter side of the smallest face that is scored, in pixels.
+    min_face_px: u32 = "40" in 1..=4096;
+    /// Least sharpness of a face that is scored (variance of the Laplacian of its aligned crop).
+    min_sharpness: f32 = "4" in 0.0..=100_000.0;
+    /// Usable frames of a person that a verdict on a video needs.
+    min_scored_frames: u32 = "3" in 1..=200;
+    /// Faces looked at in one frame; the largest are kept.
+    max_faces_per_frame: usize = "16" in 1..=256;
+    /// People scored in one video; those seen longest are kept.
+    max_tracks: usize = "8" in 1..=64;
+    /// Frames that go through the networks in one batch.
+    max_batch_frames: usize = "64" in 1..=4096;
+    /// Frames that may wait for the networks.
+    max_queued_frames: usize = "4096" in 1..=1_000_000;
+    /// Threads of the networks on a CPU; 0: one a core.
+    inference_threads: usize = "0" in 0..=256;
+    /// Quality of stored frames and crops, 1 to 100.
+    jpeg_quality: u8 = "90" in 1..=100;
+    /// Age in hours after which artifacts are removed.
+    artifacts_max_age_h: u64 = "720" in 1..=1_000_000;
+    /// Total size in bytes above which the oldest artifacts are removed.
+    artifacts_max_bytes: u64 = "10737418240" in 1..=u64::MAX;
+    /// Seconds between two sweeps of the artifacts.
+    sweep_interval_s: u64 = "300" in 1..=86_400;
+    /// Seconds that requests in flight may take to finish after SIGTERM or Ctrl-C.
+    shutdown_grace_s: u64 = "30" in 0..=3600;
+}
+
+/// Names that only flags carry beside the settings themselves.
+pub type Flags = std::collections::BTreeMap<&'static str, String>;
+
+impl Settings {
+    /// Reads the settings. `file`: the one named on the command line, which then must exist.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with every problem found.
+    pub fn load(file: Option<&Path>, flags: &Flags) -> Result<Self, ConfigError> {
+        if let Some(path) = file
+            && !path.is_file()
+        {
+            let problems = vec![format!("- the settings file {} is missing", path.display())];
+            return Err(ConfigError { problems });
+        }
+        let source = Figment::new()
+            .merge(Toml::file(file.unwrap_or(Path::new(DEFAULT_FILE))))
+            .merge(Env::prefixed(ENV_PREFIX))
+            .merge(Serialized::defaults(flags));
+        Self::read(&source)
+    }
+
+    /// The settings as the README's Markdown table.
+    pub fn markdown_table() -> String {
+        let mut table = String::from("| setting | default | meaning |\n|---|---|---|\n");
+        for doc in Self::DOCS {
+            let default = match doc.default {
+                "" => String::new(),
+                default => format!("`{default}`"),
+            };
+            let row = format!("| `{}` | {default} | {} |\n", doc.name, doc.text.trim());
+            table.push_str(&row);
+        }
+        table
+    }
+}
+
+/// A range in words, and whether a value lies in it.
+type Range<T> = (&'static str, fn(&T) -> bool);
+
+/// A value within its range, or the problem with it.
+fn read_one<T>(
+    source: &Figment,
+    name: &'static str,
+    default: &str,
+    range: Option<Range<T>>,
+) -> Result<T, String>
+where
+    T: FromStr,
+    T::Err: Display,
+{
+    let origin = || origin(source, name);
+    let text = match source.find_value(name) {
+        Ok(value) => value_text(&value)
+            .ok_or_else(|| format!("- {name}: expected one value, got several ({})", origin()))?,
+        Err(_) => default.to_owned(),
+    };
+    let value: T = (text.parse())
+        .map_err(|error| format!("- {name}: {error}, got {text:?} ({})", origin()))?;
+    match range {
+        Some((words, contains)) if !contains(&value) => Err(format!(
+            "- {name}: must lie in {words}, got {text} ({})",
+            origin()
+        )),
+        Some(_) | None => Ok(value),
+    }
+}
+
+fn value_text(value: &Value) -> Option<String> {
+    if let Some(text) = value.as_str() {
+        return Some(text.to_owned());
+    }
+    if let Some(flag) = value.to_bool() {
+        return Some(flag.to_string());
+    }
+    let number = value.to_num()?;
+    (number.to_u128().map(|n| n.to_string()))
+        .or_else(|| number.to_i128().map(|n| n.to_string()))
+        .or_else(|| number.to_f64().map(|n| n.to_string()))
+}
+
+/// Where a value stood: a file, the environment or a flag.
+fn origin(source: &Figment, name: &str) -> String {
+    match source.find_metadata(name) {
+        Some(metadata) => match &metadata.source {
+            Some(place) => format!("from {place}"),
+            None => format!("from {}", metadata.name),
+        },
+        None => "the default".into(),
+    }
+}
+
+/// Names nobody reads are mistakes: most often a typing error in a name somebody relies on.
+fn unknown_names(source: &Figment) -> Vec<String> {
+    let Ok(Value::Dict(_, values)) = source.find_value("") else {
+        return Vec::new();
+    };
+    (values.keys())
+        .filter(|name| Settings::DOCS.iter().all(|doc| doc.name != name.as_str()))
+        .map(|name| format!("- {name}: no such setting ({})", origin(source, name)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_file(text: &str) -> Result<Settings, ConfigError> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        Settings::load(Some(file.path()), &Flags::new())
+    }
+
+    #[test]
+    fn every_default_is_a_value_its_own_setting_accepts() {
+        let settings = with_file("").unwrap();
+        assert_eq!(settings.bind.to_string(), "127.0.0.1:8080");
+        assert_eq!(settings.sample_frames, 30);
+    }
+
+    #[test]
+    fn every_problem_is_named_at_once() {
+        let error =
+            with_file("sample_frames = 0\nbind = \"nowhere\"\ntypo = 1\nmax_pixels = [1]\n");
+        let problems = error.unwrap_err().problems().join("\n");
+        for name in ["sample_frames", "bind", "typo", "max_pixels"] {
+            assert!(problems.contains(&format!("- {name}:")), "{problems}");
+        }
+        assert_eq!(problems.lines().count(), 4, "{problems}");
+    }
+
+    #[test]
+    fn a_flag_outranks_the_file() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "sample_frames = 12\njpeg_quality = 70").unwrap();
+        let flags = Flags::from([("sample_frames", "20".to_owned())]);
+        let settings = Settings::load(Some(file.path()), &flags).unwrap();
+        assert_eq!((settings.sample_frames, settings.jpeg_quality), (20, 70));
+    }
+
+    #[test]
+    fn a_named_file_that_is_missing_is_said_so() {
+        let error = Settings::load(Some(Path::new("/no/such/file.toml")), &Flags::new());
+        assert!(
+            error
+                .unwrap_err()
+                .to_string()
+                .contains("/no/such/file.toml")
+        );
+    }
+
+    #[test]
+    fn the_readme_shows_the_table_of_the_code() {
+        let readme = include_str!("../README.md");
+        assert!(
+            readme.contains(&Settings::markdown_table()),
+            "put the output of `framewitness settings` into README.md"
+        );
+    }
+}

@@ -1,0 +1,139 @@
+//! The command line as a person or a script uses it.
+
+use std::process::Output;
+
+use serde_json::Value;
+
+use crate::server::{program, repository};
+
+fn run(arguments: &[&str]) -> Output {
+    program()
+        .args(arguments)
+        .output()
+        .expect("the program runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn analyze_prints_a_verdict_and_ends_with_zero() {
+    let output = run(&["analyze", "videos/genuine.mp4"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let stdout = text(&output.stdout);
+    assert!(stdout.starts_with("genuine.mp4\n"), "{stdout}");
+    assert!(stdout.contains("% fake"), "{stdout}");
+}
+
+#[test]
+fn one_bad_file_among_good_ones_costs_only_itself_and_ends_with_one() {
+    let output = run(&[
+        "analyze",
+        "--json",
+        "README.md",
+        "videos/genuine.mp4",
+        "no-such-file.mp4",
+    ]);
+    assert_eq!(output.status.code(), Some(1));
+    let records: Vec<Value> = text(&output.stdout)
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a JSON record a line"))
+        .collect();
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0]["filename"], "genuine.mp4");
+    let stderr = text(&output.stderr);
+    assert!(stderr.contains("README.md: "), "{stderr}");
+    assert!(
+        stderr.contains("no-such-file.mp4: cannot be read"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn wrong_usage_ends_with_two() {
+    assert_eq!(run(&["analyze"]).status.code(), Some(2));
+    assert_eq!(run(&["analyse-this"]).status.code(), Some(2));
+    let output = run(&["analyze", "videos/genuine.mp4", "--device", "abacus"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        text(&output.stderr).contains("device"),
+        "{}",
+        text(&output.stderr)
+    );
+}
+
+#[test]
+fn the_table_has_a_row_for_each_sampled_frame() {
+    let output = run(&["analyze", "--csv", "videos/genuine.mp4"]);
+    let mut table = csv::Reader::from_reader(output.stdout.as_slice());
+    let rows: Vec<_> = table.records().map(|row| row.expect("a row")).collect();
+    assert_eq!(rows.len(), 30);
+    assert!(
+        text(&output.stdout).contains("\r\n"),
+        "RFC 4180 ends lines with CRLF"
+    );
+}
+
+#[test]
+fn out_holds_the_record_the_table_and_the_pictures() {
+    let out = tempfile::tempdir().expect("a directory");
+    let path = out.path().to_str().expect("a UTF-8 path");
+    let output = run(&["analyze", "videos/genuine.mp4", "--out", path]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let folders: Vec<_> = std::fs::read_dir(out.path())
+        .expect("a listing")
+        .flatten()
+        .collect();
+    assert_eq!(folders.len(), 1);
+    let names: Vec<_> = std::fs::read_dir(folders[0].path())
+        .expect("a listing")
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    for name in [
+        "analysis.json",
+        "frames.csv",
+        "frame-000.jpg",
+        "crop-000-0.jpg",
+    ] {
+        assert!(names.iter().any(|n| n == name), "{name} in {names:?}");
+    }
+}
+
+#[test]
+fn a_signature_holds_for_its_file_and_for_no_other() {
+    let data = tempfile::tempdir().expect("a directory");
+    let data_dir = data.path().to_str().expect("a UTF-8 path");
+    let signed = run(&["sign", "videos/genuine.mp4", "--data-dir", data_dir]);
+    assert_eq!(signed.status.code(), Some(0), "{}", text(&signed.stderr));
+    let signature = data.path().join("genuine.sig");
+    std::fs::write(&signature, &signed.stdout).expect("a signature file");
+    let signature = signature.to_str().expect("a UTF-8 path");
+
+    let valid = run(&[
+        "verify",
+        "videos/genuine.mp4",
+        signature,
+        "--data-dir",
+        data_dir,
+    ]);
+    assert_eq!(valid.status.code(), Some(0), "{}", text(&valid.stderr));
+    let other = run(&[
+        "verify",
+        "videos/manipulated.mp4",
+        signature,
+        "--data-dir",
+        data_dir,
+    ]);
+    assert_eq!(other.status.code(), Some(1));
+    let garbage = run(&[
+        "verify",
+        "videos/genuine.mp4",
+        "garbage!",
+        "--data-dir",
+        data_dir,
+    ]);
+    assert_eq!(garbage.status.code(), Some(1));
+    assert!(repository("videos/genuine.mp4").is_file());
+}

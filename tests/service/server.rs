@@ -1,0 +1,204 @@
+//! Starts the real program for a test and leaves nothing behind.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use reqwest::multipart::{Form, Part};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Loading libtorch and the models on a busy machine takes seconds, never this long.
+const START_DEADLINE: Duration = Duration::from_secs(90);
+
+/// The program under test.
+pub(crate) fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_framewitness"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR"));
+    command
+}
+
+/// A file of the repository.
+pub(crate) fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// A running server; killed when dropped.
+pub(crate) struct Server {
+    child: Child,
+    url: String,
+    directory: Option<TempDir>,
+    client: reqwest::Client,
+}
+
+impl Server {
+    /// Starts a server with the default settings.
+    pub(crate) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// Starts a server with settings given as `("max_body_bytes", "1000")`.
+    pub(crate) async fn start_with(settings: &[(&str, &str)]) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        Self::start_in(directory, settings).await
+    }
+
+    /// Starts a server on the data that another left in `directory`.
+    pub(crate) async fn start_in(directory: TempDir, settings: &[(&str, &str)]) -> Self {
+        let log = directory.path().join("log.txt");
+        let mut command = program();
+        for (name, value) in settings {
+            command.env(format!("FRAMEWITNESS_{}", name.to_uppercase()), value);
+        }
+        let child = command
+            .args(["serve", "--bind", "127.0.0.1:0", "--data-dir"])
+            .arg(directory.path().join("data"))
+            .stdout(Stdio::null())
+            .stderr(File::create(&log).expect("a log file"))
+            .spawn()
+            .expect("the program starts");
+        let mut server = Self {
+            child,
+            url: String::new(),
+            directory: Some(directory),
+            client: reqwest::Client::new(),
+        };
+        server.url = server.wait_for_address(&log).await;
+        server
+    }
+
+    async fn wait_for_address(&mut self, log: &Path) -> String {
+        let started = Instant::now();
+        loop {
+            let text = std::fs::read_to_string(log).unwrap_or_default();
+            if let Some((_, rest)) = text.split_once("serving on ") {
+                return rest
+                    .split_whitespace()
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned();
+            }
+            let ended = self
+                .child
+                .try_wait()
+                .expect("the program can be waited for");
+            assert!(ended.is_none(), "the server ended at its start:\n{text}");
+            assert!(
+                started.elapsed() < START_DEADLINE,
+                "no address yet:\n{text}"
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// `http://127.0.0.1:PORT` followed by `path`.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
+    /// The client of this server.
+    pub(crate) fn client(&self) -> &reqwest::Client {
+        &self.client
+    }
+
+    /// Process number of the server.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Where the server keeps its data.
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.directory().join("data")
+    }
+
+    fn directory(&self) -> &Path {
+        self.directory
+            .as_ref()
+            .expect("a server keeps its directory")
+            .path()
+    }
+
+    /// Takes the data out of a server that has ended, for another to start on.
+    pub(crate) fn give_up_directory(mut self) -> TempDir {
+        self.directory.take().expect("a server keeps its directory")
+    }
+
+    /// Everything logged so far.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.directory().join("log.txt")).unwrap_or_default()
+    }
+
+    /// Gets `path`.
+    pub(crate) async fn get(&self, path: &str) -> reqwest::Response {
+        (self.client.get(self.url(path)).send().await).expect("the server answers")
+    }
+
+    /// Posts a file in the field `file`.
+    pub(crate) async fn post_file(&self, path: &str, file: &Path) -> reqwest::Response {
+        let bytes = std::fs::read(file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+        let name = file
+            .file_name()
+            .expect("a file name")
+            .to_string_lossy()
+            .into_owned();
+        self.post_bytes(path, &name, bytes).await
+    }
+
+    /// Posts bytes in the field `file`.
+    pub(crate) async fn post_bytes(
+        &self,
+        path: &str,
+        name: &str,
+        bytes: Vec<u8>,
+    ) -> reqwest::Response {
+        let form = Form::new().part("file", Part::bytes(bytes).file_name(name.to_owned()));
+        let request = self.client.post(self.url(path)).multipart(form);
+        request.send().await.expect("the server answers")
+    }
+
+    /// Posts a file to `/predict` and expects a verdict.
+    pub(crate) async fn predict(&self, file: &str) -> Value {
+        let response = self.post_file("/predict", &repository(file)).await;
+        let status = response.status();
+        let body: Value = response.json().await.expect("JSON");
+        assert_eq!(status, 200, "{body}");
+        body
+    }
+
+    /// Sends a signal by its name, such as `TERM` or `INT`.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args([format!("-{name}"), self.pid().to_string()])
+            .status();
+        assert!(sent.is_ok_and(|status| status.success()), "kill -{name}");
+    }
+
+    /// Waits for the server to end by itself.
+    pub(crate) async fn wait(&mut self, deadline: Duration) -> ExitStatus {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self
+                .child
+                .try_wait()
+                .expect("the program can be waited for")
+            {
+                return status;
+            }
+            assert!(
+                started.elapsed() < deadline,
+                "still running:\n{}",
+                self.log()
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already, which is fine.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
