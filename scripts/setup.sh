@@ -1,0 +1,217 @@
+#!/usr/bin/env bash
+# Makes this machine ready to build and serve Framewitness: system packages, Rust, libtorch and the
+# git-ignored .cargo/config.toml that tells Cargo where they are. Safe to repeat; does only what is missing.
+#
+#   scripts/setup.sh            what building and serving need
+#   scripts/setup.sh --test     also what the tests need (ffmpeg, openssl, a headless browser)
+#   scripts/setup.sh --cuda     also the NVIDIA half of libtorch (about 3 GB to download, 6 GB on disk)
+#
+# libtorch is shared by every clone, under ${XDG_CACHE_HOME:-$HOME/.cache}/framewitness.
+set -euo pipefail
+# shellcheck source=scripts/steps.sh
+source "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
+
+readonly TORCH_VERSION=2.11.0
+readonly LIBTORCH="$CACHE/libtorch-$TORCH_VERSION"
+readonly CUDA_HALF="$CACHE/libtorch-$TORCH_VERSION-cuda"
+readonly BUILD_PACKAGES=(
+    build-essential ca-certificates clang curl libclang-dev pkg-config
+    libavcodec-dev libavfilter-dev libavformat-dev libavutil-dev libswresample-dev libswscale-dev
+    libopencv-core-dev libopencv-dnn-dev libopencv-imgproc-dev
+)
+readonly WHEEL_PACKAGES=(python3 python3-pip unzip)
+# pip is told the platform instead of looking at this machine's Python, so that one list of hashes serves all.
+readonly WHEEL_PLATFORM=(
+    --implementation cp --python-version 3.11 --abi cp311 --abi none
+    --platform manylinux_2_28_x86_64 --platform manylinux_2_27_x86_64 --platform manylinux_2_25_x86_64
+    --platform manylinux_2_18_x86_64 --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 --platform any
+)
+
+main() {
+    local for_tests=false with_cuda=false
+    while [ $# -gt 0 ]; do
+        case "$1" in
+        --test) for_tests=true ;;
+        --cuda) with_cuda=true ;;
+        *) die "unknown option $1; usage: scripts/setup.sh [--test] [--cuda]" ;;
+        esac
+        shift
+    done
+    check_machine
+    install_system_packages "$for_tests" "$with_cuda"
+    install_rust
+    prepare_libtorch
+    [ "$with_cuda" = false ] || prepare_cuda
+    write_cargo_config
+}
+
+check_machine() {
+    [ "$(uname -s)-$(uname -m)" = Linux-x86_64 ] ||
+        die "this set-up knows Linux on x86_64 only (libtorch is pinned for it); this is $(uname -s) on $(uname -m)"
+    have apt-get || die "this set-up installs with apt-get (Debian 12 or later, Ubuntu 24.04 or later), which is not here"
+}
+
+install_system_packages() {
+    local for_tests=$1 with_cuda=$2 wanted=("${BUILD_PACKAGES[@]}")
+    [ "$for_tests" = false ] || wanted+=(ffmpeg openssl "$(browser_packages)" shellcheck)
+    # Reading wheels takes Python, but only as long as there is a wheel to read.
+    if [ ! -d "$LIBTORCH" ] || { [ "$with_cuda" = true ] && [ ! -d "$CUDA_HALF" ]; }; then
+        wanted+=("${WHEEL_PACKAGES[@]}")
+    fi
+    local missing=() package
+    # shellcheck disable=SC2048 # one element may name two packages
+    for package in ${wanted[*]}; do
+        is_installed "$package" || missing+=("$package")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+
+    step "Installing system packages: ${missing[*]}"
+    as_root apt-get -q update
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 \
+        install -y --no-install-recommends "${missing[@]}"
+}
+
+is_installed() {
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# Debian and Ubuntu name the browser and its driver differently.
+browser_packages() {
+    if grep -qs '^ID=ubuntu' /etc/os-release; then
+        echo "chromium-browser chromium-chromedriver"
+    else
+        echo "chromium chromium-driver"
+    fi
+}
+
+# rust-toolchain.toml says which Rust; rustup provides it.
+install_rust() {
+    local wanted
+    wanted=$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
+    if ! have rustup && ! has_rust "$wanted"; then
+        install_rustup
+    fi
+    has_rust "$wanted" && return 0
+    step "Installing Rust $wanted, as rust-toolchain.toml asks"
+    rustup toolchain install "$wanted" --profile minimal --component clippy --component rustfmt
+}
+
+has_rust() {
+    [[ $(cargo --version 2>/dev/null) == "cargo $1"* ]] &&
+        cargo clippy --version >/dev/null 2>&1 && cargo fmt --version >/dev/null 2>&1
+}
+
+install_rustup() {
+    step "Installing rustup, Rust's own installer, because Rust is missing or another version than rust-toolchain.toml asks for"
+    if apt-cache show rustup >/dev/null 2>&1; then
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends rustup
+        return
+    fi
+    say "this release has no rustup package: taking it from https://sh.rustup.rs, into ${CARGO_HOME:-$HOME/.cargo}"
+    curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs |
+        sh -s -- -y --no-modify-path --profile minimal --default-toolchain none ||
+        die "rustup could not be installed; install Rust by hand (https://rustup.rs) and run this again"
+    export PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
+    say "add it to your own shell with: . \"${CARGO_HOME:-$HOME/.cargo}/env\""
+}
+
+# Takes out of PyTorch's wheel what a CPU build links: headers and five libraries. The folder appears whole or
+# not at all (a rename at the end), and a lock makes a second clone wait instead of downloading again.
+prepare_libtorch() {
+    [ ! -d "$LIBTORCH" ] || return 0
+    mkdir -p "$CACHE"
+    exec {lock}>"$CACHE/libtorch.lock"
+    flock "$lock"
+    if [ ! -d "$LIBTORCH" ]; then
+        step "Preparing libtorch $TORCH_VERSION in $LIBTORCH (downloads 545 MB once)"
+        local work
+        work=$(mktemp -d "$CACHE/.libtorch-XXXXXX")
+        # shellcheck disable=SC2064 # the folder of now is meant
+        trap "rm -rf '$work'" EXIT
+        download_wheels scripts/libtorch-requirements.txt "$work/wheels"
+        unpack_libtorch "$work"
+        mv -T "$work/libtorch" "$LIBTORCH"
+        rm -rf "$work"
+    fi
+    exec {lock}>&-
+}
+
+download_wheels() {
+    python3 -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary=:all: \
+        "${WHEEL_PLATFORM[@]}" --requirement "$1" --dest "$2"
+}
+unpack_libtorch() {
+    local work=$1
+    local lib="$work/libtorch/lib"
+    mkdir -p "$lib"
+    unzip -q "$work"/wheels/torch-*.whl 'torch/include/*' \
+        torch/lib/libtorch_cpu.so torch/lib/libc10.so torch/lib/libgomp.so.1 torch/lib/libtorch_global_deps.so -d "$work"
+    mv "$work/torch/include" "$work/libtorch/"
+    mv "$work"/torch/lib/* "$lib/"
+    unzip -q -j "$work"/wheels/nvidia_cuda_runtime-*.whl 'nvidia/cu13/lib/libcudart.so.13' -d "$lib"
+    unzip -q -j "$work"/wheels/nvidia_cuda_cupti-*.whl 'nvidia/cu13/lib/libcupti.so.13' -d "$lib"
+    # The torch-sys crate links -ltorch. The real one pulls CUDA in by name; an empty one keeps that for run time.
+    gcc -shared -x c /dev/null -o "$lib/libtorch.so"
+    echo "$TORCH_VERSION" >"$work/libtorch/build-version"
+}
+
+# Adds the CUDA half beside the CPU half. The service asks the loader for libtorch_cuda.so at start, and its
+# run path names the libtorch folder, so the same binary finds it there. The library in turn looks for NVIDIA's
+# under ../../nvidia, seen from that folder; hence the second link. Layout checked by loading it without a GPU;
+# running on one was not possible where this was written.
+prepare_cuda() {
+    mkdir -p "$CACHE"
+    exec {lock}>"$CACHE/libtorch.lock"
+    flock "$lock"
+    if [ ! -d "$CUDA_HALF" ]; then
+        step "Preparing the CUDA half of libtorch $TORCH_VERSION in $CUDA_HALF (downloads about 3 GB once)"
+        local work
+        work=$(mktemp -d "$CACHE/.libtorch-XXXXXX")
+        # shellcheck disable=SC2064 # the folder of now is meant
+        trap "rm -rf '$work'" EXIT
+        download_wheels scripts/libtorch-cuda-requirements.txt "$work/wheels"
+        unpack_cuda "$work"
+        mv -T "$work/cuda" "$CUDA_HALF"
+        rm -rf "$work"
+    fi
+    local library
+    for library in libc10_cuda libcaffe2_nvrtc libtorch_cuda libtorch_cuda_linalg libtorch_nvshmem; do
+        ln -sfn "$CUDA_HALF/torch/lib/$library.so" "$LIBTORCH/lib/$library.so"
+    done
+    ln -sfn "$CUDA_HALF/nvidia" "$CACHE/nvidia"
+    exec {lock}>&-
+    say "CUDA: ready; FRAMEWITNESS_DEVICE=auto (the default) uses the GPU when the NVIDIA driver (580 or later) is there"
+}
+
+unpack_cuda() {
+    local work=$1 wheel
+    unzip -q "$work"/wheels/torch-*.whl 'torch/lib/*cuda*' 'torch/lib/*nv*' -d "$work/cuda"
+    for wheel in "$work"/wheels/nvidia_*.whl; do
+        unzip -q -n "$wheel" 'nvidia/*/lib/*' -d "$work/cuda"
+        rm "$wheel"
+    done
+}
+
+# Cargo rebuilds whatever depends on these variables when the file changes, so it is only written when it differs.
+write_cargo_config() {
+    local multiarch wanted
+    multiarch=$(gcc -print-multiarch)
+    wanted=$(
+        cat <<EOF
+# Written by scripts/setup.sh for this machine.
+[env]
+LIBTORCH = "$LIBTORCH"
+OPENCV_LINK_LIBS = "opencv_core,opencv_imgproc,opencv_dnn"
+OPENCV_LINK_PATHS = "/usr/lib/$multiarch"
+OPENCV_INCLUDE_PATHS = "/usr/include/opencv4,/usr/include/$multiarch/opencv4"
+EOF
+    )
+    if [ "$(cat .cargo/config.toml 2>/dev/null)" != "$wanted" ]; then
+        step "Writing .cargo/config.toml"
+        mkdir -p .cargo
+        printf '%s\n' "$wanted" >.cargo/config.toml
+    fi
+    say "set up: libtorch $TORCH_VERSION, $(cargo --version), $(pkg-config --modversion libavcodec | sed 's/^/libavcodec /')"
+}
+
+main "$@"
