@@ -10,7 +10,7 @@
 //! | `recognise`, `reader`, `source` | what a file is, how it is read, how it is opened safely |
 //! | `probe`, `orientation` | what the container states |
 //! | `index`, `plan`, `h264` | which frames to take and how to reach them |
-//! | `sampler`, `decoder`, `picker`, `render` | decoding them, catching them, making them RGB |
+//! | `sampler`, `survey`, `decoder`, `picker`, `render` | decoding them, catching them, making them RGB |
 //! | `still` | images |
 //! | `native` | the unsafe edge |
 
@@ -30,6 +30,7 @@ mod render;
 mod sampler;
 mod source;
 mod still;
+mod survey;
 #[cfg(test)]
 mod tests;
 

@@ -112,7 +112,8 @@ impl Renderer {
             .data(0)
             .chunks(rendered.stride(0))
             .take(height as usize);
-        let pixels: Vec<u8> = rows.flat_map(|row| &row[..row_bytes]).copied().collect();
+        let mut pixels = Vec::with_capacity(row_bytes * height as usize);
+        rows.for_each(|row| pixels.extend_from_slice(&row[..row_bytes]));
         let image = RgbImage::from_raw(width, height, pixels)
             .expect("a frame of this size has this many rows of this many bytes");
         let upright = self.orientation.apply(image);

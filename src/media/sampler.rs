@@ -12,9 +12,9 @@
 
 use std::fs::File;
 
-use ffmpeg_next::{Packet, Rational, frame};
+use ffmpeg_next::{Packet, Rational};
 
-use super::decoder::{DecoderSettings, FrameDecoder, FrameSink};
+use super::decoder::{DecoderSettings, FrameDecoder};
 use super::index::PacketIndex;
 use super::limits::{Deadline, MediaLimits};
 use super::native;
@@ -23,12 +23,12 @@ use super::plan::{self, Segment};
 use super::recognise::Recognised;
 use super::render::Renderer;
 use super::source::{ReadOutcome, VideoSource};
-use super::{MediaError, SampleOptions};
+use super::{MediaError, SampleOptions, survey};
 use crate::domain::{Sample, SampleNote, SampledFrame};
 
 /// Which route to take; tests force each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(not(test), expect(dead_code, reason = "only tests force a route"))]
+#[cfg_attr(not(test), allow(dead_code, reason = "only tests force a route"))]
 pub(super) enum Strategy {
     /// The cheapest that is exact.
     Automatic,
@@ -55,9 +55,15 @@ pub(super) fn sample(task: &Task<'_>) -> Result<Sample, MediaError> {
     let mut source = task.open()?;
     super::probe::check_header(&source, task.limits)?;
     let index = PacketIndex::scan(&mut source, task.limits)?;
+    tracing::debug!(
+        packets = index.entries.len(),
+        shown = index.shown.len(),
+        is_timed = index.is_timed,
+        "indexed the picture stream"
+    );
     let found = match by_index(task, &index)? {
         Some(found) => found,
-        None => by_survey(task, &index)?,
+        None => survey::by_survey(task, &index)?,
     };
     if found.frames.is_empty() {
         return Err(MediaError::NoFrames);
@@ -74,12 +80,12 @@ impl Task<'_> {
         VideoSource::open(self.file, self.limits, self.deadline, self.recognised)
     }
 
-    fn wanted(&self) -> usize {
+    pub(super) fn wanted(&self) -> usize {
         self.options.frames.max(1) as usize
     }
 
     /// Opens the file anew for a decoder run over its picture stream alone.
-    fn start_run(
+    pub(super) fn start_run(
         &self,
         index: &PacketIndex,
         threads: u32,
@@ -95,7 +101,7 @@ impl Task<'_> {
         Ok((source, decoder))
     }
 
-    fn renderer(&self, source: &VideoSource) -> Renderer {
+    pub(super) fn renderer(&self, source: &VideoSource) -> Renderer {
         let max_frame_pixels = self.limits.max_sample_pixels / self.wanted() as u64;
         Renderer::new(
             source.orientation,
@@ -106,13 +112,13 @@ impl Task<'_> {
 }
 
 /// Frames and what was noticed while decoding them.
-struct Found {
-    frames: Vec<SampledFrame>,
+pub(super) struct Found {
+    pub(super) frames: Vec<SampledFrame>,
     /// Frames there were to choose from.
-    available: u64,
-    failures: u64,
-    has_broken_tail: bool,
-    has_size_change: bool,
+    pub(super) available: u64,
+    pub(super) failures: u64,
+    pub(super) has_broken_tail: bool,
+    pub(super) has_size_change: bool,
 }
 
 impl Found {
@@ -150,7 +156,10 @@ fn by_index(task: &Task<'_>, index: &PacketIndex) -> Result<Option<Found>, Media
         .filter(|runs| task.strategy == Strategy::Seek || plan::is_seeking_cheaper(runs))
         .filter(|_| task.strategy != Strategy::Through);
     for runs in jumps.into_iter().chain([vec![through]]) {
-        if let Some(found) = decode_runs(task, index, &wanted, &runs)? {
+        let found = decode_runs(task, index, &wanted, &runs)?;
+        let is_exact = found.is_some();
+        tracing::debug!(runs = runs.len(), is_exact, "decoded by index");
+        if let Some(found) = found {
             return Ok(Some(found));
         }
     }
@@ -212,7 +221,7 @@ fn targets_by_time(index: &PacketIndex, wanted: &[usize], time_base: Rational) -
         .collect()
 }
 
-fn seconds(units: i64, time_base: Rational) -> f64 {
+pub(super) fn seconds(units: i64, time_base: Rational) -> f64 {
     // Multiplying first keeps a whole number of seconds whole.
     units as f64 * f64::from(time_base.numerator()) / f64::from(time_base.denominator())
 }
@@ -268,104 +277,4 @@ fn decode_run(
     decoder.finish_run(picker)?;
     picker.end_run()?;
     Ok(true)
-}
-
-/// Route 3.
-fn by_survey(task: &Task<'_>, index: &PacketIndex) -> Result<Found, MediaError> {
-    let mut threads = task.limits.decoder_threads;
-    let mut survey = Survey::take(task, index, threads)?;
-    if survey.failures > 0 && threads > 1 {
-        threads = 1;
-        survey = Survey::take(task, index, threads)?;
-    }
-    let (mut source, mut decoder) = task.start_run(index, threads)?;
-    let targets = survey.targets(task.wanted(), &source);
-    let mut picker = Picker::new(FrameName::Ordinal, targets, task.renderer(&source));
-    decode_all(&mut source, index, &mut decoder, &mut picker)?;
-    picker.end_run()?;
-    let (frames, has_size_change) = picker.into_frames();
-    Ok(Found {
-        frames,
-        available: survey.times.len() as u64,
-        failures: survey.failures,
-        has_broken_tail: survey.has_broken_tail,
-        has_size_change,
-    })
-}
-
-/// Decodes the whole stream. Returns whether its last packet led to nothing but a failure.
-fn decode_all(
-    source: &mut VideoSource,
-    index: &PacketIndex,
-    decoder: &mut FrameDecoder,
-    sink: &mut impl FrameSink,
-) -> Result<bool, MediaError> {
-    let mut packet = Packet::empty();
-    let mut position = 0;
-    let mut failures_before_last = 0;
-    while matches!(source.read(&mut packet)?, ReadOutcome::Packet) {
-        if packet.stream() != source.stream_index || packet.size() == 0 {
-            continue;
-        }
-        if position >= index.first {
-            failures_before_last = decoder.failures();
-            decoder.feed(&packet, sink)?;
-        }
-        position += 1;
-    }
-    decoder.finish_run(sink)?;
-    Ok(decoder.failures() > failures_before_last)
-}
-
-/// What comes out of a stream when everything is decoded.
-#[derive(Default)]
-struct Survey {
-    /// Best guess of each frame's time.
-    times: Vec<Option<i64>>,
-    failures: u64,
-    has_broken_tail: bool,
-}
-
-impl FrameSink for Survey {
-    fn accept(&mut self, frame: &frame::Video) -> Result<(), MediaError> {
-        self.times.push(frame.timestamp());
-        Ok(())
-    }
-}
-
-impl Survey {
-    fn take(task: &Task<'_>, index: &PacketIndex, threads: u32) -> Result<Self, MediaError> {
-        let (mut source, mut decoder) = task.start_run(index, threads)?;
-        let mut survey = Self::default();
-        survey.has_broken_tail = decode_all(&mut source, index, &mut decoder, &mut survey)?;
-        survey.failures = decoder.failures();
-        Ok(survey)
-    }
-
-    /// Even targets, by true times if each frame has one, else by count and stated frame rate.
-    fn targets(&self, wanted: usize, source: &VideoSource) -> Vec<Target> {
-        let times: Option<Vec<i64>> = self.times.iter().copied().collect();
-        let times = times.filter(|times| times.windows(2).all(|pair| pair[0] < pair[1]));
-        let rate = source
-            .frame_rate()
-            .map(crate::domain::FrameRate::per_second);
-        let count = i64::try_from(self.times.len()).unwrap_or(i64::MAX);
-        let ordinals: Vec<i64> = (0..count).collect();
-        let clock = times.as_ref().unwrap_or(&ordinals);
-        let end = match clock[..] {
-            [first, .., last] => last + (last - first) / (count - 1),
-            _ => clock.last().copied().unwrap_or(0),
-        };
-        plan::even_positions(clock, end, wanted)
-            .into_iter()
-            .map(|position| Target {
-                name: position as i64,
-                frame_index: position as u64,
-                time_s: match &times {
-                    Some(times) => Some(seconds(times[position] - times[0], source.time_base())),
-                    None => rate.map(|rate| position as f64 / rate),
-                },
-            })
-            .collect()
-    }
 }

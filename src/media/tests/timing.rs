@@ -158,3 +158,25 @@ fn damage_in_the_middle_is_passed_over_and_counted() {
         "damage must not make results vary"
     );
 }
+
+#[test]
+fn a_tail_of_zeros_gives_the_frames_before_it_and_is_noted() {
+    let studio = Studio::new();
+    let clip = studio.film(
+        "a.mp4",
+        NUMBERED,
+        &format!("{H264} -g 12 -movflags +faststart"),
+    );
+    let mut bytes = std::fs::read(&clip).unwrap();
+    let from = bytes.len() * 7 / 10;
+    bytes[from..].fill(0);
+    let sample = sample(&studio.write("zeros.mp4", &bytes), 10).unwrap();
+    let shown = numbers(&sample);
+    assert_eq!(shown.len(), 10, "{shown:?}");
+    assert!(shown.windows(2).all(|w| w[0] < w[1]), "{shown:?}");
+    assert!(
+        has_note(&sample, |n| *n == SampleNote::BrokenTail),
+        "{:?}",
+        sample.notes
+    );
+}
