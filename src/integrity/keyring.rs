@@ -101,7 +101,7 @@ mod tests {
     use time::OffsetDateTime;
 
     use super::super::hash_reader;
-    use super::super::signer::tests::test_signer;
+    use super::super::signer::tests::{other_test_signer, test_signer};
     use super::*;
 
     fn keyring() -> Keyring {
@@ -215,8 +215,7 @@ mod tests {
     fn another_key_accepts_nothing_of_this_one() {
         let digest = Sha256Digest::of(b"a file");
         let signature = keyring().sign_file_digest(&digest).unwrap();
-        let root = tempfile::tempdir().unwrap();
-        let other = Keyring::open_or_create(&root.path().join("keys")).unwrap();
+        let other = Keyring::with_signer(Arc::new(other_test_signer())).unwrap();
         let found = other.verify(&digest, &signature.to_base64());
         assert_eq!(found, Verification::Mismatch);
     }

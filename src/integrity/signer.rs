@@ -124,17 +124,27 @@ fn failed(error: rsa::Error) -> IntegrityError {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::sync::OnceLock;
+
     use rand::SeedableRng;
     use rand::rngs::StdRng;
 
     use super::*;
 
-    /// A key of the tests: the same in every run, and one that this seed finds quickly.
+    /// A key of the tests: the same in every run, from a seed that finds its primes quickly.
     pub(in crate::integrity) fn test_signer() -> LocalSigner {
-        LocalSigner::generate(&mut StdRng::seed_from_u64(TEST_KEY_SEED)).unwrap()
+        static KEY: OnceLock<RsaPrivateKey> = OnceLock::new();
+        LocalSigner::new(KEY.get_or_init(|| seeded(42).private).clone())
     }
 
-    const TEST_KEY_SEED: u64 = 42;
+    /// A second key of the tests.
+    pub(in crate::integrity) fn other_test_signer() -> LocalSigner {
+        seeded(4)
+    }
+
+    fn seeded(seed: u64) -> LocalSigner {
+        LocalSigner::generate(&mut StdRng::seed_from_u64(seed)).unwrap()
+    }
 
     #[test]
     fn each_scheme_accepts_its_own_signature_and_not_the_others() {
