@@ -103,7 +103,7 @@ has_rust() {
 
 install_rustup() {
     step "Installing rustup, Rust's own installer, because Rust is missing or another version than rust-toolchain.toml asks for"
-    if apt-cache show rustup >/dev/null 2>&1; then
+    if LC_ALL=C apt-cache policy rustup | grep -q 'Candidate: [0-9]'; then
         as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends rustup
         return
     fi
@@ -111,7 +111,6 @@ install_rustup() {
     curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs |
         sh -s -- -y --no-modify-path --profile minimal --default-toolchain none ||
         die "rustup could not be installed; install Rust by hand (https://rustup.rs) and run this again"
-    export PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
     say "add it to your own shell with: . \"${CARGO_HOME:-$HOME/.cargo}/env\""
 }
 

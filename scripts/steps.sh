@@ -10,12 +10,8 @@ readonly REPO
 readonly CACHE
 cd "$REPO"
 
-# rustup may have been installed by this very run, in a shell that does not know its folder yet.
-CARGO_BIN="${CARGO_HOME:-$HOME/.cargo}/bin"
-case ":$PATH:" in
-*":$CARGO_BIN:"*) ;;
-*) [ ! -d "$CARGO_BIN" ] || export PATH="$CARGO_BIN:$PATH" ;;
-esac
+# rustup may be installed by the very run that goes on to use it, in a shell that does not know its folder yet.
+export PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
 
 # step TEXT: a heading with the seconds since the script began.
 step() { printf '\n==> [%4d s] %s\n' "$SECONDS" "$*"; }
