@@ -132,9 +132,9 @@ settings! {
     /// Shorter side of the smallest face that is scored, in pixels.
     min_face_px: u32 = "40" in 1..=4096;
     /// Least sharpness of a face that is scored (variance of the Laplacian of its aligned crop).
-    min_sharpness: f32 = "4" in 0.0..=100_000.0;
+    min_sharpness: f32 = "7" in 0.0..=100_000.0;
     /// Usable frames of a person that a verdict on a video needs.
-    min_scored_frames: u32 = "3" in 1..=200;
+    min_scored_frames: u32 = "5" in 1..=200;
     /// Faces looked at in one frame; the largest are kept.
     max_faces_per_frame: usize = "16" in 1..=256;
     /// People scored in one video; those seen longest are kept.

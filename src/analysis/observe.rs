@@ -275,3 +275,92 @@ fn obstacle(
     }
     Some(Reason::TooFewFrames { usable, minimum })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{FaceBox, Landmarks};
+    use crate::media::{MediaLimits, SampleOptions};
+
+    fn settings() -> AnalysisSettings {
+        AnalysisSettings {
+            sample: SampleOptions::default(),
+            media: MediaLimits::default(),
+            deadline: Duration::from_secs(60),
+            decode_threads: 1,
+            waiting_places: 0,
+            min_face_px: 40,
+            min_sharpness: 10.0,
+            min_scored_frames: 3,
+            max_faces_per_frame: 16,
+            max_tracks: 2,
+            jpeg_quality: 90,
+        }
+    }
+
+    fn faces(count: usize, side_px: f32, sharpness: f32) -> Vec<ObservedFace> {
+        let settings = settings();
+        let face = Face {
+            bounds: FaceBox {
+                x: 0.0,
+                y: 0.0,
+                width: side_px,
+                height: side_px * 1.2,
+            },
+            landmarks: Landmarks([[0.0; 2]; 5]),
+            detection_score: 0.9,
+        };
+        (0..count)
+            .map(|sample_index| ObservedFace {
+                sample_index,
+                face,
+                sharpness,
+                crop_artifact: String::new(),
+                usable: is_large(&face, &settings) && sharpness >= settings.min_sharpness,
+                crop: None,
+            })
+            .collect()
+    }
+
+    fn code(faces: &[ObservedFace], kind: MediaKind) -> Option<&'static str> {
+        obstacle(faces, kind, &settings()).map(|reason| reason.code())
+    }
+
+    #[test]
+    fn large_sharp_faces_in_enough_frames_meet_no_obstacle() {
+        assert_eq!(code(&faces(3, 40.0, 10.0), MediaKind::Video), None);
+    }
+
+    #[test]
+    fn each_obstacle_is_named_for_what_it_is() {
+        let video = MediaKind::Video;
+        assert_eq!(code(&faces(9, 39.0, 99.0), video), Some("face-too-small"));
+        assert_eq!(code(&faces(9, 80.0, 9.0), video), Some("face-too-blurred"));
+        assert_eq!(code(&faces(2, 80.0, 99.0), video), Some("too-few-frames"));
+    }
+
+    #[test]
+    fn one_good_face_is_enough_in_a_still_image() {
+        assert_eq!(code(&faces(1, 80.0, 99.0), MediaKind::Image), None);
+        let blurred = code(&faces(1, 80.0, 1.0), MediaKind::Image);
+        assert_eq!(blurred, Some("face-too-blurred"));
+    }
+
+    #[test]
+    fn the_people_seen_longest_are_kept_in_the_order_of_their_numbers() {
+        let track = |id, frames| Track {
+            id,
+            faces: vec![
+                crate::domain::TrackedFace {
+                    sample_index: 0,
+                    face: faces(1, 80.0, 99.0)[0].face,
+                };
+                frames
+            ],
+        };
+        let mut tracks = vec![track(0, 5), track(1, 1), track(2, 9)];
+        keep_longest(&mut tracks, 2);
+        let kept: Vec<u32> = tracks.iter().map(|track| track.id).collect();
+        assert_eq!(kept, [0, 2]);
+    }
+}
