@@ -53,7 +53,7 @@ check_machine() {
 
 install_system_packages() {
     local for_tests=$1 with_cuda=$2 wanted=("${BUILD_PACKAGES[@]}")
-    [ "$for_tests" = false ] || wanted+=(ffmpeg openssl "$(browser_packages)" shellcheck)
+    [ "$for_tests" = false ] || wanted+=(ffmpeg openssl procps shellcheck "$(browser_packages)")
     # Reading wheels takes Python, but only as long as there is a wheel to read.
     if [ ! -d "$LIBTORCH" ] || { [ "$with_cuda" = true ] && [ ! -d "$CUDA_HALF" ]; }; then
         wanted+=("${WHEEL_PACKAGES[@]}")
