@@ -13,7 +13,7 @@ use thiserror::Error;
 use super::problem::Draft;
 use super::reception::Refusal;
 use super::status;
-use super::upload::UploadError;
+use super::upload_error::UploadError;
 use crate::analysis::AnalysisError;
 use crate::inference::InferenceError;
 use crate::integrity::IntegrityError;

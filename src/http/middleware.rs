@@ -51,8 +51,12 @@ impl RootSpanBuilder for RequestSpan {
             Err(error) => return tracing::error!(%error, "request failed"),
         };
         let status = response.status().as_u16();
-        let duration_ms = (response.request().extensions().get::<StartedAt>())
-            .map_or(0.0, |started| started.0.elapsed().as_secs_f64() * 1000.0);
+        let started = response
+            .request()
+            .extensions()
+            .get::<StartedAt>()
+            .map(|at| at.0);
+        let duration_ms = started.map(|at| at.elapsed().as_millis());
         if response.status().is_server_error() {
             let cause = response.response().error().map(cause_chain);
             tracing::error!(status, duration_ms, cause, "request failed");
@@ -93,7 +97,7 @@ pub(super) async fn measure<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
-    let in_flight = InFlight::begin();
+    let mut in_flight = InFlight::begin();
     let started = Instant::now();
     let method = method_label(request.method());
     let response = next.call(request).await?;
@@ -107,7 +111,7 @@ pub(super) async fn measure<B: MessageBody + 'static>(
     metrics::counter!("framewitness_http_requests_total", &labels).increment(1);
     metrics::histogram!("framewitness_http_request_duration_seconds", &labels)
         .record(started.elapsed().as_secs_f64());
-    drop(in_flight);
+    in_flight.answered = true;
     Ok(response)
 }
 
@@ -117,19 +121,26 @@ fn method_label(method: &Method) -> &'static str {
     known.copied().unwrap_or("OTHER")
 }
 
-/// Counts one request until it is dropped, answered or not.
-struct InFlight;
+/// Counts one request until it is dropped. Dropped unanswered, its client has left: nobody else
+/// ends a request early.
+struct InFlight {
+    answered: bool,
+}
 
 impl InFlight {
     fn begin() -> Self {
         metrics::gauge!("framewitness_http_requests_in_flight").increment(1.0);
-        Self
+        Self { answered: false }
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
         metrics::gauge!("framewitness_http_requests_in_flight").decrement(1.0);
+        if !self.answered {
+            metrics::counter!("framewitness_http_requests_abandoned_total").increment(1);
+            tracing::info!("the client left before the answer");
+        }
     }
 }
 

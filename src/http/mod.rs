@@ -38,6 +38,7 @@ mod server_tests;
 mod static_files;
 mod status;
 mod upload;
+mod upload_error;
 #[cfg(test)]
 mod upload_tests;
 
@@ -45,6 +46,6 @@ pub use body::BodyLimits;
 pub use error::HttpError;
 pub use reception::Refusal;
 pub use server::{HttpSettings, HttpState, run};
-pub use upload::UploadError;
+pub use upload_error::UploadError;
 
 use server::Service;

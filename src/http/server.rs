@@ -162,4 +162,13 @@ fn describe_metrics() {
         "framewitness_http_requests_in_flight",
         "Requests being answered."
     );
+    metrics::describe_counter!(
+        "framewitness_http_requests_abandoned_total",
+        "Requests whose client left before the answer."
+    );
+    metrics::describe_counter!(
+        "framewitness_upload_bytes_total",
+        metrics::Unit::Bytes,
+        "Bytes of files received completely."
+    );
 }

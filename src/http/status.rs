@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 
 use super::error::HttpError;
 use super::reception::Refusal;
-use super::upload::UploadError;
+use super::upload_error::UploadError;
 use crate::analysis::AnalysisError;
 use crate::faces::FacesError;
 use crate::inference::InferenceError;

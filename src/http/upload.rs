@@ -13,18 +13,18 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use actix_multipart::{Field, Multipart, MultipartError};
+use actix_multipart::{Field, Multipart};
 use actix_web::HttpRequest;
 use actix_web::error::PayloadError;
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::web::Bytes;
 use futures_util::stream::{Stream, StreamExt};
-use thiserror::Error;
 
-use super::body::{BodyCut, BodyLimits, guarded};
+use super::body::{BodyLimits, guarded};
 use super::filename::DisplayName;
+use super::upload_error::UploadError;
 use crate::integrity::{FileDigest, FileHasher};
-use crate::store::{StoreError, Upload, UploadDir};
+use crate::store::{Upload, UploadDir};
 
 /// Bytes gathered before they are written; chunks from the network are a few kilobytes.
 const WRITE_BUFFER_BYTES: usize = 256 * 1024;
@@ -54,92 +54,6 @@ pub(super) struct Received {
     pub(super) took: Duration,
 }
 
-/// Why a body was not accepted.
-#[derive(Debug, Error)]
-pub enum UploadError {
-    /// Not a multipart request at all.
-    #[error("the request must be multipart/form-data, for example: curl -F file=@video.mp4")]
-    NotMultipart,
-    /// Multipart that cannot be read.
-    #[error("the multipart body cannot be read: {0}")]
-    Malformed(String),
-    /// No file among the parts.
-    #[error("the request has no file; send it as multipart field {}", quoted(.accepted))]
-    MissingFile {
-        /// Field names accepted.
-        accepted: &'static [&'static str],
-    },
-    /// A text field that the route needs is not there.
-    #[error("the request has no field \"{name}\"")]
-    MissingText {
-        /// Its name.
-        name: &'static str,
-    },
-    /// A field that may come once came twice.
-    #[error("the field \"{name}\" came more than once; send one")]
-    Repeated {
-        /// Its name.
-        name: String,
-    },
-    /// A file of no bytes.
-    #[error("the file is empty (0 bytes)")]
-    EmptyFile,
-    /// A text field beyond its limit.
-    #[error("the field \"{name}\" is longer than {max_bytes} bytes")]
-    TextTooLong {
-        /// Its name.
-        name: &'static str,
-        /// Its limit.
-        max_bytes: usize,
-    },
-    /// A text field that is not UTF-8.
-    #[error("the field \"{name}\" is not UTF-8 text")]
-    NotText {
-        /// Its name.
-        name: &'static str,
-    },
-    /// The body is larger than the limit.
-    #[error("the request is larger than {max_bytes} bytes, the limit max_body_bytes")]
-    TooLarge {
-        /// The limit.
-        max_bytes: u64,
-    },
-    /// The sender stalled or trickled.
-    #[error("the upload was given up: {0}")]
-    Slow(String),
-    /// The connection ended inside the body.
-    #[error("the connection ended before the whole body had arrived")]
-    Interrupted,
-    /// The temporary file could not be written.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-fn quoted(names: &[&str]) -> String {
-    let quoted: Vec<_> = names.iter().map(|name| format!("\"{name}\"")).collect();
-    quoted.join(" or ")
-}
-
-impl UploadError {
-    /// Stable kebab-case code.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::NotMultipart => "not-multipart",
-            Self::Malformed(_) => "malformed-multipart",
-            Self::MissingFile { .. } => "missing-file",
-            Self::MissingText { .. } => "missing-field",
-            Self::Repeated { .. } => "repeated-field",
-            Self::EmptyFile => "empty-file",
-            Self::TextTooLong { .. } => "field-too-long",
-            Self::NotText { .. } => "field-not-text",
-            Self::TooLarge { .. } => "body-too-large",
-            Self::Slow(_) => "upload-too-slow",
-            Self::Interrupted => "upload-interrupted",
-            Self::Store(error) => error.code(),
-        }
-    }
-}
-
 /// Receives the body of `request`.
 ///
 /// # Errors
@@ -160,7 +74,7 @@ where
     let mut file = None;
     let mut texts = BTreeMap::new();
     while let Some(part) = parts.next().await {
-        let part = part.map_err(from_multipart)?;
+        let part = part?;
         match form.role_of(part.name().unwrap_or_default()) {
             Role::File if file.is_some() => return Err(repeated(&part)),
             Role::File => file = Some(FilePart::receive(part, directory).await?),
@@ -173,6 +87,7 @@ where
     }
     let accepted = form.file_fields;
     let file = file.ok_or(UploadError::MissingFile { accepted })?;
+    metrics::counter!("framewitness_upload_bytes_total").increment(file.digest.size_bytes);
     Ok(Received {
         file: file.file,
         filename: file.filename,
@@ -238,7 +153,7 @@ impl FilePart {
         let mut hasher = FileHasher::new();
         let mut gathered = Vec::with_capacity(WRITE_BUFFER_BYTES);
         while let Some(chunk) = part.next().await {
-            let chunk = chunk.map_err(from_multipart)?;
+            let chunk = chunk?;
             hasher.update(&chunk);
             gathered.extend_from_slice(&chunk);
             if gathered.len() >= WRITE_BUFFER_BYTES {
@@ -275,7 +190,7 @@ async fn receive_text(
 ) -> Result<String, UploadError> {
     let mut bytes = Vec::new();
     while let Some(chunk) = part.next().await {
-        bytes.extend_from_slice(&chunk.map_err(from_multipart)?);
+        bytes.extend_from_slice(&chunk?);
         if bytes.len() > max_bytes {
             return Err(UploadError::TextTooLong { name, max_bytes });
         }
@@ -285,7 +200,7 @@ async fn receive_text(
 
 async fn pass_over(mut part: Field) -> Result<(), UploadError> {
     while let Some(chunk) = part.next().await {
-        chunk.map_err(from_multipart)?;
+        chunk?;
     }
     Ok(())
 }
@@ -295,18 +210,4 @@ fn repeated(part: &Field) -> UploadError {
     UploadError::Repeated {
         name: name.to_string(),
     }
-}
-
-/// The parser's errors say whose fault it is only through what they wrap.
-fn from_multipart(error: MultipartError) -> UploadError {
-    if let MultipartError::Payload(error) = &error {
-        return match BodyCut::of(error) {
-            Some(BodyCut::TooLarge { max_bytes }) => UploadError::TooLarge { max_bytes },
-            Some(cut @ (BodyCut::Silent { .. } | BodyCut::TooSlow { .. })) => {
-                UploadError::Slow(cut.to_string())
-            }
-            None => UploadError::Interrupted,
-        };
-    }
-    UploadError::Malformed(error.to_string())
 }

@@ -10,7 +10,8 @@ use actix_web::web::Bytes;
 use futures_util::stream::{self, Stream, StreamExt};
 
 use super::body::BodyLimits;
-use super::upload::{Form, Received, UploadError, receive};
+use super::upload::{Form, Received, receive};
+use super::upload_error::UploadError;
 use crate::integrity::Sha256Digest;
 use crate::store::UploadDir;
 

@@ -62,6 +62,18 @@ impl HeldUpload {
     }
 }
 
+impl HeldUpload {
+    /// Sends the second half, gives the service a moment to begin the analysis, which takes
+    /// longer, and breaks the connection.
+    pub(crate) async fn abandon_after_the_rest(self) {
+        let _ = self.rest.send(self.second_half).await;
+        drop(self.rest);
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        self.answer.abort();
+        let _ = self.answer.await;
+    }
+}
+
 /// Uploads under way, as `/health` tells.
 pub(crate) async fn uploads_in_progress(server: &Server) -> u64 {
     let health: serde_json::Value = (server.get("/health").await.json().await).expect("JSON");

@@ -143,7 +143,7 @@ async fn requests_that_are_put_together_wrongly_are_told_how_to_do_it() {
 #[tokio::test]
 async fn a_file_may_come_as_video_and_its_name_cannot_be_a_path() {
     let server = Server::start().await;
-    let part = Part::bytes(demo("no-face")).file_name("../../../etc/pass\u{7}wd.mp4");
+    let part = Part::bytes(demo("no-face")).file_name("../../../etc/passwd.mp4");
     let request = server.client().post(server.url("/predict"));
     let response = request
         .multipart(Form::new().part("video", part))

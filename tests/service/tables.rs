@@ -40,10 +40,14 @@ async fn json_has_a_row_for_every_frame_and_the_csv_says_the_same() {
         let mut table = csv::Reader::from_reader(text.as_bytes());
         let records: Vec<csv::StringRecord> =
             table.records().map(|row| row.expect("a row")).collect();
-        assert_eq!(records.len(), 30, "one face in each frame");
-        for (row, record) in rows.iter().zip(&records) {
-            assert_eq!(row["frame_index"].to_string(), record[0]);
-            assert_eq!(row["label"], record[3]);
+        // JSON has one row a frame, CSV one a face: the frame is called what one of its faces is.
+        for row in rows {
+            let index = row["frame_index"].to_string();
+            let mut labels = records
+                .iter()
+                .filter(|record| record[0] == index)
+                .map(|r| &r[3]);
+            assert!(labels.any(|label| row["label"] == label), "{row} in {text}");
         }
         assert!(
             records

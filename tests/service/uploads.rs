@@ -52,12 +52,28 @@ async fn a_client_that_leaves_in_the_middle_leaves_nothing_behind() {
     let held = HeldUpload::begin(&server, "/predict", &repository(CLIP)).await;
     assert_eq!(leftovers(&server).len(), 1);
     held.abandon().await;
+    nothing_is_left(&server).await;
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_during_the_analysis_leaves_nothing_behind() {
+    let server = Server::start().await;
+    let held = HeldUpload::begin(&server, "/predict", &repository(CLIP)).await;
+    held.abandon_after_the_rest().await;
+    nothing_is_left(&server).await;
+    let recent = server.get("/api/v1/predictions/recent").await;
+    let recent: serde_json::Value = recent.json().await.expect("JSON");
+    assert_eq!(recent["predictions"], serde_json::json!([]));
+    server.predict(CLIP).await;
+}
+
+async fn nothing_is_left(server: &Server) {
     for _ in 0..100 {
-        if uploads_in_progress(&server).await == 0 {
+        if uploads_in_progress(server).await == 0 {
             break;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    assert_eq!(uploads_in_progress(&server).await, 0);
-    assert_eq!(leftovers(&server), Vec::<std::path::PathBuf>::new());
+    assert_eq!(uploads_in_progress(server).await, 0);
+    assert_eq!(leftovers(server), Vec::<std::path::PathBuf>::new());
 }
