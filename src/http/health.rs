@@ -173,8 +173,6 @@ pub(super) async fn readyz(service: Data<Service>) -> Result<Json<StatusAnswer>,
 ))]
 #[get("/metrics")]
 pub(super) async fn metrics(service: Data<Service>) -> HttpResponse {
-    // Also folds old samples together, so that scraping is all the upkeep there is.
-    service.metrics.run_upkeep();
     HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4; charset=utf-8")
         .insert_header((CACHE_CONTROL, "no-store"))

@@ -12,6 +12,7 @@ use actix_web::middleware::{NormalizePath, from_fn};
 use actix_web::web::{self, Data, QueryConfig};
 use actix_web::{App, Error, HttpRequest, HttpServer};
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::task::JoinHandle;
 use tracing_actix_web::TracingLogger;
 use utoipa::OpenApi;
 use utoipa_actix_web::AppExt;
@@ -34,6 +35,9 @@ const LINGER_TIMEOUT: Duration = Duration::from_secs(5);
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 /// How long answers may take to be written once the last request is done.
 const FLUSH_S: u64 = 5;
+
+/// How often samples of durations are folded into their buckets.
+const METRICS_UPKEEP: Duration = Duration::from_secs(10);
 
 /// What the service may cost and how it ends.
 #[derive(Debug, Clone, Copy)]
@@ -91,6 +95,7 @@ pub async fn run(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     describe_metrics();
+    let _upkeep = MetricsUpkeep::start(state.metrics.clone());
     let service = Data::new(Service {
         reception: Reception::new(state.settings.max_uploads),
         started: Instant::now(),
@@ -146,6 +151,28 @@ pub(super) fn app() -> App<
 
 fn unreadable_query(error: QueryPayloadError, _: &HttpRequest) -> Error {
     HttpError::Query(error.to_string()).into()
+}
+
+/// Folds samples together even where nobody scrapes `/metrics`, or they would pile up for ever.
+/// Stops when dropped.
+struct MetricsUpkeep(JoinHandle<()>);
+
+impl MetricsUpkeep {
+    fn start(metrics: PrometheusHandle) -> Self {
+        Self(tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(METRICS_UPKEEP);
+            loop {
+                ticks.tick().await;
+                metrics.run_upkeep();
+            }
+        }))
+    }
+}
+
+impl Drop for MetricsUpkeep {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 fn describe_metrics() {
