@@ -6,7 +6,7 @@
 //!
 //! [`Analyzer::try_admit`] hands out a place before a caller reads a body; the place travels with
 //! the work, so that it is free again only when the work has ended, whoever stopped waiting.
-//! Decoding and face detection run on a few fixed threads ([`pool`]), because FFmpeg and OpenCV
+//! Decoding and face detection run on a few fixed threads (`pool`), because FFmpeg and OpenCV
 //! keep state per thread; the networks run on the thread that [`crate::inference`] owns.
 
 mod decide;
