@@ -106,6 +106,7 @@ function signature(file, json, onVerify) {
       ["File", fileName(json.video_filename ?? file.name)],
       ["SHA-256", h("code", { class: "digest" }, String(json.sha256_hex ?? ""))],
       ["Signed at", localTime(json.signed_at)],
+      ["Key", json.key_id && h("code", { class: "digest" }, String(json.key_id))],
     ]),
     h("label", { class: "field-label", for: "signature-text" }, "Signature (base64)"),
     h("textarea", { id: "signature-text", readonly: true, rows: "4", spellcheck: "false" }, base64),
