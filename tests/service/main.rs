@@ -2,10 +2,12 @@
 //! with its own database and directories.
 
 mod architecture;
+mod browser;
 mod command_line;
 mod ending;
 mod held_upload;
 mod hostile;
+mod page;
 mod problem;
 mod published;
 mod retention;

@@ -1,0 +1,244 @@
+//! The page at `/` in a real browser, against the real service.
+
+use fantoccini::key::Key;
+use serde_json::Value;
+
+use crate::browser::Browser;
+use crate::server::{Server, repository};
+
+fn path_of(video: &str) -> String {
+    repository(video).to_str().expect("a UTF-8 path").to_owned()
+}
+
+/// Opens the page, gives it a video and waits for the verdict.
+async fn analysed(server: &Server, video: &str) -> Browser {
+    let browser = Browser::open(&server.url("/")).await;
+    browser.enter("#analyse-file", &path_of(video)).await;
+    browser.wait_for("#verdict").await;
+    browser
+}
+
+/// The record that the page links to.
+async fn record(server: &Server, browser: &Browser) -> Value {
+    let path = browser
+        .js("return document.querySelector('a[href^=\"/api/v1/predictions/\"]').pathname")
+        .await;
+    let response = server
+        .get(path.as_str().expect("a link to the record"))
+        .await;
+    response.json().await.expect("JSON")
+}
+
+fn list<'a>(json: &'a Value, name: &str) -> &'a [Value] {
+    json[name].as_array().map_or(&[], Vec::as_slice)
+}
+
+#[tokio::test]
+async fn a_video_given_to_the_page_gets_its_verdict_reasons_plot_frames_and_crops() {
+    let server = Server::start().await;
+    let browser = analysed(&server, "videos/manipulated.mp4").await;
+    let record = record(&server, &browser).await;
+
+    assert_eq!(
+        browser.text("#verdict").await,
+        record["verdict"].as_str().expect("a verdict")
+    );
+    assert_eq!(
+        browser.count("#verdict svg").await,
+        1,
+        "an icon beside the word"
+    );
+    for reason in list(&record, "reasons") {
+        let shown = browser
+            .text(&format!("[data-code={}]", reason["code"]))
+            .await;
+        assert_eq!(shown, reason["message"].as_str().expect("a sentence"));
+    }
+
+    let frames = list(&record, "frames");
+    let faces = || frames.iter().flat_map(|frame| list(frame, "faces"));
+    let scored = faces()
+        .filter(|face| face["probability_fake"].is_number())
+        .count() as u64;
+    assert!(scored > 0, "the demo clip shows a face that is scored");
+    assert_eq!(browser.count(".plot-point").await, scored);
+    assert_eq!(
+        browser.count(".strip [role=option]").await,
+        frames.len() as u64
+    );
+
+    browser
+        .wait_until("return document.querySelector('.frame-image').naturalWidth > 0")
+        .await;
+    browser.wait_for(".face-box .edge").await;
+    let box_inside_frame = "const frame = document.querySelector('.frame-image').getBoundingClientRect();
+        const face = document.querySelector('.face-box .edge').getBoundingClientRect();
+        return face.width > 10 && face.left < frame.right && face.right > frame.left && face.bottom > frame.top";
+    assert_eq!(browser.js(box_inside_frame).await, Value::Bool(true));
+    browser
+        .wait_until("return document.querySelector('.crop img').naturalWidth > 0")
+        .await;
+
+    let elsewhere = "return performance.getEntriesByType('resource').map((e) => e.name)
+        .filter((name) => !name.startsWith(location.origin + '/'))";
+    assert_eq!(
+        browser.js(elsewhere).await,
+        Value::Array(Vec::new()),
+        "nothing comes from another host"
+    );
+    browser.screenshot("page-analysis.png").await;
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn the_page_is_operated_with_the_keyboard_alone() {
+    let server = Server::start().await;
+    let browser = Browser::open(&server.url("/")).await;
+    browser.tab_to("#tab-analyse").await;
+    browser.press(Key::Right).await;
+    browser.wait_for("#panel-integrity").await;
+    browser.press(Key::Home).await;
+    browser.wait_for("#panel-analyse").await;
+    browser.tab_to("#analyse-file").await;
+    let outlined = "return getComputedStyle(document.querySelector('.drop')).outlineStyle";
+    assert_eq!(browser.js(outlined).await, "solid", "the focus can be seen");
+
+    browser
+        .enter("#analyse-file", &path_of("videos/genuine.mp4"))
+        .await;
+    browser.wait_for("#verdict").await;
+    let focus = "return document.activeElement.id";
+    assert_eq!(
+        browser.js(focus).await,
+        "verdict",
+        "the answer is read out where it appears"
+    );
+
+    browser.tab_to(".plot-point").await;
+    browser.press(Key::Home).await;
+    browser.press(Key::Right).await;
+    let second_point =
+        "return document.activeElement === document.querySelectorAll('.plot-point')[1]";
+    assert_eq!(browser.js(second_point).await, Value::Bool(true));
+    browser.press(Key::Enter).await;
+    let same_frame = "return document.activeElement.dataset.frame ===
+        String([...document.querySelectorAll('.strip [role=option]')].findIndex((o) => o.ariaSelected === 'true'))";
+    assert_eq!(
+        browser.js(same_frame).await,
+        Value::Bool(true),
+        "Enter shows the point's frame"
+    );
+
+    browser.tab_to(".strip [role=option]").await;
+    browser.press(Key::End).await;
+    let last = browser.count(".strip [role=option]").await;
+    let caption = browser.text(".frame-caption").await;
+    assert!(
+        caption.starts_with(&format!("{last} of {last}")),
+        "{caption}"
+    );
+    browser.press(Key::Left).await;
+    let caption = browser.text(".frame-caption").await;
+    assert!(
+        caption.starts_with(&format!("{} of {last}", last - 1)),
+        "{caption}"
+    );
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn a_file_signed_on_the_page_is_valid_there_and_a_changed_copy_is_not() {
+    let server = Server::start().await;
+    let browser = Browser::open(&server.url("/#integrity")).await;
+    browser
+        .enter("#sign-file", &path_of("videos/genuine.mp4"))
+        .await;
+    browser.click("#sign-submit").await;
+    browser.wait_for("#verify-this").await;
+    let line = browser.text("#openssl-line").await;
+    assert!(
+        line.ends_with("-signature genuine.mp4.sig genuine.mp4"),
+        "{line}"
+    );
+
+    browser.click("#verify-this").await;
+    browser.click("#verify-submit").await;
+    browser.wait_for(".outcome.good").await;
+    assert_eq!(browser.text("#verify-outcome").await, "Valid");
+    browser.screenshot("page-integrity.png").await;
+
+    let mut bytes = std::fs::read(repository("videos/genuine.mp4")).expect("the demo clip");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let changed = folder.path().join("genuine.mp4");
+    std::fs::write(&changed, bytes).expect("a changed copy");
+    browser
+        .enter("#verify-file", changed.to_str().expect("a UTF-8 path"))
+        .await;
+    browser.click("#verify-submit").await;
+    browser.wait_for(".outcome.bad").await;
+    assert_eq!(browser.text("#verify-outcome").await, "Not valid");
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_video_brings_an_alert_and_the_form_stays_usable() {
+    let server = Server::start().await;
+    let browser = Browser::open(&server.url("/")).await;
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    // The name is markup, and must stay a name.
+    let text = folder
+        .path()
+        .join("<img src=x onerror=document.title='owned'>.mp4");
+    std::fs::write(&text, "This is a text, whatever its name says.\n").expect("a text file");
+    browser
+        .enter("#analyse-file", text.to_str().expect("a UTF-8 path"))
+        .await;
+    browser.wait_for("#analyse-alert [role=alert]").await;
+    let alert = browser.text("#analyse-alert [role=alert]").await;
+    assert!(
+        alert.contains("415") && alert.contains("unsupported-media"),
+        "{alert}"
+    );
+    assert!(
+        browser.text(".drop-chosen").await.contains("<img src=x"),
+        "shown as it is"
+    );
+    assert_eq!(browser.js("return document.title").await, "Framewitness");
+
+    browser
+        .enter("#analyse-file", &path_of("videos/genuine.mp4"))
+        .await;
+    browser.wait_for("#verdict").await;
+    assert_eq!(
+        browser.count("[role=alert]").await,
+        0,
+        "the old alert is gone"
+    );
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn a_cancelled_analysis_leaves_the_page_ready_for_the_next() {
+    let server = Server::start().await;
+    let browser = Browser::open(&server.url("/")).await;
+    browser
+        .enter("#analyse-file", &path_of("videos/genuine.mp4"))
+        .await;
+    browser.click("#cancel").await;
+    browser
+        .wait_until("return document.querySelector('#analyse-status').textContent === 'Cancelled.'")
+        .await;
+    assert_eq!(browser.count("#verdict").await, 0);
+    browser
+        .enter("#analyse-file", &path_of("videos/genuine.mp4"))
+        .await;
+    browser.wait_for("#verdict").await;
+
+    browser.click("#tab-recent").await;
+    browser.wait_for(".recent a").await;
+    browser.click(".recent a").await;
+    browser.wait_for("#verdict").await;
+    browser.close().await;
+}
