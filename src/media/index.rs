@@ -7,13 +7,29 @@ use ffmpeg_next::{Packet, Rational};
 use super::MediaError;
 use super::h264::{self, NalFraming};
 use super::limits::MediaLimits;
-use super::native;
 use super::source::{ReadOutcome, VideoSource};
+use super::{native, plan};
 
 /// A stated length may exceed what is found by this many seconds …
 const TAIL_TOLERANCE_S: f64 = 0.5;
 /// … or this part of it, before the file counts as cut short.
 const TAIL_TOLERANCE_RATIO: f64 = 0.05;
+/// Codecs that start afresh at every key frame. Others carry tables over from before it (seen with
+/// WMV2: pictures after a seek differ), so they are decoded through.
+const RESTARTING_CODECS: [&str; 12] = [
+    "h264",
+    "hevc",
+    "vp8",
+    "vp9",
+    "av1",
+    "mpeg4",
+    "mpeg1video",
+    "mpeg2video",
+    "mjpeg",
+    "prores",
+    "dnxhd",
+    "dvvideo",
+];
 /// Interlaced streams may spend two packets on a frame.
 const PACKETS_PER_FRAME: u64 = 2;
 
@@ -37,11 +53,9 @@ pub(super) struct PacketIndex {
     pub(super) shown: Vec<usize>,
     /// First packet worth decoding: a key frame, where there is one.
     pub(super) first: usize,
-    /// When the last picture ends.
-    pub(super) end: i64,
     /// Whether every shown picture has a time of its own, so that times name pictures.
     pub(super) is_timed: bool,
-    /// Whether decoding may jump; not when the decoder is reconfigured on the way.
+    /// Whether decoding may jump: the codec allows it and the decoder is not reconfigured on the way.
     pub(super) may_seek: bool,
     /// Whether the file ends before its header says it should.
     pub(super) is_cut_short: bool,
@@ -83,7 +97,6 @@ struct Scan {
     codec: Codec,
     is_shown: Vec<bool>,
     is_key: Vec<bool>,
-    last_duration: i64,
     /// Earliest start and latest end of any stream, seconds.
     reach_s: Option<(f64, f64)>,
 }
@@ -99,7 +112,7 @@ impl Scan {
     fn new(source: &VideoSource, limits: MediaLimits) -> Self {
         Self {
             index: PacketIndex {
-                may_seek: true,
+                may_seek: RESTARTING_CODECS.contains(&source.facts.codec.as_str()),
                 ..PacketIndex::default()
             },
             limits,
@@ -111,7 +124,6 @@ impl Scan {
             },
             is_shown: Vec::new(),
             is_key: Vec::new(),
-            last_duration: 0,
             reach_s: None,
         }
     }
@@ -135,7 +147,6 @@ impl Scan {
             self.index.x264_build = h264::x264_build(data);
         }
         self.index.is_cut_short = packet.is_corrupt();
-        self.last_duration = packet.duration();
         self.is_key.push(packet.is_key());
         self.is_shown.push(self.shows_picture(packet, data));
         self.index.entries.push(PacketEntry {
@@ -199,16 +210,9 @@ impl Scan {
         self.order_by_presentation();
         self.note_missing_tail(stated_s);
         let times = self.index.times();
-        if let (Some(first), Some(last)) = (times.first(), times.last()) {
-            let steps = i64::try_from(times.len()).unwrap_or(i64::MAX).max(2) - 1;
-            let mean_step = last.saturating_sub(*first) / steps;
-            let last_step = if self.last_duration > 0 {
-                self.last_duration
-            } else {
-                mean_step
-            };
-            self.index.end = last.saturating_add(last_step);
-            let span_s = self.index.end.saturating_sub(*first) as f64 * f64::from(self.time_base);
+        if let Some(first) = times.first() {
+            let span_s =
+                plan::end_of(&times).saturating_sub(*first) as f64 * f64::from(self.time_base);
             self.limits.check_duration(span_s)?;
             self.limits
                 .check_rate(times.len() as f64 / PACKETS_PER_FRAME as f64, span_s)?;

@@ -88,27 +88,19 @@ pub fn sample(
     options: &SampleOptions,
     limits: &MediaLimits,
 ) -> Result<Sample, MediaError> {
-    sample_by(file, options, limits, Strategy::Automatic)
-}
-
-fn sample_by(
-    file: &File,
-    options: &SampleOptions,
-    limits: &MediaLimits,
-    strategy: Strategy,
-) -> Result<Sample, MediaError> {
     let deadline = Deadline::after(limits.deadline);
     match recognise_file(file)? {
         Recognised::Still(format) => still::sample(file, format, limits, deadline),
         recognised @ (Recognised::Container(_) | Recognised::Sound | Recognised::Unknown) => {
-            sampler::sample(&Task {
+            let (sample, _) = sampler::sample(&Task {
                 file,
                 options,
                 limits,
                 deadline,
                 recognised,
-                strategy,
-            })
+                strategy: Strategy::Automatic,
+            })?;
+            Ok(sample)
         }
     }
 }

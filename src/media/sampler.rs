@@ -40,6 +40,17 @@ pub(super) enum Strategy {
     Survey,
 }
 
+/// The route that was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Route {
+    /// By index, seeking.
+    Seeking,
+    /// By index, through.
+    Through,
+    /// By survey.
+    Survey,
+}
+
 /// One call of [`sample`].
 pub(super) struct Task<'a> {
     pub(super) file: &'a File,
@@ -50,29 +61,25 @@ pub(super) struct Task<'a> {
     pub(super) strategy: Strategy,
 }
 
-/// Takes the sample.
-pub(super) fn sample(task: &Task<'_>) -> Result<Sample, MediaError> {
+/// Takes the sample, and tells how.
+pub(super) fn sample(task: &Task<'_>) -> Result<(Sample, Route), MediaError> {
     let mut source = task.open()?;
     super::probe::check_header(&source, task.limits)?;
     let index = PacketIndex::scan(&mut source, task.limits)?;
-    tracing::debug!(
-        packets = index.entries.len(),
-        shown = index.shown.len(),
-        is_timed = index.is_timed,
-        "indexed the picture stream"
-    );
-    let found = match by_index(task, &index)? {
+    let found = match by_index(task, &index, source.facts.is_interlaced)? {
         Some(found) => found,
         None => survey::by_survey(task, &index)?,
     };
     if found.frames.is_empty() {
         return Err(MediaError::NoFrames);
     }
+    tracing::debug!(route = ?found.route, packets = index.entries.len(), "took a sample");
     let notes = found.notes(&index, task.options);
-    Ok(Sample {
+    let sample = Sample {
         frames: found.frames,
         notes,
-    })
+    };
+    Ok((sample, found.route))
 }
 
 impl Task<'_> {
@@ -113,6 +120,7 @@ impl Task<'_> {
 
 /// Frames and what was noticed while decoding them.
 pub(super) struct Found {
+    pub(super) route: Route,
     pub(super) frames: Vec<SampledFrame>,
     /// Frames there were to choose from.
     pub(super) available: u64,
@@ -141,29 +149,30 @@ impl Found {
 }
 
 /// Routes 1 and 2. `None` when neither is exact.
-fn by_index(task: &Task<'_>, index: &PacketIndex) -> Result<Option<Found>, MediaError> {
+fn by_index(
+    task: &Task<'_>,
+    index: &PacketIndex,
+    is_interlaced: bool,
+) -> Result<Option<Found>, MediaError> {
     if !index.is_timed || task.strategy == Strategy::Survey {
         return Ok(None);
     }
     let times = index.times();
-    let wanted = plan::even_positions(&times, index.end, task.wanted());
+    let wanted = plan::even_positions(&times, task.wanted());
     let Some(through) = wanted.last().map(|last| run_through(index, *last)) else {
         return Ok(None);
     };
-    let reach = usize::from(task.open()?.facts.is_interlaced);
+    let reach = usize::from(is_interlaced);
     let jumps = plan::segments(&index.entries, &index.shown, &wanted, reach)
         .filter(|_| index.may_seek)
         .filter(|runs| task.strategy == Strategy::Seek || plan::is_seeking_cheaper(runs))
         .filter(|_| task.strategy != Strategy::Through);
-    for runs in jumps.into_iter().chain([vec![through]]) {
-        let found = decode_runs(task, index, &wanted, &runs)?;
-        let is_exact = found.is_some();
-        tracing::debug!(runs = runs.len(), is_exact, "decoded by index");
-        if let Some(found) = found {
-            return Ok(Some(found));
-        }
+    if let Some(runs) = jumps
+        && let Some(found) = decode_runs(task, index, &wanted, (Route::Seeking, &runs))?
+    {
+        return Ok(Some(found));
     }
-    Ok(None)
+    decode_runs(task, index, &wanted, (Route::Through, &[through]))
 }
 
 /// One run from the first useful packet until the frame at `last` and its neighbour are complete.
@@ -181,7 +190,7 @@ fn decode_runs(
     task: &Task<'_>,
     index: &PacketIndex,
     wanted: &[usize],
-    runs: &[Segment],
+    (route, runs): (Route, &[Segment]),
 ) -> Result<Option<Found>, MediaError> {
     let (mut source, mut decoder) = task.start_run(index, task.limits.decoder_threads)?;
     let targets = targets_by_time(index, wanted, source.time_base());
@@ -194,13 +203,15 @@ fn decode_runs(
         }
         position = run.end + 1;
     }
-    let has_context = source.facts.is_interlaced || runs.len() == 1;
+    // Deinterlacing needs the neighbours, which jumping leaves out unless the header told of fields.
+    let has_neighbours = source.facts.is_interlaced || route == Route::Through;
     let is_exact = picker.is_exact() && picker.is_done() && decoder.failures() == 0;
-    if !is_exact || picker.has_interlaced() && !has_context {
+    if !is_exact || picker.has_interlaced() && !has_neighbours {
         return Ok(None);
     }
     let (frames, has_size_change) = picker.into_frames();
     Ok(Some(Found {
+        route,
         frames,
         available: index.shown.len() as u64,
         failures: 0,

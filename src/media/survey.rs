@@ -10,7 +10,7 @@ use super::decoder::{FrameDecoder, FrameSink};
 use super::index::PacketIndex;
 use super::picker::{FrameName, Picker, Target};
 use super::plan;
-use super::sampler::{Found, Task, seconds};
+use super::sampler::{Found, Route, Task, seconds};
 use super::source::{ReadOutcome, VideoSource};
 
 /// Samples by survey.
@@ -28,6 +28,7 @@ pub(super) fn by_survey(task: &Task<'_>, index: &PacketIndex) -> Result<Found, M
     picker.end_run()?;
     let (frames, has_size_change) = picker.into_frames();
     Ok(Found {
+        route: Route::Survey,
         frames,
         available: survey.times.len() as u64,
         failures: survey.failures,
@@ -71,7 +72,7 @@ struct Survey {
 
 impl FrameSink for Survey {
     fn accept(&mut self, frame: &frame::Video) -> Result<(), MediaError> {
-        self.times.push(frame.timestamp());
+        self.times.push(frame.pts().or(frame.timestamp()));
         Ok(())
     }
 }
@@ -95,11 +96,7 @@ impl Survey {
         let count = i64::try_from(self.times.len()).unwrap_or(i64::MAX);
         let ordinals: Vec<i64> = (0..count).collect();
         let clock = times.as_ref().unwrap_or(&ordinals);
-        let end = match clock[..] {
-            [first, .., last] => last + (last - first) / (count - 1),
-            _ => clock.last().copied().unwrap_or(0),
-        };
-        plan::even_positions(clock, end, wanted)
+        plan::even_positions(clock, wanted)
             .into_iter()
             .map(|position| Target {
                 name: position as i64,

@@ -1,6 +1,5 @@
 //! Every container with every codec that the service promises.
 
-use super::super::sampler::Strategy;
 use super::*;
 
 /// Films a numbered clip, then checks what `probe` names and which frames `sample` takes.
@@ -172,5 +171,4 @@ fn the_name_of_a_file_means_nothing() {
     let renamed = studio.path("photo.jpg");
     std::fs::rename(clip, &renamed).unwrap();
     assert_ten_true_frames(&sample(&renamed, 10).unwrap(), "renamed");
-    assert!(sample_along(&renamed, 10, Strategy::Survey).is_ok());
 }

@@ -13,8 +13,9 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::sampler::Strategy;
-use super::{MediaError, MediaLimits, SampleOptions, sample_by};
+use super::limits::Deadline;
+use super::sampler::{self, Route, Strategy, Task};
+use super::{MediaError, MediaLimits, SampleOptions, recognise_file};
 use crate::domain::{Rgb8Image, Sample, SampleNote};
 
 /// A clip of 50 frames, 25 per second, whose left half is a grey that tells the frame's number
@@ -83,24 +84,32 @@ pub(super) fn ffmpeg(arguments: &[&str]) {
     assert!(output.status.success(), "ffmpeg {arguments:?}: {errors}");
 }
 
-/// Samples `frames` frames along `strategy`.
+/// Samples `frames` frames of a video along `strategy`, and tells which route that led to.
 pub(super) fn sample_along(
     path: &Path,
     frames: u32,
     strategy: Strategy,
-) -> Result<Sample, MediaError> {
+) -> Result<(Sample, Route), MediaError> {
     let file = File::open(path).unwrap();
-    sample_by(
-        &file,
-        &SampleOptions { frames },
-        &MediaLimits::default(),
+    let limits = MediaLimits::default();
+    sampler::sample(&Task {
+        file: &file,
+        options: &SampleOptions { frames },
+        limits: &limits,
+        deadline: Deadline::after(limits.deadline),
+        recognised: recognise_file(&file)?,
         strategy,
-    )
+    })
 }
 
 /// Samples as a caller does.
 pub(super) fn sample(path: &Path, frames: u32) -> Result<Sample, MediaError> {
-    sample_along(path, frames, Strategy::Automatic)
+    let options = SampleOptions { frames };
+    super::sample(
+        &File::open(path).unwrap(),
+        &options,
+        &MediaLimits::default(),
+    )
 }
 
 /// Probes with the default limits.

@@ -1,6 +1,5 @@
 //! Sizes, turns, depths and colours.
 
-use super::super::sampler::Strategy;
 use super::*;
 use crate::domain::Rotation;
 
@@ -161,7 +160,13 @@ fn a_size_change_in_the_stream_is_fitted_to_the_first_size_and_noted() {
         first.notes
     );
     assert_eq!(numbers(&first), [5, 15, 25, 35, 45, 5, 15, 25, 35, 45]);
-    assert!(sample_along(&joined, 10, Strategy::Survey).unwrap().frames == first.frames);
+    assert!(
+        sample_along(&joined, 10, Strategy::Survey)
+            .unwrap()
+            .0
+            .frames
+            == first.frames
+    );
 }
 
 #[test]
