@@ -179,7 +179,7 @@ impl Observer<'_> {
         let detections: Vec<Vec<Face>> = (sightings.iter())
             .map(|frame| frame.iter().map(|sighting| sighting.face).collect())
             .collect();
-        let mut tracks = faces::track(&detections);
+        let mut tracks = faces::confirmed(faces::track(&detections), self.detector.confirm_score());
         keep_longest(&mut tracks, self.settings.max_tracks);
         self.faces_time += started.elapsed();
 

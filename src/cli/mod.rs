@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use framewitness::config::{Flags, Settings};
+use framewitness::inference::restart_with_passive_waiting;
 use framewitness::telemetry;
 
 /// Exit code when an input failed.
@@ -81,6 +82,10 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
     if let Err(error) = telemetry::start_logs(settings.log_format, &log_filter(&command, &settings))
     {
         return fail(USAGE, &error);
+    }
+    let runs_models = matches!(command, Command::Serve { .. } | Command::Analyze(_));
+    if runs_models && let Err(error) = restart_with_passive_waiting() {
+        tracing::warn!(%error, "model threads spin while they wait");
     }
     match command {
         Command::Serve { .. } => serve::run(settings),

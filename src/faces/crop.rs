@@ -5,7 +5,9 @@
 //!    points and would alias.
 //! 3. The frame is warped onto the canvas, bilinearly; past the frame's edge it is mirrored.
 //!
-//! `scripts/train/faces.py` makes training crops by the same steps.
+//! `scripts/train/faces.py` makes training crops by the same steps. OpenCV 4.6 warps by 1/32 of a
+//! pixel, later versions exactly: measured on 36 portraits, a tenth of the bytes differ, by at
+//! most 4 of 255, and a sequence logit by 0.008 on average (its spread is 0.9).
 
 use opencv::core::{BORDER_REFLECT_101, Mat, MatTraitConst, Scalar, Size, ToInputArray};
 use opencv::imgproc;

@@ -62,6 +62,12 @@ impl Detector {
         &self.identity
     }
 
+    /// Confidence that a track must reach at least once to be a person: see
+    /// [`super::confirmed`].
+    pub fn confirm_score(&self) -> f32 {
+        self.architecture.confirmed_at()
+    }
+
     /// Faces of an upright picture, in its pixels, largest first. Boxes and points may reach past
     /// the edges.
     ///

@@ -57,6 +57,9 @@ pub(super) struct Architecture {
     pub(super) input_px: u32,
     /// Least confidence kept, 0 to 1.
     pub(super) score_threshold: f32,
+    /// Confidence that a track must reach at least once to be a person; `score_threshold` where
+    /// the manifest does not say.
+    pub(super) confirm_score: Option<f32>,
     /// Overlap (intersection over union) above which the weaker of two faces is dropped.
     pub(super) nms_iou: f32,
 }
@@ -65,6 +68,12 @@ pub(super) struct Architecture {
 enum Family {
     #[serde(rename = "anchor-free-5pt")]
     AnchorFree5Pt,
+}
+
+impl Architecture {
+    pub(super) fn confirmed_at(&self) -> f32 {
+        self.confirm_score.unwrap_or(self.score_threshold)
+    }
 }
 
 impl Manifest {
@@ -115,6 +124,10 @@ impl Manifest {
             (
                 unit.contains(&shape.score_threshold) && unit.contains(&shape.nms_iou),
                 "architecture.score_threshold and nms_iou must lie between 0 and 1",
+            ),
+            (
+                (shape.score_threshold..=1.0).contains(&shape.confirmed_at()),
+                "architecture.confirm_score must lie between score_threshold and 1",
             ),
         ];
         let failed = checks.into_iter().filter(|(holds, _)| !holds);
@@ -188,9 +201,16 @@ nms_iou = 0.3
         let text = manifest_text("XYZ")
             .replace("[8, 16, 32]", "[7]")
             .replace("detector.onnx", "../detector.onnx")
-            .replace("0.6", "1.6");
+            .replace("0.6", "1.6\nconfirm_score = 0.2");
         let problem = Manifest::parse(&text).unwrap_err();
-        for name in ["sha256", "strides", "weights.file", "score_threshold"] {
+        let wrong = [
+            "sha256",
+            "strides",
+            "weights.file",
+            "score_threshold",
+            "confirm_score",
+        ];
+        for name in wrong {
             assert!(problem.contains(name), "{name} is missing in: {problem}");
         }
     }

@@ -1,7 +1,8 @@
 //! Detection, tracking and aligned crops: the only place that names OpenCV.
 //!
 //! 1. [`Detector::detect`] finds faces with five landmarks in each sampled frame.
-//! 2. [`track`] links them through the frames, one [`crate::domain::Track`] a person.
+//! 2. [`track`] links them through the frames, one [`crate::domain::Track`] a person, and
+//!    [`confirmed`] keeps the tracks that are surely people.
 //! 3. [`aligned_crop`] puts each face onto a canvas as the networks were trained on it, and
 //!    [`sharpness`] says whether the crop shows enough to judge.
 //!
@@ -21,4 +22,4 @@ mod track;
 pub use crop::{aligned_crop, sharpness};
 pub use detector::{Detector, bound_threads};
 pub use error::FacesError;
-pub use track::track;
+pub use track::{confirmed, track};

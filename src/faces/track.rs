@@ -65,6 +65,14 @@ pub fn track(detections: &[Vec<Face>]) -> Vec<Track> {
     tracks
 }
 
+/// The tracks of which at least one face reaches `confirm_score`. A person turned away or blurred
+/// is found weakly in some frames and well in others; a shadow is found weakly in all of them.
+pub fn confirmed(mut tracks: Vec<Track>, confirm_score: f32) -> Vec<Track> {
+    let is_sure = |f: &TrackedFace| f.face.detection_score >= confirm_score;
+    tracks.retain(|track| track.faces.iter().any(is_sure));
+    tracks
+}
+
 fn last(track: &Track) -> &TrackedFace {
     let last = track.faces.last();
     last.expect("a track is opened with a face and only grows")
@@ -227,6 +235,15 @@ mod tests {
             .map(|i| vec![face(50.0 + 38.0 * i as f32, 50.0, 40.0, 1)])
             .collect();
         assert_eq!(track(&frames).len(), 1);
+    }
+
+    #[test]
+    fn a_track_is_a_person_once_a_face_of_it_is_sure() {
+        let weak_then_sure = vec![face(50.0, 50.0, 40.0, 4), face(300.0, 50.0, 40.0, 5)];
+        let frames = [weak_then_sure, vec![face(52.0, 50.0, 40.0, 8)]];
+        let people = confirmed(track(&frames), 0.7);
+        assert_eq!(people.len(), 1);
+        assert_eq!(people[0].faces.len(), 2);
     }
 
     fn any_face() -> impl Strategy<Value = Face> {
