@@ -3,6 +3,8 @@
 import { bytes } from "./format.js";
 
 const HEADLINES = {
+  400: "The service could not use this upload",
+  404: "Nothing is stored under this address",
   408: "The upload was too slow",
   413: "The file is too large",
   415: "This is not a supported video or picture",
@@ -34,7 +36,7 @@ export class Problem extends Error {
   get advice() {
     switch (this.status) {
       case 0: return "Check that the service is running and reachable, then try again.";
-      case 400: return "Choose the file again. If it keeps happening, reload the page.";
+      case 400: return "Choose another file, or the same again once it is complete.";
       case 401: case 403: return "This service asks for a key. Ask whoever runs it.";
       case 404: return "It may have been removed by the retention rule, or never existed here.";
       case 408: return "Check the connection, then try again.";
