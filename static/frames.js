@@ -23,6 +23,7 @@ class Viewer {
     this.crops = h("div", { class: "crops" });
     this.strip = h("div", { class: "strip", role: "listbox", "aria-label": "Sampled frames", "aria-orientation": "horizontal" },
       this.frames.map((frame) => thumbnail(frame, onSelect)));
+    this.strip.hidden = this.frames.length === 1;
     this.listen();
     show(place, this.layout(), this.strip);
   }
