@@ -9,5 +9,5 @@ step "Setting up"
 scripts/setup.sh
 step "Building (the first time takes some minutes)"
 cargo build --release --locked
-step "Serving on http://${FRAMEWITNESS_BIND:-127.0.0.1:8080} (Ctrl-C ends it)"
+step "Serving; the address follows, Ctrl-C ends it"
 exec target/release/framewitness serve "$@"
