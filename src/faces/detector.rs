@@ -9,8 +9,8 @@ use opencv::dnn::{self, Net, NetTrait, NetTraitConst};
 
 use super::FacesError;
 use super::decode::{Level, candidates, suppress, unscale};
+use super::fit::Fit;
 use super::manifest::{Architecture, Manifest, SIZE_MULTIPLE_PX};
-use super::picture;
 use crate::domain::{Face, ModelIdentity, ModelRole, Rgb8Image};
 
 /// The kinds of maps a level has, and their channels.
@@ -182,38 +182,6 @@ fn map_names(strides: &[u32]) -> Vector<String> {
 fn floats(map: &Mat) -> Result<&[f32], FacesError> {
     map.data_typed()
         .map_err(FacesError::while_doing("read the detector's maps"))
-}
-
-/// How a frame is fitted to the network: scaled down, never up, then padded with black.
-struct Fit {
-    scaled: Size,
-    padded: Size,
-    /// Scaled over original, across and down; they differ by the rounding of the size.
-    ratio: (f32, f32),
-}
-
-impl Fit {
-    fn of(image: &Rgb8Image, input_px: u32) -> Self {
-        let (width, height) = (image.width_px(), image.height_px());
-        let scale = (f64::from(input_px) / f64::from(width.max(height))).min(1.0);
-        let scaled = |px: u32| ((f64::from(px) * scale).round_ties_even() as u32).max(1);
-        let (w, h) = (scaled(width), scaled(height));
-        let padded = |px: u32| px.next_multiple_of(SIZE_MULTIPLE_PX) as i32;
-        Self {
-            scaled: Size::new(w as i32, h as i32),
-            padded: Size::new(padded(w), padded(h)),
-            ratio: (w as f32 / width as f32, h as f32 / height as f32),
-        }
-    }
-
-    fn apply(&self, image: &Rgb8Image) -> Result<Mat, FacesError> {
-        let frame = picture::view(image)?;
-        if self.ratio == (1.0, 1.0) {
-            picture::pad(&frame, self.padded)
-        } else {
-            picture::pad(&picture::shrink(&frame, self.scaled)?, self.padded)
-        }
-    }
 }
 
 #[cfg(test)]

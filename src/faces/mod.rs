@@ -14,6 +14,7 @@ mod crop;
 mod decode;
 mod detector;
 mod error;
+mod fit;
 mod manifest;
 mod picture;
 mod similarity;

@@ -7,6 +7,8 @@
 //! 3. [`Scorer::score`] queues a [`Clip`] (owned bytes, no tensors) and waits for its
 //!    [`ClipScores`]: calibrated logits of each model, for the track and for every frame.
 
+#[cfg(test)]
+mod bench;
 mod bundle;
 mod clip;
 mod device;

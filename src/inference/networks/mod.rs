@@ -10,3 +10,109 @@ mod temporal;
 
 pub(super) use d3::FrameNetwork;
 pub(super) use sequence::{ClipLogits, SequenceNetwork};
+
+#[cfg(test)]
+mod tests {
+    use tch::{Device, Kind};
+
+    use super::super::manifest::{FrameArchitecture, SequenceArchitecture};
+    use super::super::weights::Tensors;
+    use super::*;
+
+    type Wanted = Vec<(String, Vec<i64>, Kind)>;
+
+    fn shape_of<'a>(wanted: &'a Wanted, name: &str) -> &'a [i64] {
+        let found = wanted.iter().find(|(n, ..)| n == name);
+        &found.unwrap_or_else(|| panic!("no tensor {name}")).1
+    }
+
+    fn bytes(wanted: &Wanted) -> i64 {
+        let size = |(_, shape, kind): &(String, Vec<i64>, Kind)| {
+            shape.iter().product::<i64>() * if *kind == Kind::Int64 { 8 } else { 4 }
+        };
+        wanted.iter().map(size).sum()
+    }
+
+    #[test]
+    fn resnext50_32x4d_with_a_bilstm_has_torchvisions_and_pytorchs_tensors() {
+        let shape: SequenceArchitecture = toml::from_str(
+            r#"
+family = "resnext-bilstm"
+stem_width = 64
+layers = [3, 4, 6, 3]
+groups = 32
+width_per_group = 4
+lstm_layers = 2
+lstm_hidden = 512
+attention_heads = 4
+activation = "gelu"
+max_frames = 200
+"#,
+        )
+        .unwrap();
+        let mut tensors = Tensors::none(Device::Cpu);
+        drop(SequenceNetwork::take(&mut tensors, &shape));
+        let wanted = tensors.wanted;
+        for (name, expected) in [
+            ("feature_extractor.0.weight", &[64, 3, 7, 7][..]),
+            ("feature_extractor.1.num_batches_tracked", &[]),
+            (
+                "feature_extractor.4.0.downsample.0.weight",
+                &[256, 64, 1, 1],
+            ),
+            ("feature_extractor.4.2.conv2.weight", &[128, 4, 3, 3]),
+            ("feature_extractor.6.5.conv2.weight", &[512, 16, 3, 3]),
+            ("feature_extractor.7.2.bn3.running_var", &[2048]),
+            ("lstm.weight_ih_l0_reverse", &[2048, 2048]),
+            ("lstm.weight_ih_l1", &[2048, 1024]),
+            ("attention.positional_encoding.pe", &[1, 200, 1024]),
+            ("attention.multihead_attn.in_proj_weight", &[3072, 1024]),
+            ("fc1.weight", &[512, 1024]),
+            ("fc2.bias", &[2]),
+        ] {
+            assert_eq!(shape_of(&wanted, name), expected, "{name}");
+        }
+        // 44 499 778 parameters, statistics of 53 batch norms and the positional buffer.
+        assert_eq!(bytes(&wanted), 179_091_632);
+    }
+
+    #[test]
+    fn a_layer_of_clip_vit_l_14_with_the_d3_head_has_the_published_tensors() {
+        let shape: FrameArchitecture = toml::from_str(
+            r#"
+family = "clip-vit-d3"
+image_px = 224
+patch_px = 14
+width = 1024
+layers = 1
+heads = 16
+permutation_seed = 418
+"#,
+        )
+        .unwrap();
+        let mut tensors = Tensors::none(Device::Cpu);
+        drop(FrameNetwork::take(&mut tensors, &shape, Device::Cpu));
+        let wanted = tensors.wanted;
+        for (name, expected) in [
+            ("visual.conv1.weight", &[1024, 3, 14, 14][..]),
+            ("visual.positional_embedding", &[257, 1024]),
+            (
+                "visual.transformer.resblocks.0.attn.in_proj_weight",
+                &[3072, 1024],
+            ),
+            (
+                "visual.transformer.resblocks.0.mlp.c_proj.weight",
+                &[1024, 4096],
+            ),
+            ("visual.ln_post.bias", &[1024]),
+            ("attention_head.value.weight", &[1024, 1024]),
+            ("attention_head.fc.weight", &[1, 2048]),
+        ] {
+            assert_eq!(shape_of(&wanted, name), expected, "{name}");
+        }
+        // The tower has 303 966 208 parameters with its projection (1024·768) and 24 layers of
+        // 12 596 224; the head has 3 150 849.
+        let one_layer = 303_966_208 - 1024 * 768 - 23 * 12_596_224;
+        assert_eq!(bytes(&wanted), 4 * (one_layer + 3_150_849));
+    }
+}
