@@ -1,0 +1,60 @@
+"""From the nine output maps to faces; the same rules as the service's Rust decoder."""
+
+import cv2
+import numpy as np
+
+from geometry import box_iou
+from layout import OUTPUT_NAMES, STRIDES
+
+
+def fit_frame(image: np.ndarray, input_px: int) -> tuple[np.ndarray, float]:
+    """Shrinks (never grows) so that the longer side is at most input_px, pads right and bottom with zeros to
+    multiples of 32; returns the scale too."""
+    scale = min(1.0, input_px / max(image.shape[:2]))
+    if scale < 1:
+        size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    bottom, right = -image.shape[0] % 32, -image.shape[1] % 32
+    return cv2.copyMakeBorder(image, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=(0, 0, 0)), scale
+
+
+def decode(outputs: list[np.ndarray], threshold: float, nms_iou: float) -> np.ndarray:
+    """Maps in the order of OUTPUT_NAMES, each [1,C,H,W] -> faces [n,15], best first."""
+    maps = dict(zip(OUTPUT_NAMES, outputs))
+    found = []
+    for stride in STRIDES:
+        score = maps[f"cls_{stride}"][0, 0]
+        row, column = np.nonzero(score >= threshold)
+        box = maps[f"bbox_{stride}"][0][:, row, column]
+        points = maps[f"kps_{stride}"][0][:, row, column].reshape(5, 2, -1)
+        anchor = np.stack([column, row]).astype(np.float32)
+        size = np.exp(np.minimum(box[2:], 8)) * stride
+        corner = (box[:2] + anchor) * stride - size / 2
+        points = (points + anchor[None]).reshape(10, -1) * stride
+        found.append(np.concatenate([corner, size, points, score[row, column][None]]).T)
+    return suppress(np.concatenate(found).astype(np.float32), nms_iou)
+
+
+def suppress(faces: np.ndarray, nms_iou: float) -> np.ndarray:
+    faces, kept = faces[np.argsort(-faces[:, 14], kind="stable")], []
+    while len(faces):
+        kept.append(faces[0])
+        faces = faces[1:][box_iou(faces[:1, :4], faces[1:, :4])[0] <= nms_iou]
+    return np.array(kept, np.float32).reshape(-1, 15)
+
+
+class OnnxDetector:
+    """The exported file through OpenCV's dnn module."""
+
+    def __init__(self, path: str, deploy: dict):
+        self.network, self.deploy = cv2.dnn.readNetFromONNX(path), deploy
+
+    def detect(self, image: np.ndarray, threshold: float | None = None) -> np.ndarray:
+        """Faces [n,15] of a BGR image, in its pixels; `threshold` overrides the manifest's."""
+        padded, scale = fit_frame(image, self.deploy["input_px"])
+        self.network.setInput(cv2.dnn.blobFromImage(padded))
+        outputs = list(self.network.forward(OUTPUT_NAMES))
+        threshold = self.deploy["score_threshold"] if threshold is None else threshold
+        faces = decode(outputs, threshold, self.deploy["nms_iou"])
+        faces[:, :14] /= scale
+        return faces

@@ -1,0 +1,142 @@
+"""Measures an exported detector against the teacher and prints the model card's tables (Markdown).
+
+    python scripts/train/detector/evaluate.py --config scripts/train/detector/config.toml models/face-detector-s
+
+The test part is people that neither training nor the choice of anything has seen; use `--part validation` while
+choosing. With `--system-python` (default /usr/bin/python3, Debian's OpenCV 4.6) the file is also run there, its maps
+are compared and a frame is timed.
+"""
+
+import argparse
+import subprocess
+import tempfile
+import tomllib
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+import test_sets
+from configuration import Settings, load_settings
+from decode import OnnxDetector
+from intervals import bootstrap_mean, wilson
+from label import label_all
+from layout import OUTPUT_NAMES
+from opencv46 import frames
+from teacher import RememberingTeacher, Teacher
+from validate import Agreement
+
+HEADER = """| group | images | faces | recall | precision | landmark error / eye distance | box IoU |
+|---|---|---|---|---|---|---|"""
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    settings = load_settings(arguments.config)
+    cv2.setNumThreads(1)
+    model = arguments.model / "detector.onnx"
+    deploy = tomllib.loads((arguments.model / "manifest.toml").read_text())["architecture"]
+    memory = settings.cache / "evaluation_labels.npz"
+    detector = OnnxDetector(str(model), deploy)
+    teacher = RememberingTeacher(settings.teacher, settings.data["ignore_score"], memory)
+    check_on_system(model, arguments.system_python)
+    print(f"\nFaces of 40 px and more, {arguments.part} part\n\n{HEADER}")
+    report_people(settings, arguments.part, detector, teacher)
+    if arguments.part == "test":
+        report_evaluation_only(settings, detector, teacher)
+    teacher.save()
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--part", choices=["validation", "test"], default="test")
+    parser.add_argument("--system-python", type=Path, default=Path("/usr/bin/python3"))
+    parser.add_argument("model", type=Path, help="folder with detector.onnx and manifest.toml")
+    return parser.parse_args()
+
+
+def report_people(settings: Settings, part: str, detector: OnnxDetector, teacher: Teacher) -> None:
+    """Held-out people by source, and the hard parts of them."""
+    pictures, faces = label_all(settings)
+    sure = settings.data["keep_score"]
+    groups = test_sets.held_out(pictures, faces, part)
+    everything = [sample for samples in groups.values() for sample in samples]
+    mains = test_sets.main_faces(everything, sure)
+    for name, samples in {
+        **groups,
+        "all of these": everything,
+        "largest face of each picture": mains,
+        "turned heads (nose > 0.3 eye distances off), largest face": test_sets.turned(mains, sure),
+        "rotated by 25 degrees, largest face": test_sets.tilted(mains, 25.0),
+        "phone-like clips": test_sets.phone_like(pictures, part, teacher),
+    }.items():
+        print_row(name, samples, detector, sure)
+    for side in (400, 40, 28, 20, 14):
+        samples = test_sets.shrunk(mains, sure, side)
+        print_row(f"largest face scaled to {side} px", samples, detector, sure, 0.8 * side)
+
+
+def report_evaluation_only(settings: Settings, detector: OnnxDetector, teacher: Teacher) -> None:
+    sure = settings.data["keep_score"]
+    groups = test_sets.utkface(settings.data_root, teacher) | test_sets.crowds(settings.data_root, teacher)
+    for name, samples in groups.items():
+        print_row(name, samples, detector, sure)
+    boxes = test_sets.human_boxes(settings.data_root)
+    finders = {"this detector": detector.detect, "the teacher": lambda image: confident(teacher.label(image), sure)}
+    for who, detect in finders.items():
+        result = measure(boxes, detect, sure, 40.0)
+        found, right = f"{result.recalled} of {result.wanted} found", f"{result.precise} of {result.found} right"
+        print(f"\nWIDER FACE's own boxes of 40 px and more, {who}: {found}, {right}")
+    images = test_sets.faceless(settings.data_root, teacher)
+    hits = sum(len(detector.detect(image)) > 0 for image in images)
+    low, high = wilson(hits, len(images))
+    print(f"\nPictures without faces: {hits} of {len(images)} with a detection ({low:.3f} to {high:.3f})")
+
+
+def confident(faces: np.ndarray, sure: float) -> np.ndarray:
+    return faces[faces[:, 14] >= sure]
+
+
+def measure(samples: list, detect, sure: float, minimum_px: float) -> Agreement:
+    agreement = Agreement()
+    for image, faces in samples:
+        agreement.add(detect(image), faces, sure, minimum_px)
+    return agreement
+
+
+def print_row(name: str, samples: list, detector: OnnxDetector, sure: float, minimum_px: float = 40.0) -> None:
+    result = measure(samples, detector.detect, sure, minimum_px)
+    cells = [name, str(len(samples)), str(result.wanted)]
+    for hits, total in ((result.recalled, result.wanted), (result.precise, result.found)):
+        low, high = wilson(hits, total)
+        cells.append(f"{hits / max(total, 1):.3f} ({low:.3f} to {high:.3f})")
+    low, high = bootstrap_mean(result.errors)
+    cells.append(f"{np.mean(result.errors):.3f} ({low:.3f} to {high:.3f})" if result.errors else "")
+    cells.append(f"{np.mean(result.overlaps):.3f}" if result.overlaps else "")
+    print(f"| {' | '.join(cells)} |", flush=True)
+
+
+def check_on_system(model: Path, python: Path) -> None:
+    """The file through the system's OpenCV: version, largest difference to this environment's, milliseconds."""
+    script = Path(__file__).with_name("opencv46.py")
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder) / "maps.npz"
+        command = [str(python), str(script), str(model.resolve()), str(output)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            raise SystemExit(f"{' '.join(command)} failed (apt-get install python3-opencv?):\n{done.stderr}")
+        stored = np.load(output)
+        network, worst = cv2.dnn.readNetFromONNX(str(model)), 0.0
+        for index, blob in enumerate(frames()):
+            network.setInput(blob)
+            for name, expected in zip(OUTPUT_NAMES, network.forward(OUTPUT_NAMES)):
+                worst = max(worst, float(np.abs(stored[f"{index}_{name}"] - expected).max()))
+        print(
+            f"OpenCV {stored['version']}: {stored['milliseconds']:.1f} ms per 640x360 frame on one thread; "
+            f"largest difference to OpenCV {cv2.__version__}: {worst:.2e}; {model.stat().st_size} bytes"
+        )
+
+
+if __name__ == "__main__":
+    main()
