@@ -1,6 +1,7 @@
 //! Tests on real videos, which the `ffmpeg` program makes in a temporary directory.
 
 mod containers;
+mod corpus;
 mod hostile;
 mod pictures;
 mod routes;
