@@ -10,6 +10,7 @@ mod hostile;
 mod page;
 mod problem;
 mod published;
+mod readme;
 mod retention;
 mod server;
 mod shutdown;

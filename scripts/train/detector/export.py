@@ -31,6 +31,7 @@ family = "anchor-free-5pt"
 strides = {strides}
 input_px = {input_px}
 score_threshold = {score_threshold}
+confirm_score = {confirm_score}
 nms_iou = {nms_iou}
 """
 
