@@ -23,7 +23,7 @@ from heads import SequenceTrainee
 from loop import StillTraining, draw_curves
 from networks import SequenceNetwork
 from settings import CACHE_DIR, read_config
-from stills import normalise
+from stills import StillPool, normalise
 
 FAKE, REAL = 0, 1
 
@@ -39,18 +39,18 @@ def train(config: dict, cache_dir: Path) -> None:
 
 
 def fit_over_time(network: SequenceNetwork, config: dict, cache_dir: Path, folder: Path) -> SequenceNetwork:
-    """LSTM, attention and classifier on frozen features; the averaged weights are kept."""
+    """LSTM, attention and classifier on frozen features; the averaged weights that do best on validation are kept."""
     plan, started, history = config["clips"], time.time(), []
-    features = clip_features(network, cache_dir, config)
+    features, stills = clip_features(network, cache_dir, config), still_features(network, cache_dir, config)
     held, held_labels = video_features(network, cache_dir, "validation", config)
-    average = copy.deepcopy(network)
+    average, best = copy.deepcopy(network), copy.deepcopy(network)
     learning = [p for name, p in network.named_parameters() if not name.startswith("feature_extractor")]
     optimizer = torch.optim.AdamW(learning, lr=plan["learning_rate"], weight_decay=plan["weight_decay"])
     rng = np.random.default_rng(config["seed"])
     for step in range(plan["steps"]):
         for group in optimizer.param_groups:
             group["lr"] = plan["learning_rate"] * min(1, (step + 1) / 50) * (1 - step / plan["steps"])
-        clips, labels = clip_batch(features, plan, rng)
+        clips, labels = clip_batch(stills if rng.random() < plan["still_share"] else features, plan, rng)
         track, frames = network.over_time(clips)
         frame_labels = labels[:, None].expand(-1, frames.shape[1])
         loss = F.cross_entropy(track, labels) + plan["frame_weight"] * F.cross_entropy(frames.flatten(0, 1), frame_labels.flatten())
@@ -64,15 +64,17 @@ def fit_over_time(network: SequenceNetwork, config: dict, cache_dir: Path, folde
                 mine.lerp_(theirs, 1 - keep)
         if (step + 1) % plan["validate_every"] == 0:
             history.append({"step": step + 1, "images": (step + 1) * len(labels), "loss": loss.item(), "auc_videos": track_auc(average, held, held_labels)})
+            if history[-1]["auc_videos"] >= max(row["auc_videos"] for row in history):
+                best = copy.deepcopy(average)
             print(history[-1], f"{time.time() - started:.0f} s", flush=True)
             draw_curves(history, folder / "clips.png")
-    return average
+    return best
 
 
 def clip_batch(features: torch.Tensor, plan: dict, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
     """Genuine clips and their forgeries over one random stretch of time: features [2B, t, C], labels [2B]."""
     chosen = torch.from_numpy(rng.integers(0, len(features), plan["batch"]))
-    length = int(rng.integers(plan["shortest"], features.shape[2] + 1))
+    length = int(rng.integers(1, features.shape[2] + 1))
     start = int(rng.integers(0, features.shape[2] - length + 1))
     clips = features[chosen][:, :, start : start + length]
     if rng.random() < 0.5:
@@ -80,8 +82,8 @@ def clip_batch(features: torch.Tensor, plan: dict, rng: np.random.Generator) -> 
     if length > 4 and rng.random() < 0.5:  # there and back again: as long as the tracks that are served
         clips = torch.cat([clips, clips.flip(2)], 2)
     labels = torch.tensor([REAL] * len(chosen) + [FAKE] * len(chosen))
-    noise = 1 + plan["feature_noise"] * torch.from_numpy(rng.standard_normal((2 * len(chosen), 1, clips.shape[-1]))).float()
-    return torch.cat([clips[:, 0], clips[:, 1]]) * noise, labels
+    kept = torch.from_numpy(rng.random((2 * len(chosen), 1, clips.shape[-1])) > plan["dropout"]).float() / (1 - plan["dropout"])
+    return torch.cat([clips[:, 0], clips[:, 1]]) * kept, labels
 
 
 @torch.no_grad()
@@ -102,12 +104,23 @@ def frame_features(network: SequenceNetwork, frames: np.ndarray, preprocess: dic
 
 
 def clip_features(network: SequenceNetwork, cache_dir: Path, config: dict) -> torch.Tensor:
-    """Features [clips, 2, T, C] of all training pairs."""
+    """Features [clips, 2, T, C] of all training pairs, every n-th frame."""
     parts = []
     for path in tqdm(sorted((cache_dir / "clips/train").glob("*.npy")), desc="clip features"):
-        pairs = np.load(path)
+        pairs = np.load(path)[:, :, :: config["clips"]["frame_stride"]]
         flat = frame_features(network, pairs.reshape(-1, *pairs.shape[-3:]), config["preprocess"])
         parts.append(flat.view(*pairs.shape[:3], -1))
+    return torch.cat(parts)
+
+
+def still_features(network: SequenceNetwork, cache_dir: Path, config: dict) -> torch.Tensor:
+    """Features [N, 2, 1, C] of stills, as clips of one frame: far more people than the clips show."""
+    pool = StillPool("train", cache_dir)
+    rng = np.random.default_rng(config["seed"] + 1)
+    parts = []
+    for _ in tqdm(range(config["clips"]["stills"] // 32), desc="still features"):
+        images = pool.batch(32, config["clips"]["shares"], rng)["images"].permute(0, 2, 3, 1).numpy()
+        parts.append(frame_features(network, images, config["preprocess"]).view(2, 32, 1, -1).transpose(0, 1))
     return torch.cat(parts)
 
 
