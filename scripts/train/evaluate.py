@@ -149,13 +149,15 @@ if __name__ == "__main__":
     parser.add_argument("--videos", choices=["validation", "test"])
     parser.add_argument("--groups", type=Path)
     parser.add_argument("--report", type=Path)
+    parser.add_argument("--stored", action="store_true", help="report the scores kept by an earlier run of the same weights")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     opened = Bundle(arguments.models)
     if arguments.groups:
         text = report_groups(opened, arguments.groups, arguments.data.resolve())
     else:
-        text = report_videos(opened, score_videos(opened, arguments.videos, arguments.cache))
+        score = read_scores if arguments.stored else lambda split, cache: score_videos(opened, split, cache)
+        text = report_videos(opened, score(arguments.videos, arguments.cache))
     print(text)
     if arguments.report:
         arguments.report.write_text(text)
