@@ -309,4 +309,12 @@ mod tests {
         let error = Detector::load(folder.path()).err().unwrap().to_string();
         assert!(error.contains("cls_4, bbox_4, kps_4"), "{error}");
     }
+
+    #[test]
+    fn the_shipped_detector_loads_and_asks_more_of_a_person_than_of_a_face() {
+        let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+        let detector = Detector::load(&models.join("face-detector-s")).unwrap();
+        assert_eq!(detector.identity().role, ModelRole::Detector);
+        assert!(detector.confirm_score() > detector.architecture.score_threshold);
+    }
 }
