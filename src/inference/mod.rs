@@ -22,6 +22,8 @@ mod fusion;
 mod manifest;
 mod metrics;
 mod networks;
+#[cfg(test)]
+mod parity;
 mod preprocess;
 mod queue;
 mod scorer;
