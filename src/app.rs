@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use crate::analysis::{AnalysisError, AnalysisSettings, Analyzer};
 use crate::config::Settings;
 use crate::http::{self, BodyLimits, HttpSettings, HttpState};
-use crate::inference::{InferenceError, InferenceSettings, ModelWorker};
+use crate::inference::{self, InferenceError, InferenceSettings, ModelWorker};
 use crate::integrity::{IntegrityError, Keyring};
 use crate::media::{MediaLimits, SampleOptions};
 use crate::store::{ArtifactStore, RecordStore, RetentionPolicy, StoreError, UploadDir};
@@ -70,6 +70,7 @@ impl App {
         .await?;
         let records = RecordStore::open(&database_url(&settings)).await?;
         let keyring = Keyring::open_or_create(&settings.data_dir.join("keys"))?;
+        inference::describe_metrics();
         let (analyzer, models) = start_analysis(&settings)?;
 
         let sweeper = Sweeper::start(

@@ -95,8 +95,7 @@ impl std::fmt::Debug for Rgb8Image {
 /// One frame of the sample.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SampledFrame {
-    /// Position of the frame in its stream, counted from 0 in presentation order; estimated from
-    /// its time and the frame rate when the sampler sought instead of decoding through.
+    /// Position of the frame in its stream, counted from 0 in presentation order.
     pub frame_index: u64,
     /// Presentation time in seconds from the first frame of the stream, never negative; `None`
     /// when neither timestamps nor a frame rate exist.
