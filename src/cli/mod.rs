@@ -3,6 +3,7 @@
 mod analyze;
 mod serve;
 mod signing;
+mod start_over;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -10,8 +11,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use framewitness::config::{Flags, Settings};
-use framewitness::inference::restart_with_passive_waiting;
 use framewitness::telemetry;
+use start_over::start_over_where_needed;
 
 /// Exit code when an input failed.
 pub(crate) const FAILED: u8 = 1;
@@ -84,8 +85,8 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         return fail(USAGE, &error);
     }
     let runs_models = matches!(command, Command::Serve { .. } | Command::Analyze(_));
-    if runs_models && let Err(error) = restart_with_passive_waiting() {
-        tracing::warn!(%error, "model threads spin while they wait");
+    if runs_models && let Err(error) = start_over_where_needed() {
+        tracing::warn!(%error, "model threads spin while they wait, and memory is kept longer");
     }
     match command {
         Command::Serve { .. } => serve::run(settings),

@@ -28,7 +28,6 @@ mod preprocess;
 mod queue;
 mod scorer;
 mod settings;
-mod threads;
 mod weights;
 mod worker;
 #[cfg(test)]
@@ -42,5 +41,4 @@ pub use fusion::Fusion;
 pub use metrics::describe_metrics;
 pub use scorer::Scorer;
 pub use settings::InferenceSettings;
-pub use threads::restart_with_passive_waiting;
 pub use worker::ModelWorker;
