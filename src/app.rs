@@ -60,15 +60,7 @@ impl App {
     /// [`AppError`], naming the part that does not start.
     pub async fn start(settings: Settings, metrics: PrometheusHandle) -> Result<Self, AppError> {
         let uploads = UploadDir::open(&settings.data_dir.join("uploads")).await?;
-        let artifacts = ArtifactStore::open(
-            &settings.data_dir.join("artifacts"),
-            RetentionPolicy {
-                max_age: Duration::from_secs(settings.artifacts_max_age_h * 3600),
-                max_total_bytes: settings.artifacts_max_bytes,
-            },
-        )
-        .await?;
-        let records = RecordStore::open(&database_url(&settings)).await?;
+        let (records, artifacts) = open_stores(&settings).await?;
         let keyring = Keyring::open_or_create(&settings.data_dir.join("keys"))?;
         inference::describe_metrics();
         let (analyzer, models) = start_analysis(&settings)?;
@@ -106,6 +98,20 @@ impl App {
         drop(self.sweeper);
         Ok(())
     }
+}
+
+/// Opens the records and the pictures, as the settings place them.
+///
+/// # Errors
+/// [`AppError::Store`].
+pub async fn open_stores(settings: &Settings) -> Result<(RecordStore, ArtifactStore), AppError> {
+    let retention = RetentionPolicy {
+        max_age: Duration::from_secs(settings.artifacts_max_age_h * 3600),
+        max_total_bytes: settings.artifacts_max_bytes,
+    };
+    let artifacts = ArtifactStore::open(&settings.data_dir.join("artifacts"), retention).await?;
+    let records = RecordStore::open(&database_url(settings)).await?;
+    Ok((records, artifacts))
 }
 
 /// Starts what analyses need: the networks and the decode threads.

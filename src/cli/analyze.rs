@@ -1,4 +1,5 @@
-//! `framewitness analyze FILE…`: the same analysis as the service's, without a server.
+//! `framewitness analyze FILE…`: the same analysis as the service's, without a server, stored in the
+//! same records.
 
 use std::fs::{self, File};
 use std::io::{self, IsTerminal};
@@ -7,10 +8,12 @@ use std::process::ExitCode;
 
 use clap::Args;
 use framewitness::analysis::{self, Analyzer, MediaFile, Outcome};
-use framewitness::app;
+use framewitness::app::{self, AppError};
 use framewitness::config::Settings;
 use framewitness::domain::{Analysis, Probability};
+use framewitness::inference::ModelWorker;
 use framewitness::integrity;
+use framewitness::store::{self, ArtifactName, ArtifactStore, RecordStore, StoreError};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{FAILED, describe, fail, print};
@@ -38,20 +41,42 @@ pub(crate) fn run(settings: Settings, options: &Options) -> ExitCode {
         Err(error) => return fail(FAILED, &error),
     };
     runtime.block_on(async {
-        match app::start_analysis(&settings) {
-            Ok((analyzer, _worker)) => analyze_all(&analyzer, options).await,
+        match Bench::set_up(&settings).await {
+            Ok(bench) => analyze_all(&bench, options).await,
             Err(error) => fail(FAILED, &error),
         }
     })
 }
 
-async fn analyze_all(analyzer: &Analyzer, options: &Options) -> ExitCode {
+/// What every file needs.
+struct Bench {
+    analyzer: Analyzer,
+    records: RecordStore,
+    artifacts: ArtifactStore,
+    // Last: the networks outlive what asks them.
+    _models: ModelWorker,
+}
+
+impl Bench {
+    async fn set_up(settings: &Settings) -> Result<Self, AppError> {
+        let (records, artifacts) = app::open_stores(settings).await?;
+        let (analyzer, models) = app::start_analysis(settings)?;
+        Ok(Self {
+            analyzer,
+            records,
+            artifacts,
+            _models: models,
+        })
+    }
+}
+
+async fn analyze_all(bench: &Bench, options: &Options) -> ExitCode {
     let bar = progress_bar(options.files.len());
     let mut done = Vec::new();
     let mut failed = false;
     for file in &options.files {
         bar.set_message(file.display().to_string());
-        match analyze_one(analyzer, file, options).await {
+        match analyze_one(bench, file, options).await {
             Ok(analysis) => bar.suspend(|| print_at_once(&analysis, options, &mut done)),
             Err(message) => {
                 failed = true;
@@ -83,19 +108,34 @@ fn progress_bar(files: usize) -> ProgressBar {
     bar
 }
 
-async fn analyze_one(
-    analyzer: &Analyzer,
-    path: &Path,
-    options: &Options,
-) -> Result<Analysis, String> {
+async fn analyze_one(bench: &Bench, path: &Path, options: &Options) -> Result<Analysis, String> {
     let media = open(path).map_err(|error| format!("cannot be read: {error}"))?;
-    let admission = analyzer.admit().await.map_err(|e| describe(&e))?;
-    let outcome = (analyzer.analyze(media, admission).await).map_err(|e| describe(&e))?;
+    let admission = bench.analyzer.admit().await.map_err(|e| describe(&e))?;
+    let outcome = (bench.analyzer.analyze(media, admission).await).map_err(|e| describe(&e))?;
     if let Some(out) = &options.out {
-        keep(&outcome, out)
+        write_out(&outcome, out)
             .map_err(|error| format!("cannot write to {}: {error}", out.display()))?;
     }
-    Ok(outcome.analysis)
+    let analysis = outcome.analysis.clone();
+    (record(bench, outcome).await).map_err(|e| format!("not stored: {}", describe(&e)))?;
+    Ok(analysis)
+}
+
+async fn record(bench: &Bench, outcome: Outcome) -> Result<(), StoreError> {
+    let pictures = (outcome.artifacts.into_iter())
+        .map(|artifact| {
+            let name = ArtifactName::parse(&artifact.name)
+                .expect("the analysis names its pictures as the store does, which a test checks");
+            (name, artifact.bytes)
+        })
+        .collect();
+    store::keep(
+        &bench.records,
+        &bench.artifacts,
+        &outcome.analysis,
+        pictures,
+    )
+    .await
 }
 
 fn open(path: &Path) -> io::Result<MediaFile> {
@@ -113,7 +153,7 @@ fn open(path: &Path) -> io::Result<MediaFile> {
 }
 
 /// Writes everything into a hidden folder, then gives it its name: it is there whole or not at all.
-fn keep(outcome: &Outcome, out: &Path) -> io::Result<()> {
+fn write_out(outcome: &Outcome, out: &Path) -> io::Result<()> {
     fs::create_dir_all(out)?;
     let folder = tempfile::Builder::new()
         .prefix(".partial-")

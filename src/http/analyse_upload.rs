@@ -13,7 +13,7 @@ use super::reception::Visit;
 use super::upload::{Form, Received, receive};
 use crate::analysis::{Admission, MediaFile, Outcome, Timings};
 use crate::domain::Analysis;
-use crate::store::{ArtifactName, StoreError};
+use crate::store::{self, ArtifactName};
 
 const FORM: Form = Form {
     file_fields: &["file", "video"],
@@ -92,7 +92,7 @@ async fn keep(
     let storing = actix_web::rt::spawn(async move {
         let _visit = visit;
         let started = Instant::now();
-        let (analysis, timings) = store(&service, outcome).await?;
+        let (analysis, timings) = keep_outcome(&service, outcome).await?;
         Ok(Analysed {
             analysis,
             upload,
@@ -103,25 +103,16 @@ async fn keep(
     storing.await.map_err(|_| HttpError::Interrupted)?
 }
 
-async fn store(service: &Service, outcome: Outcome) -> Result<(Analysis, Timings), HttpError> {
+async fn keep_outcome(
+    service: &Service,
+    outcome: Outcome,
+) -> Result<(Analysis, Timings), HttpError> {
     let analysis = outcome.analysis;
     let pictures = (outcome.artifacts.into_iter())
         .map(|artifact| Ok((ArtifactName::parse(&artifact.name)?, artifact.bytes)))
         .collect::<Result<Vec<_>, HttpError>>()?;
-    service.artifacts.put_all(analysis.id, pictures).await?;
-    if let Err(error) = service.records.insert(&analysis).await {
-        take_back(service, &analysis).await;
-        return Err(error.into());
-    }
+    store::keep(&service.records, &service.artifacts, &analysis, pictures).await?;
     Ok((analysis, outcome.timings))
-}
-
-/// The client hears of the record that failed; that the pictures stay is for the log and the sweep.
-async fn take_back(service: &Service, analysis: &Analysis) {
-    let removed: Result<bool, StoreError> = service.artifacts.remove(analysis.id).await;
-    if let Err(error) = removed {
-        tracing::error!(%error, id = %analysis.id, "pictures without a record stay until the sweep");
-    }
 }
 
 impl Analysed {

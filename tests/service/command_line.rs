@@ -4,13 +4,13 @@ use std::process::Output;
 
 use serde_json::Value;
 
-use crate::server::{program, repository};
+use crate::server::{Server, program, repository};
 
 fn run(arguments: &[&str]) -> Output {
-    program()
-        .args(arguments)
-        .output()
-        .expect("the program runs")
+    let data = tempfile::tempdir().expect("a directory");
+    let mut command = program();
+    command.env("FRAMEWITNESS_DATA_DIR", data.path());
+    command.args(arguments).output().expect("the program runs")
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -99,6 +99,29 @@ fn out_holds_the_record_the_table_and_the_pictures() {
     ] {
         assert!(names.iter().any(|n| n == name), "{name} in {names:?}");
     }
+}
+
+#[tokio::test]
+async fn what_the_command_line_analysed_is_in_the_history_of_the_service() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let data = directory.path().join("data");
+    let data = data.to_str().expect("a UTF-8 path");
+    let output = run(&[
+        "analyze",
+        "--json",
+        "videos/genuine.mp4",
+        "--data-dir",
+        data,
+    ]);
+    let record: Value = serde_json::from_slice(&output.stdout).expect("a JSON record");
+
+    let server = Server::start_in(directory, &[]).await;
+    let id = record["id"].as_str().expect("an id");
+    let stored = server.get(&format!("/api/v1/predictions/{id}")).await;
+    assert_eq!(stored.status(), 200);
+    let stored: Value = stored.json().await.expect("JSON");
+    let picture = stored["frames"][0]["url"].as_str().expect("a url");
+    assert_eq!(server.get(picture).await.status(), 200);
 }
 
 #[test]

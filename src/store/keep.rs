@@ -1,0 +1,29 @@
+//! Pictures first, then the record that makes them findable.
+
+use super::{ArtifactName, ArtifactStore, RecordStore, StoreError};
+use crate::domain::Analysis;
+
+/// Stores an analysis and its pictures, or neither: without the record the pictures go again.
+///
+/// # Errors
+/// [`StoreError`] of whichever store refused.
+pub async fn keep(
+    records: &RecordStore,
+    artifacts: &ArtifactStore,
+    analysis: &Analysis,
+    pictures: Vec<(ArtifactName, Vec<u8>)>,
+) -> Result<(), StoreError> {
+    artifacts.put_all(analysis.id, pictures).await?;
+    if let Err(error) = records.insert(analysis).await {
+        take_back(artifacts, analysis).await;
+        return Err(error);
+    }
+    Ok(())
+}
+
+/// The caller hears of the record that failed; that the pictures stay is for the log and the sweep.
+async fn take_back(artifacts: &ArtifactStore, analysis: &Analysis) {
+    if let Err(error) = artifacts.remove(analysis.id).await {
+        tracing::error!(%error, id = %analysis.id, "pictures without a record stay until the sweep");
+    }
+}
