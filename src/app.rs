@@ -129,6 +129,7 @@ pub fn start_analysis(settings: &Settings) -> Result<(Analyzer, ModelWorker), Ap
     let (worker, scorer) = ModelWorker::start(InferenceSettings {
         models_dir: models_dir.clone(),
         device: settings.device,
+        precision: settings.precision,
         max_batch_frames: settings.max_batch_frames,
         queue_frames: settings.max_queued_frames,
         threads: or_one_a_core(settings.inference_threads),

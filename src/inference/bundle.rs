@@ -150,15 +150,12 @@ impl Bundle {
 
     /// Longest clip the sequence model takes, in frames.
     pub fn max_frames(&self) -> usize {
-        self.sequence.manifest.architecture.max_frames as usize
+        self.sequence.manifest.architecture.max_frames() as usize
     }
 }
 
 impl<A: Architecture> ModelFolder<A> {
-    pub(super) fn read(folder: PathBuf, problems: &mut Vec<String>) -> Option<Self>
-    where
-        A: DeserializeOwned,
-    {
+    pub(super) fn read(folder: PathBuf, problems: &mut Vec<String>) -> Option<Self> {
         let path = folder.join("manifest.toml");
         let manifest: Manifest<A> = parse(&path, problems)?;
         let found = manifest.problems();

@@ -5,15 +5,16 @@
 //! same clip gives the same bits whoever else waits. On a GPU clips share a batch and a score
 //! may differ by float noise (about 1e-5 of a logit) from the clip's score alone.
 
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
-use super::InferenceError;
 use super::bundle::{Bundle, ModelFolder};
 use super::clip::Clip;
-use super::manifest::{Architecture, Calibration, Label};
+use super::manifest::Architecture;
 use super::networks::{ClipLogits, FrameNetwork, SequenceNetwork};
-use super::preprocess::{Canvases, Preparation};
+use super::preprocess::Preparation;
+use super::readout::Readout;
 use super::weights::Tensors;
+use super::{InferenceError, Precision};
 use crate::domain::{CROP_CANVAS_PX, Logit, Rgb8Image};
 
 /// What the model thread runs. A seam: tests of the thread put in an engine that blocks or panics.
@@ -35,25 +36,27 @@ pub(super) struct EngineScores {
 
 /// The networks of a bundle.
 pub(super) struct Networks {
-    sequence: Sequence,
-    frame: Frame,
+    sequence: Model<SequenceNetwork>,
+    frame: Model<FrameNetwork>,
     /// Pictures in one forward pass at most.
     pass_frames: usize,
     batches_clips: bool,
 }
 
-struct Sequence {
-    network: SequenceNetwork,
+/// A network between what it reads and what its answer means.
+struct Model<N> {
+    network: N,
     preparation: Preparation,
-    calibration: Calibration,
-    /// Index of FAKE among the two outputs.
-    fake: i64,
+    readout: Readout,
 }
 
-struct Frame {
-    network: FrameNetwork,
-    preparation: Preparation,
-    calibration: Calibration,
+/// Where and how the networks run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Running {
+    pub(super) device: Device,
+    pub(super) precision: Precision,
+    /// Pictures in one forward pass at most.
+    pub(super) pass_frames: usize,
 }
 
 impl Networks {
@@ -61,36 +64,23 @@ impl Networks {
     ///
     /// # Errors
     /// [`InferenceError::Bundle`] with every problem of both weight files.
-    pub(super) fn load(
-        bundle: &Bundle,
-        device: Device,
-        pass_frames: usize,
-    ) -> Result<Self, InferenceError> {
+    pub(super) fn load(bundle: &Bundle, running: Running) -> Result<Self, InferenceError> {
         let mut problems = Vec::new();
-        let sequence = load_one(&bundle.sequence, device, &mut problems, |tensors, shape| {
-            SequenceNetwork::take(tensors, shape)
-        });
-        let frame = load_one(&bundle.frame, device, &mut problems, |tensors, shape| {
-            FrameNetwork::take(tensors, shape, device)
-        });
+        let sequence = Model::load(
+            &bundle.sequence,
+            running,
+            &mut problems,
+            SequenceNetwork::take,
+        );
+        let frame = Model::load(&bundle.frame, running, &mut problems, FrameNetwork::take);
         let (Some(sequence), Some(frame)) = (sequence, frame) else {
             return Err(bundle.refuse(problems));
         };
-        let labels = &bundle.sequence.manifest.output.labels;
         Ok(Self {
-            sequence: Sequence {
-                network: sequence,
-                preparation: Preparation::new(&bundle.sequence.manifest.preprocess, device),
-                calibration: bundle.sequence.manifest.calibration,
-                fake: i64::from(labels[0] != Label::Fake),
-            },
-            frame: Frame {
-                network: frame,
-                preparation: Preparation::new(&bundle.frame.manifest.preprocess, device),
-                calibration: bundle.frame.manifest.calibration,
-            },
-            pass_frames,
-            batches_clips: device.is_cuda(),
+            sequence,
+            frame,
+            pass_frames: running.pass_frames,
+            batches_clips: running.device.is_cuda(),
         })
     }
 
@@ -139,7 +129,41 @@ impl Engine for Networks {
     }
 }
 
-impl Sequence {
+impl<N> Model<N> {
+    /// Loads the weights of `folder` and gets ready to read its pictures and numbers; `None` after
+    /// noting what is wrong.
+    fn load<A: Architecture>(
+        folder: &ModelFolder<A>,
+        running: Running,
+        problems: &mut Vec<String>,
+        take: impl FnOnce(&mut Tensors, &A, Precision) -> N,
+    ) -> Option<Self> {
+        let network = load_network(folder, running, problems, take)?;
+        Some(Self {
+            network,
+            preparation: Preparation::new(&folder.manifest.preprocess, running.device),
+            readout: Readout::new(&folder.manifest),
+        })
+    }
+
+    /// Runs `network` over all crops, at most `pass_frames` at a time, and joins the results.
+    fn in_passes(
+        &self,
+        clips: &[&Clip],
+        pass_frames: usize,
+        network: impl Fn(&N, &Tensor) -> Tensor,
+    ) -> Tensor {
+        let crops: Vec<&Rgb8Image> = clips.iter().flat_map(|c| &c.crops).collect();
+        let results: Vec<Tensor> = crops
+            .chunks(pass_frames)
+            .map(|pass| network(&self.network, &self.preparation.run(pass)))
+            .collect();
+        Tensor::cat(&results, 0)
+    }
+}
+
+impl Model<SequenceNetwork> {
+    /// The logit of each track and of its frames.
     fn score(
         &self,
         clips: &[&Clip],
@@ -148,79 +172,42 @@ impl Sequence {
         if clips.is_empty() {
             return Ok(vec![]);
         }
-        let features = in_passes(clips, pass_frames, |canvases| {
-            self.network.features(&self.preparation.run(canvases))
-        });
+        let features = self.in_passes(clips, pass_frames, SequenceNetwork::features);
         let lengths: Vec<i64> = clips.iter().map(|c| c.frames() as i64).collect();
         let scored = self.network.over_time(&features, &lengths);
-        scored.iter().map(|clip| self.calibrated(clip)).collect()
-    }
-
-    fn calibrated(
-        &self,
-        ClipLogits { track, frames }: &ClipLogits,
-    ) -> Result<(Logit, Vec<Logit>), String> {
-        let track = logits(&self.of_fake(track), self.calibration)?;
-        let frames = logits(&self.of_fake(frames), self.calibration)?;
-        let track = track
-            .first()
-            .copied()
-            .ok_or("the sequence network gave nothing")?;
-        Ok((track, frames))
-    }
-
-    /// `logit_FAKE − logit_REAL` over the last axis.
-    fn of_fake(&self, outputs: &Tensor) -> Tensor {
-        outputs.select(-1, self.fake) - outputs.select(-1, 1 - self.fake)
+        let read = |ClipLogits { track, frames }| {
+            let track = self.readout.logits(&track)?.into_iter().next();
+            let track = track.ok_or("the sequence network gave nothing")?;
+            Ok((track, self.readout.logits(&frames)?))
+        };
+        scored.into_iter().map(read).collect()
     }
 }
 
-impl Frame {
+impl Model<FrameNetwork> {
+    /// The logit of every frame of all clips in a row.
     fn score(&self, clips: &[&Clip], pass_frames: usize) -> Result<Vec<Logit>, String> {
-        let raw = in_passes(clips, pass_frames, |canvases| {
-            self.network.run(&self.preparation.run(canvases))
-        });
-        logits(&raw, self.calibration)
+        let outputs = self.in_passes(clips, pass_frames, FrameNetwork::run);
+        self.readout.logits(&outputs)
     }
-}
-
-/// Runs `network` over all crops, at most `pass_frames` at a time, and joins the results.
-fn in_passes(clips: &[&Clip], pass_frames: usize, network: impl Fn(&Canvases) -> Tensor) -> Tensor {
-    let crops: Vec<&Rgb8Image> = clips.iter().flat_map(|c| &c.crops).collect();
-    let passes = crops.chunks(pass_frames);
-    let results: Vec<Tensor> = passes
-        .map(|pass| network(&Canvases::stack(pass.iter().copied())))
-        .collect();
-    Tensor::cat(&results, 0)
-}
-
-/// Raw logits, calibrated and checked to be numbers.
-fn logits(raw: &Tensor, calibration: Calibration) -> Result<Vec<Logit>, String> {
-    let raw = raw
-        .to_device(Device::Cpu)
-        .to_kind(Kind::Float)
-        .flatten(0, -1);
-    let raw = Vec::<f32>::try_from(raw).map_err(|e| e.to_string())?;
-    raw.into_iter()
-        .map(|r| Logit::new(calibration.scale * r + calibration.bias).map_err(|e| e.to_string()))
-        .collect()
 }
 
 /// Reads a weights file and builds its network; `None` after noting what is wrong.
-pub(super) fn load_one<A: Architecture, N>(
+pub(super) fn load_network<A: Architecture, N>(
     model: &ModelFolder<A>,
-    device: Device,
+    running: Running,
     problems: &mut Vec<String>,
-    build: impl FnOnce(&mut Tensors, &A) -> N,
+    take: impl FnOnce(&mut Tensors, &A, Precision) -> N,
 ) -> Option<N> {
     let path = model.weights_path();
     let before = problems.len();
     let mut note = |problem: String| problems.push(format!("{}: {problem}", path.display()));
     let mut network = None;
-    match Tensors::read(&path, &model.manifest.weights.sha256, device) {
+    match Tensors::read(&path, &model.manifest.weights.sha256, running.device) {
         Err(problem) => note(problem),
         Ok(mut tensors) => {
-            network = Some(build(&mut tensors, &model.manifest.architecture));
+            let architecture = &model.manifest.architecture;
+            network = Some(take(&mut tensors, architecture, running.precision));
             tensors.finish().into_iter().for_each(note);
         }
     }

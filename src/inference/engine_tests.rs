@@ -4,13 +4,21 @@ use tch::{Device, Kind, Tensor};
 
 use super::bundle::Bundle;
 use super::clip::Clip;
-use super::engine::{Engine, EngineScores, Networks};
+use super::engine::{Engine, EngineScores, Networks, Running};
 use super::fixture::{TinyBundle, noise_clip};
-use super::{InferenceError, ModelWorker};
+use super::{InferenceError, ModelWorker, Precision};
 use crate::domain::Logit;
 
 fn load(bundle: &TinyBundle) -> Result<Networks, InferenceError> {
-    Networks::load(&Bundle::read(bundle.path())?, Device::Cpu, 16)
+    Networks::load(&Bundle::read(bundle.path())?, on_cpu(16))
+}
+
+fn on_cpu(pass_frames: usize) -> Running {
+    Running {
+        device: Device::Cpu,
+        precision: Precision::Fp32,
+        pass_frames,
+    }
 }
 
 fn problem_of(result: Result<Networks, InferenceError>) -> String {
@@ -205,7 +213,7 @@ fn a_clip_scores_the_same_alone_and_among_clips_of_other_lengths() {
 fn a_clip_longer_than_a_pass_scores_as_in_one_pass() {
     let bundle = TinyBundle::new();
     let manifests = Bundle::read(bundle.path()).unwrap();
-    let [small, large] = [3, 64].map(|pass| Networks::load(&manifests, Device::Cpu, pass).unwrap());
+    let [small, large] = [3, 64].map(|pass| Networks::load(&manifests, on_cpu(pass)).unwrap());
     let clip = noise_clip(5, 10);
     let (pieces, whole) = (score(&small, &[&clip]), score(&large, &[&clip]));
     assert!(largest_difference(&pieces[0], &whole[0]) < 1e-4);

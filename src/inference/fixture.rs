@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::bundle::Bundle;
 use super::networks::{FrameNetwork, SequenceNetwork};
 use super::weights::Tensors;
-use super::{Clip, DeviceChoice, InferenceSettings};
+use super::{Clip, DeviceChoice, InferenceSettings, Precision};
 use crate::domain::{CROP_CANVAS_PX, Rgb8Image};
 
 const BUNDLE: &str = r#"
@@ -71,15 +71,16 @@ impl TinyBundle {
             build(&mut tensors);
             tensors.wanted
         };
-        let sequence =
-            wanted(&|tensors| drop(SequenceNetwork::take(tensors, &sequence.architecture)));
-        let frame = wanted(&|tensors| {
-            drop(FrameNetwork::take(
+        let precision = Precision::Fp32;
+        let sequence = wanted(&|tensors| {
+            drop(SequenceNetwork::take(
                 tensors,
-                &frame.architecture,
-                Device::Cpu,
+                &sequence.architecture,
+                precision,
             ))
         });
+        let frame =
+            wanted(&|tensors| drop(FrameNetwork::take(tensors, &frame.architecture, precision)));
         bundle.write_weights("sequence", random(sequence));
         bundle.write_weights("frame", random(frame));
         bundle
@@ -93,6 +94,7 @@ impl TinyBundle {
         InferenceSettings {
             models_dir: self.path().to_owned(),
             device: DeviceChoice::Cpu,
+            precision: Precision::Fp32,
             max_batch_frames: 16,
             queue_frames: 64,
             threads: 1,

@@ -24,8 +24,10 @@ mod metrics;
 mod networks;
 #[cfg(test)]
 mod parity;
+mod precision;
 mod preprocess;
 mod queue;
+mod readout;
 mod scorer;
 mod settings;
 mod weights;
@@ -39,6 +41,7 @@ pub use device::{DeviceChoice, UnknownDevice};
 pub use error::InferenceError;
 pub use fusion::Fusion;
 pub use metrics::describe_metrics;
+pub use precision::{Precision, UnknownPrecision};
 pub use scorer::Scorer;
 pub use settings::InferenceSettings;
 pub use worker::ModelWorker;

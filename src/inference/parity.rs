@@ -5,18 +5,24 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use serde::de::DeserializeOwned;
 use tch::{Device, Tensor};
 
+use super::Precision;
 use super::bundle::ModelFolder;
-use super::engine::load_one;
+use super::engine::{Running, load_network};
 use super::manifest::{Architecture, FrameArchitecture, SequenceArchitecture};
 use super::networks::{FrameNetwork, SequenceNetwork};
-use super::preprocess::{Canvases, Preparation};
+use super::preprocess::Preparation;
 use crate::domain::{CROP_CANVAS_PX, Rgb8Image};
 
 /// Largest relative difference of a logit (absolute below 1).
 const LOGIT_TOLERANCE: f64 = 1e-4;
+const ON_CPU: Running = Running {
+    device: Device::Cpu,
+    precision: Precision::Fp32,
+    pass_frames: 64,
+};
+
 struct Reference {
     name: String,
     tensors: HashMap<String, Tensor>,
@@ -68,8 +74,8 @@ impl Reference {
     fn input_difference_levels<A: Architecture>(&self, model: &ModelFolder<A>) -> f64 {
         let preprocess = &model.manifest.preprocess;
         let canvases = self.canvases();
-        let actual =
-            Preparation::new(preprocess, Device::Cpu).run(&Canvases::stack(canvases.iter()));
+        let canvases: Vec<&Rgb8Image> = canvases.iter().collect();
+        let actual = Preparation::new(preprocess, Device::Cpu).run(&canvases);
         let std = Tensor::from_slice(&preprocess.std).view([1, 3, 1, 1]);
         let levels = (actual - self.tensor("input")) * std * 255.0;
         f64::try_from(levels.abs().max()).unwrap().round()
@@ -84,7 +90,7 @@ fn models() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("models")
 }
 
-fn open<A: Architecture + DeserializeOwned>(folder: PathBuf) -> ModelFolder<A> {
+fn open<A: Architecture>(folder: PathBuf) -> ModelFolder<A> {
     let mut problems = Vec::new();
     let model = ModelFolder::read(folder, &mut problems);
     model.unwrap_or_else(|| panic!("{problems:#?}"))
@@ -95,7 +101,7 @@ fn check_sequence(folder: PathBuf, name: &str) {
     let reference = Reference::read(name);
     let model: ModelFolder<SequenceArchitecture> = open(folder);
     let mut problems = Vec::new();
-    let network = load_one(&model, Device::Cpu, &mut problems, SequenceNetwork::take);
+    let network = load_network(&model, ON_CPU, &mut problems, SequenceNetwork::take);
     let network = network.unwrap_or_else(|| panic!("{problems:#?}"));
     let input = reference.tensor("input");
     let scored = network.over_time(&network.features(input), &[input.size()[0]]);
@@ -108,11 +114,12 @@ fn check_frame(folder: PathBuf, name: &str) {
     let reference = Reference::read(name);
     let model: ModelFolder<FrameArchitecture> = open(folder);
     let mut problems = Vec::new();
-    let network = load_one(&model, Device::Cpu, &mut problems, |tensors, shape| {
-        FrameNetwork::take(tensors, shape, Device::Cpu)
-    });
+    let network = load_network(&model, ON_CPU, &mut problems, FrameNetwork::take);
     let network = network.unwrap_or_else(|| panic!("{problems:#?}"));
-    reference.check_logits("frame_logits", &network.run(reference.tensor("input")));
+    reference.check_logits(
+        "frame_logits",
+        &network.run(reference.tensor("input")).squeeze_dim(1),
+    );
 }
 
 #[test]

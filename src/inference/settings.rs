@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::thread::available_parallelism;
 
-use super::{DeviceChoice, InferenceError};
+use super::{DeviceChoice, InferenceError, Precision};
 
 /// How models are loaded and run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub struct InferenceSettings {
     pub models_dir: PathBuf,
     /// Where the networks run.
     pub device: DeviceChoice,
+    /// Precision of the networks' trunks.
+    pub precision: Precision,
     /// Pictures in one forward pass at most; on a GPU also frames per batch. More need more
     /// memory, fewer leave a GPU idle.
     pub max_batch_frames: usize,
@@ -26,6 +28,7 @@ impl Default for InferenceSettings {
         Self {
             models_dir: "models".into(),
             device: DeviceChoice::Auto,
+            precision: Precision::Fp32,
             max_batch_frames: 64,
             queue_frames: 512,
             threads: available_parallelism().map_or(1, |n| n.get()),

@@ -14,7 +14,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::clip::{Clip, ClipScores};
-use super::engine::{Engine, EngineScores, Networks};
+use super::engine::{Engine, EngineScores, Networks, Running};
 use super::fusion::mean;
 use super::queue::{Entry, Queue, Taken};
 use super::scorer::{About, Scorer};
@@ -92,7 +92,12 @@ impl ModelWorker {
         Self::spawn(limits, bundle.fusion(), move || {
             tch::set_num_threads(i32::try_from(settings.threads).unwrap_or(i32::MAX));
             let device = settings.device.resolve()?;
-            let networks = Networks::load(&bundle, device, settings.max_batch_frames)?;
+            let running = Running {
+                device,
+                precision: settings.precision,
+                pass_frames: settings.max_batch_frames,
+            };
+            let networks = Networks::load(&bundle, running)?;
             networks
                 .warm_up(bundle.max_frames())
                 .map_err(|reason| InferenceError::ModelFailed { reason })?;

@@ -5,20 +5,20 @@
 //! Two facts of the published model are kept on purpose. Its attention normalises over the
 //! *query* axis. And shuffling pixels patch by patch is the same as permuting the patch tokens
 //! before positions are added, so patches are embedded once. The published model draws a new
-//! permutation at every call; here it is drawn once from the manifest's seed, as
-//! `torch.manual_seed(seed); torch.randperm(patches)` on the CPU, so results repeat.
+//! permutation at every call; here it is pinned: given by the manifest, or drawn once from the
+//! manifest's seed, as `torch.manual_seed(seed); torch.randperm(patches)` on the CPU.
 
 use std::sync::Mutex;
 
 use tch::{Device, Kind, Tensor};
 
-use super::super::manifest::FrameArchitecture;
-use super::super::weights::Tensors;
+use super::super::manifest::ClipVitD3;
+use super::super::weights::Scope;
 use super::clip_vit::VisionTransformer;
 use super::layers::Linear;
 
 /// Pictures to logits of P(fake).
-pub(in crate::inference) struct FrameNetwork {
+pub(in crate::inference) struct D3 {
     visual: VisionTransformer,
     query: Linear,
     key: Linear,
@@ -27,29 +27,28 @@ pub(in crate::inference) struct FrameNetwork {
     permutation: Tensor,
 }
 
-impl FrameNetwork {
+impl D3 {
     /// Keys `visual.*` and `attention_head.*`.
-    pub(in crate::inference) fn take(
-        tensors: &mut Tensors,
-        shape: &FrameArchitecture,
-        device: Device,
-    ) -> Self {
-        let mut root = tensors.root();
-        let width = shape.width;
-        let visual = VisionTransformer::take(root.at("visual"), shape);
+    pub(super) fn take(root: &mut Scope<'_>, shape: &ClipVitD3, kind: Kind) -> Self {
+        let (width, patches) = (shape.tower.width, shape.tower.patches());
+        let visual = VisionTransformer::take(&mut root.at("visual"), &shape.tower, kind);
         let mut head = root.at("attention_head");
+        let order = match &shape.permutation {
+            Some(order) => Tensor::from_slice(order),
+            None => permutation(shape.permutation_seed.unwrap_or_default(), patches),
+        };
         Self {
+            permutation: order.to_device(visual.device()),
             visual,
             query: Linear::take(head.at("query"), width, width),
             key: Linear::take(head.at("key"), width, width),
             value: Linear::take(head.at("value"), width, width),
             fc: Linear::take(head.at("fc"), 2 * width, 1),
-            permutation: permutation(shape.permutation_seed, shape.patches()).to_device(device),
         }
     }
 
-    /// `[n, 3, side, side]` → `[n]`.
-    pub(in crate::inference) fn run(&self, pictures: &Tensor) -> Tensor {
+    /// `[n, 3, side, side]` → `[n, 1]`.
+    pub(super) fn run(&self, pictures: &Tensor) -> Tensor {
         let tokens = self.visual.embed(pictures);
         let shuffled = tokens.index_select(1, &self.permutation);
         let features = self.visual.run(&Tensor::cat(&[shuffled, tokens], 0));
@@ -57,7 +56,7 @@ impl FrameNetwork {
         self.judge(&Tensor::stack(&views, 1))
     }
 
-    /// Views `[n, 2, width]` in the order shuffled, original → `[n]`.
+    /// Views `[n, 2, width]` in the order shuffled, original → `[n, 1]`.
     fn judge(&self, views: &Tensor) -> Tensor {
         let width = views.size()[2];
         let scores = self
@@ -66,7 +65,7 @@ impl FrameNetwork {
             .matmul(&self.key.run(views).transpose(1, 2));
         let over_queries = (scores / (width as f64).sqrt()).softmax(1, None);
         let mixed = over_queries.matmul(&self.value.run(views));
-        self.fc.run(&mixed.flatten(1, 2)).squeeze_dim(1)
+        self.fc.run(&mixed.flatten(1, 2))
     }
 }
 

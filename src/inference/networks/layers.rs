@@ -1,7 +1,10 @@
-//! The layers both networks are made of. Each takes its tensors from a [`Scope`] under PyTorch's
+//! The layers the networks are made of. Each takes its tensors from a [`Scope`] under PyTorch's
 //! names and runs in evaluation mode only.
+//!
+//! A layer computes in the kind of its weights and casts its input to it; [`Linear::in_kind`] and
+//! the like turn the weights, once, into those of another precision.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::super::weights::Scope;
 
@@ -22,13 +25,21 @@ impl Linear {
         }
     }
 
+    pub(super) fn in_kind(self, kind: Kind) -> Self {
+        Self {
+            weight: self.weight.to_kind(kind),
+            bias: self.bias.to_kind(kind),
+        }
+    }
+
     /// `[…, inputs]` → `[…, outputs]`.
     pub(super) fn run(&self, x: &Tensor) -> Tensor {
+        let x = x.to_kind(self.weight.kind());
         x.linear(&self.weight, Some(&self.bias))
     }
 }
 
-/// Normalisation over the last axis.
+/// Normalisation over the last axis, in 32 bits whatever comes in.
 pub(super) struct LayerNorm {
     weight: Tensor,
     bias: Tensor,
@@ -47,14 +58,15 @@ impl LayerNorm {
     /// `[…, width]` → the same shape.
     pub(super) fn run(&self, x: &Tensor) -> Tensor {
         let (weight, bias) = (Some(&self.weight), Some(&self.bias));
+        let x = x.to_kind(Kind::Float);
         x.layer_norm([self.width], weight, bias, NORM_EPS, true)
     }
 }
 
 /// Self-attention with `torch.nn.MultiheadAttention`'s tensors.
 pub(super) struct SelfAttention {
-    joint_weight: Tensor,
-    joint_bias: Tensor,
+    /// Queries, keys and values from one product.
+    joint: Linear,
     out: Linear,
     heads: i64,
 }
@@ -62,20 +74,31 @@ pub(super) struct SelfAttention {
 impl SelfAttention {
     pub(super) fn take(mut scope: Scope<'_>, width: i64, heads: i64) -> Self {
         Self {
-            joint_weight: scope.tensor("in_proj_weight", &[3 * width, width]),
-            joint_bias: scope.tensor("in_proj_bias", &[3 * width]),
+            joint: Linear {
+                weight: scope.tensor("in_proj_weight", &[3 * width, width]),
+                bias: scope.tensor("in_proj_bias", &[3 * width]),
+            },
             out: Linear::take(scope.at("out_proj"), width, width),
             heads,
+        }
+    }
+
+    pub(super) fn in_kind(self, kind: Kind) -> Self {
+        Self {
+            joint: self.joint.in_kind(kind),
+            out: self.out.in_kind(kind),
+            heads: self.heads,
         }
     }
 
     /// `[batch, tokens, width]` → the same shape.
     pub(super) fn run(&self, x: &Tensor) -> Tensor {
         let (batch, tokens, width) = x.size3().expect("callers pass [batch, tokens, width]");
-        let joint = x.linear(&self.joint_weight, Some(&self.joint_bias));
         // [batch, tokens, (q, k, v), heads, width per head] → three of [batch, heads, tokens, …]
+        let joint = self.joint.run(x);
         let split = joint.view([batch, tokens, 3, self.heads, width / self.heads]);
         let [q, k, v] = [0, 1, 2].map(|part| split.select(2, part).transpose(1, 2));
+        // libtorch's kernels keep the softmax of half-precision scores in 32 bits.
         let mixed = Tensor::scaled_dot_product_attention(
             &q,
             &k,
@@ -123,24 +146,32 @@ impl ConvNorm {
         let dims = [outputs, inputs / groups, kernel, kernel];
         let weight = scope.at(conv).tensor("weight", &dims);
         let mut norm = scope.at(norm);
-        let mut channel = |name| norm.tensor(name, &[outputs]).to_kind(tch::Kind::Double);
+        let mut channel = |name| norm.tensor(name, &[outputs]).to_kind(Kind::Double);
         let (gain, shift) = (channel("weight"), channel("bias"));
         let (mean, variance) = (channel("running_mean"), channel("running_var"));
         norm.counter("num_batches_tracked");
         let factor = gain / (variance + NORM_EPS).sqrt();
         Self {
-            weight: (weight * factor.view([-1, 1, 1, 1])).to_kind(tch::Kind::Float),
-            bias: (shift - mean * factor).to_kind(tch::Kind::Float),
+            weight: (weight * factor.view([-1, 1, 1, 1])).to_kind(Kind::Float),
+            bias: (shift - mean * factor).to_kind(Kind::Float),
             stride,
             padding: kernel / 2,
             groups,
         }
     }
 
+    pub(super) fn in_kind(self, kind: Kind) -> Self {
+        Self {
+            weight: self.weight.to_kind(kind),
+            bias: self.bias.to_kind(kind),
+            ..self
+        }
+    }
+
     /// `[n, inputs, h, w]` → `[n, outputs, h/stride, w/stride]`.
     pub(super) fn run(&self, x: &Tensor) -> Tensor {
         let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
-        x.conv2d(
+        x.to_kind(self.weight.kind()).conv2d(
             &self.weight,
             Some(&self.bias),
             stride,

@@ -1,20 +1,27 @@
-//! The two networks, built from the sizes in their manifests and exactly the tensors of their
-//! files. Raw logits come out; calibration is done by the caller.
+//! The networks, built from the sizes in their manifests and exactly the tensors of their files:
+//! [`SequenceNetwork`] for tracks, [`FrameNetwork`] for single pictures, each of several families.
+//! Raw logits come out; [`super::readout`] says what they mean.
 
+mod clip_heads;
 mod clip_vit;
 mod d3;
+mod frame;
 mod layers;
+mod lstm;
+mod recurrent;
+mod resnet;
 mod resnext;
 mod sequence;
 mod temporal;
 
-pub(super) use d3::FrameNetwork;
+pub(super) use frame::FrameNetwork;
 pub(super) use sequence::{ClipLogits, SequenceNetwork};
 
 #[cfg(test)]
 mod tests {
     use tch::{Device, Kind};
 
+    use super::super::Precision;
     use super::super::manifest::{FrameArchitecture, SequenceArchitecture};
     use super::super::weights::Tensors;
     use super::*;
@@ -51,7 +58,7 @@ max_frames = 200
         )
         .unwrap();
         let mut tensors = Tensors::none(Device::Cpu);
-        drop(SequenceNetwork::take(&mut tensors, &shape));
+        drop(SequenceNetwork::take(&mut tensors, &shape, Precision::Fp32));
         let wanted = tensors.wanted;
         for (name, expected) in [
             ("feature_extractor.0.weight", &[64, 3, 7, 7][..]),
@@ -91,7 +98,7 @@ permutation_seed = 418
         )
         .unwrap();
         let mut tensors = Tensors::none(Device::Cpu);
-        drop(FrameNetwork::take(&mut tensors, &shape, Device::Cpu));
+        drop(FrameNetwork::take(&mut tensors, &shape, Precision::Fp32));
         let wanted = tensors.wanted;
         for (name, expected) in [
             ("visual.conv1.weight", &[1024, 3, 14, 14][..]),

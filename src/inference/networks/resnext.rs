@@ -1,29 +1,22 @@
 //! ResNeXt (Xie et al., 2017) in torchvision's layout, without its classifier: with stem 64,
 //! stages 3-4-6-3 and 32 groups of 4 it is `resnext50_32x4d`.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
-use super::super::manifest::SequenceArchitecture;
+use super::super::manifest::ResNeXtShape;
 use super::super::weights::Scope;
 use super::layers::{ConvNorm, ConvShape};
 
 /// Stem, stages and pooling: a picture to one feature.
-pub(super) struct ResNext {
+pub(super) struct ResNeXt {
     stem: ConvNorm,
     blocks: Vec<Bottleneck>,
 }
 
-impl ResNext {
+impl ResNeXt {
     /// Keys as in `nn.Sequential(*children[:-2])`: 0 and 1 the stem, 4 onwards the stages.
-    pub(super) fn take(mut scope: Scope<'_>, shape: &SequenceArchitecture) -> Self {
-        let stem_shape = ConvShape {
-            inputs: 3,
-            outputs: shape.stem_width,
-            kernel: 7,
-            stride: 2,
-            groups: 1,
-        };
-        let stem = ConvNorm::take(&mut scope, "0", "1", &stem_shape);
+    pub(super) fn take(mut scope: Scope<'_>, shape: &ResNeXtShape, kind: Kind) -> Self {
+        let stem = ConvNorm::take(&mut scope, "0", "1", &stem_shape(shape.stem_width));
         let mut blocks = Vec::new();
         let mut inputs = shape.stem_width;
         for (stage, &count) in shape.layers.iter().enumerate() {
@@ -37,21 +30,39 @@ impl ResNext {
                     groups: shape.groups,
                 };
                 inputs = block.outputs;
-                blocks.push(Bottleneck::take(stage_scope.at(index), &block));
+                blocks.push(Bottleneck::take(stage_scope.at(index), &block, kind));
             }
         }
-        Self { stem, blocks }
+        Self {
+            stem: stem.in_kind(kind),
+            blocks,
+        }
     }
 
-    /// `[n, 3, side, side]` → `[n, features]`.
+    /// `[n, 3, side, side]` → `[n, features]` in 32 bits.
     pub(super) fn run(&self, pictures: &Tensor) -> Tensor {
-        let stem = self.stem.run(pictures).relu_();
-        let mut x = stem.max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false);
+        let mut x = halve(&self.stem.run(pictures).relu_());
         for block in &self.blocks {
             x = block.run(&x);
         }
-        x.mean_dim([2i64, 3].as_slice(), false, None)
+        x.mean_dim([2i64, 3].as_slice(), false, Kind::Float)
     }
+}
+
+/// torchvision's first convolution, which halves the picture.
+pub(super) fn stem_shape(outputs: i64) -> ConvShape {
+    ConvShape {
+        inputs: 3,
+        outputs,
+        kernel: 7,
+        stride: 2,
+        groups: 1,
+    }
+}
+
+/// The pooling behind the stem, which halves it again.
+pub(super) fn halve(x: &Tensor) -> Tensor {
+    x.max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)
 }
 
 struct BlockShape {
@@ -71,7 +82,7 @@ struct Bottleneck {
 }
 
 impl Bottleneck {
-    fn take(mut scope: Scope<'_>, shape: &BlockShape) -> Self {
+    fn take(mut scope: Scope<'_>, shape: &BlockShape, kind: Kind) -> Self {
         let BlockShape {
             inputs,
             width,
@@ -87,18 +98,16 @@ impl Bottleneck {
             groups,
         };
         let reshapes = stride != 1 || inputs != outputs;
+        let mut part = |conv_name, norm_name, shape| {
+            ConvNorm::take(&mut scope, conv_name, norm_name, &shape).in_kind(kind)
+        };
         Self {
-            down: ConvNorm::take(&mut scope, "conv1", "bn1", &conv(inputs, width, 1, 1, 1)),
-            grouped: ConvNorm::take(
-                &mut scope,
-                "conv2",
-                "bn2",
-                &conv(width, width, 3, stride, groups),
-            ),
-            up: ConvNorm::take(&mut scope, "conv3", "bn3", &conv(width, outputs, 1, 1, 1)),
+            down: part("conv1", "bn1", conv(inputs, width, 1, 1, 1)),
+            grouped: part("conv2", "bn2", conv(width, width, 3, stride, groups)),
+            up: part("conv3", "bn3", conv(width, outputs, 1, 1, 1)),
             shortcut: reshapes.then(|| {
                 let shape = conv(inputs, outputs, 1, stride, 1);
-                ConvNorm::take(&mut scope.at("downsample"), "0", "1", &shape)
+                part("downsample.0", "downsample.1", shape)
             }),
         }
     }

@@ -1,13 +1,15 @@
-//! ResNeXt over every frame, then time.
+//! ResNeXt over every frame, then one of several networks over time.
 
 use std::collections::BTreeMap;
 
 use tch::Tensor;
 
+use super::super::Precision;
 use super::super::manifest::SequenceArchitecture;
 use super::super::weights::Tensors;
-use super::resnext::ResNext;
-use super::temporal::Temporal;
+use super::recurrent::Recurrent;
+use super::resnext::ResNeXt;
+use super::temporal::{Temporal, TemporalLogits};
 
 /// Raw logits of one clip, `[outputs]` and `[frames, outputs]`, in the order of the manifest.
 pub(in crate::inference) struct ClipLogits {
@@ -17,23 +19,48 @@ pub(in crate::inference) struct ClipLogits {
 
 /// Clips to logits.
 pub(in crate::inference) struct SequenceNetwork {
-    backbone: ResNext,
-    temporal: Temporal,
+    trunk: ResNeXt,
+    time: Time,
+}
+
+/// What looks at the frames' features in order.
+enum Time {
+    Attentive(Temporal),
+    Recurrent(Recurrent),
 }
 
 impl SequenceNetwork {
-    /// Keys `feature_extractor.*`, `lstm.*`, `attention.*`, `fc1.*`, `fc2.*`.
-    pub(in crate::inference) fn take(tensors: &mut Tensors, shape: &SequenceArchitecture) -> Self {
+    /// Keys of the trunk `feature_extractor.*` in the family `resnext-bilstm`, `model.*` in the
+    /// others; those over time as [`Temporal`] and [`Recurrent`] say.
+    pub(in crate::inference) fn take(
+        tensors: &mut Tensors,
+        architecture: &SequenceArchitecture,
+        precision: Precision,
+    ) -> Self {
         let mut root = tensors.root();
+        let (trunk, time) = match architecture {
+            SequenceArchitecture::ResnextBilstm(shape) => (
+                "feature_extractor",
+                Time::Attentive(Temporal::take(&mut root, shape)),
+            ),
+            SequenceArchitecture::ResnextBilstmMean(shape) => (
+                "model",
+                Time::Recurrent(Recurrent::take_bidirectional(&mut root, shape)),
+            ),
+            SequenceArchitecture::ResnextLstm(shape) => (
+                "model",
+                Time::Recurrent(Recurrent::take_forward(&mut root, shape)),
+            ),
+        };
         Self {
-            backbone: ResNext::take(root.at("feature_extractor"), shape),
-            temporal: Temporal::take(&mut root, shape),
+            trunk: ResNeXt::take(root.at(trunk), architecture.trunk(), precision.kind()),
+            time,
         }
     }
 
     /// `[n, 3, side, side]` → `[n, features]`; frames do not see each other here.
     pub(in crate::inference) fn features(&self, pictures: &Tensor) -> Tensor {
-        self.backbone.run(pictures)
+        self.trunk.run(pictures)
     }
 
     /// Features of clips one after another, `[Σ lengths, features]`, to the logits of each.
@@ -52,7 +79,7 @@ impl SequenceNetwork {
         let mut logits: Vec<(usize, ClipLogits)> = Vec::with_capacity(lengths.len());
         for alike in by_length.into_values() {
             let together: Vec<&Tensor> = alike.iter().map(|&clip| &clips[clip]).collect();
-            let scored = self.temporal.run(&Tensor::stack(&together, 0));
+            let scored = self.time.run(&Tensor::stack(&together, 0));
             logits.extend(alike.into_iter().enumerate().map(|(row, clip)| {
                 let track = scored.track.get(row as i64);
                 let frames = scored.frames.get(row as i64);
@@ -61,5 +88,15 @@ impl SequenceNetwork {
         }
         logits.sort_by_key(|(clip, _)| *clip);
         logits.into_iter().map(|(_, scored)| scored).collect()
+    }
+}
+
+impl Time {
+    /// `[clips, frames, features]`.
+    fn run(&self, features: &Tensor) -> TemporalLogits {
+        match self {
+            Self::Attentive(network) => network.run(features),
+            Self::Recurrent(network) => network.run(features),
+        }
     }
 }

@@ -1,0 +1,177 @@
+//! Networks that judge a single picture.
+
+use serde::Deserialize;
+
+use super::{Architecture, Kind, out_of_range, stage_problems};
+
+/// The families; the fields of each stand beside `family`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(tag = "family")]
+pub(in crate::inference) enum FrameArchitecture {
+    #[serde(rename = "clip-vit-d3")]
+    ClipVitD3(ClipVitD3),
+    #[serde(rename = "clip-vit-linear")]
+    ClipVitLinear(ClipVitLinear),
+    #[serde(rename = "clip-vit-norm-linear")]
+    ClipVitNormLinear(ClipVitNormLinear),
+    #[serde(rename = "resnet")]
+    ResNet(ResNetShape),
+}
+
+/// CLIP's vision transformer. ViT-L/14 is image 224, patch 14, width 1024, 24 layers, 16 heads.
+#[derive(Debug, Clone, Deserialize)]
+pub(in crate::inference) struct ViTShape {
+    /// Side of the input.
+    image_px: i64,
+    /// Side of a patch.
+    pub(in crate::inference) patch_px: i64,
+    pub(in crate::inference) width: i64,
+    pub(in crate::inference) layers: i64,
+    pub(in crate::inference) heads: i64,
+}
+
+/// D3: the picture and its shuffled patches, compared by attention. One logit.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::inference) struct ClipVitD3 {
+    #[serde(flatten)]
+    pub(in crate::inference) tower: ViTShape,
+    /// Seed of the patch permutation; this or `permutation`.
+    pub(in crate::inference) permutation_seed: Option<i64>,
+    /// The patch permutation itself: patch i of the shuffled picture is patch `permutation[i]`.
+    pub(in crate::inference) permutation: Option<Vec<i64>>,
+}
+
+/// UniversalFakeDetect: one linear layer on CLIP's projected feature. One logit.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::inference) struct ClipVitLinear {
+    #[serde(flatten)]
+    pub(in crate::inference) tower: ViTShape,
+    /// Width of the projected feature; 768 in ViT-L/14.
+    pub(in crate::inference) embed_width: i64,
+}
+
+/// GenD: one linear layer on the class feature of unit length. Two logits.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::inference) struct ClipVitNormLinear {
+    #[serde(flatten)]
+    pub(in crate::inference) tower: ViTShape,
+}
+
+/// torchvision's ResNet of basic blocks. ResNet-18 is stem 64, layers 2-2-2-2. Two logits.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::inference) struct ResNetShape {
+    /// Channels of the stem; stage i gives `stem_width·2^i`.
+    pub(in crate::inference) stem_width: i64,
+    /// Blocks per stage.
+    pub(in crate::inference) layers: Vec<i64>,
+    /// Where the linear layer stands in the file.
+    #[serde(default)]
+    pub(in crate::inference) head: ResNetHead,
+}
+
+/// Name of a ResNet's linear layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+pub(in crate::inference) enum ResNetHead {
+    #[default]
+    #[serde(rename = "fc")]
+    Fc,
+    /// `fc` is a sequence of dropout and the linear layer.
+    #[serde(rename = "fc.1")]
+    Fc1,
+}
+
+impl ViTShape {
+    /// Patches in a picture.
+    pub(in crate::inference) fn patches(&self) -> i64 {
+        (self.image_px / self.patch_px).pow(2)
+    }
+
+    fn problems(&self, size_px: i64) -> Vec<String> {
+        let mut problems = out_of_range(&[
+            ("image_px", self.image_px),
+            ("patch_px", self.patch_px),
+            ("width", self.width),
+            ("layers", self.layers),
+            ("heads", self.heads),
+        ]);
+        if !problems.is_empty() {
+            return problems;
+        }
+        if self.image_px % self.patch_px != 0 {
+            problems.push("architecture.patch_px must divide image_px".into());
+        }
+        if self.width % self.heads != 0 {
+            problems.push("architecture.heads must divide width".into());
+        }
+        if self.image_px != size_px {
+            problems.push("architecture.image_px must equal preprocess.size_px".into());
+        }
+        problems
+    }
+}
+
+impl ClipVitD3 {
+    fn problems(&self, size_px: i64) -> Vec<String> {
+        let mut problems = self.tower.problems(size_px);
+        match (&self.permutation_seed, &self.permutation) {
+            (Some(_), None) => {}
+            (None, Some(order)) => {
+                let mut sorted = order.clone();
+                sorted.sort_unstable();
+                if problems.is_empty() && !sorted.into_iter().eq(0..self.tower.patches()) {
+                    problems.push(format!(
+                        "architecture.permutation must hold each of 0 to {} once",
+                        self.tower.patches() - 1
+                    ));
+                }
+            }
+            (Some(_), Some(_)) | (None, None) => problems
+                .push("architecture needs either permutation_seed or permutation, not both".into()),
+        }
+        problems
+    }
+}
+
+impl ResNetShape {
+    /// Channels of the last stage, the width of a picture's feature.
+    pub(in crate::inference) fn feature_width(&self) -> i64 {
+        self.stem_width << (self.layers.len() - 1)
+    }
+
+    fn problems(&self, size_px: i64) -> Vec<String> {
+        let mut problems = out_of_range(&[("stem_width", self.stem_width)]);
+        problems.extend(stage_problems(&self.layers));
+        if size_px < 32 {
+            problems.push("preprocess.size_px must be at least 32".into());
+        }
+        problems
+    }
+}
+
+impl Architecture for FrameArchitecture {
+    const KIND: Kind = Kind::Frame;
+
+    fn outputs(&self) -> usize {
+        match self {
+            Self::ClipVitD3(_) | Self::ClipVitLinear(_) => 1,
+            Self::ClipVitNormLinear(_) | Self::ResNet(_) => 2,
+        }
+    }
+
+    fn problems(&self, size_px: i64) -> Vec<String> {
+        match self {
+            Self::ClipVitD3(shape) => shape.problems(size_px),
+            Self::ClipVitLinear(shape) => {
+                let mut problems = shape.tower.problems(size_px);
+                problems.extend(out_of_range(&[("embed_width", shape.embed_width)]));
+                problems
+            }
+            Self::ClipVitNormLinear(shape) => shape.tower.problems(size_px),
+            Self::ResNet(shape) => shape.problems(size_px),
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! `manifest.toml` of a network: what it is and how its input and output are read.
+//!
+//! The kinds share everything but `[architecture]`, where `family` names one of several networks
+//! and the other fields its sizes. Unknown fields are refused, so that a misspelt one is not
+//! silently ignored; [`Manifest::problems`] names every wrong value at once.
+
+mod frame;
+mod output;
+mod preprocess;
+mod sequence;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+pub(super) use frame::{
+    ClipVitD3, ClipVitLinear, ClipVitNormLinear, FrameArchitecture, ResNetHead, ResNetShape,
+    ViTShape,
+};
+pub(super) use output::{Calibration, Label, Output};
+pub(super) use preprocess::{Fit, Preprocess, Resize};
+pub(super) use sequence::{
+    Activation, Pooling, ResNeXtShape, ResnextBilstm, ResnextBilstmMean, ResnextLstm,
+    SequenceArchitecture,
+};
+
+/// The schema this program reads.
+const SCHEMA: u32 = 1;
+/// No width, length or count of a network reaches this; keeps arithmetic on sizes exact.
+const LARGEST_SIZE: i64 = 65_536;
+
+/// A manifest with the architecture of its kind.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Manifest<A> {
+    schema: u32,
+    pub(super) name: String,
+    pub(super) version: String,
+    kind: Kind,
+    #[serde(rename = "licence")]
+    _licence: String,
+    #[serde(rename = "card")]
+    _card: String,
+    pub(super) weights: Weights,
+    pub(super) architecture: A,
+    pub(super) preprocess: Preprocess,
+    pub(super) output: Output,
+    pub(super) calibration: Calibration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Kind {
+    Sequence,
+    Frame,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Weights {
+    pub(super) file: String,
+    pub(super) sha256: String,
+}
+
+/// What a kind of network says about itself.
+pub(super) trait Architecture: DeserializeOwned {
+    /// The kind its manifest must state.
+    const KIND: Kind;
+    /// Numbers its head gives for a picture or a track: one logit or two.
+    fn outputs(&self) -> usize;
+    /// Sizes that do not fit together; `size_px` is that of its input.
+    fn problems(&self, size_px: i64) -> Vec<String>;
+}
+
+/// A sentence for every size that no network has.
+fn out_of_range(sizes: &[(&str, i64)]) -> Vec<String> {
+    let bad = sizes
+        .iter()
+        .filter(|(_, size)| !(1..LARGEST_SIZE).contains(size));
+    bad.map(|(name, size)| format!("architecture.{name} must lie between 1 and 65535, got {size}"))
+        .collect()
+}
+
+/// What is wrong with `layers`, the blocks of each stage of a convolutional network.
+fn stage_problems(layers: &[i64]) -> Option<String> {
+    let usable =
+        (1..=6).contains(&layers.len()) && layers.iter().all(|blocks| (1..=100).contains(blocks));
+    (!usable).then(|| "architecture.layers must be 1 to 6 stages of 1 to 100 blocks".into())
+}
+
+impl<A: Architecture> Manifest<A> {
+    /// Everything that is wrong, a sentence each; empty when the manifest can be used.
+    pub(super) fn problems(&self) -> Vec<String> {
+        let checks = [
+            (self.schema == SCHEMA, "schema must be 1".to_owned()),
+            (
+                self.kind == A::KIND,
+                format!("kind must be {:?}", A::KIND).to_lowercase(),
+            ),
+            (
+                is_plain_name(&self.weights.file),
+                "weights.file must be a plain file name".into(),
+            ),
+            (
+                is_sha256(&self.weights.sha256),
+                "weights.sha256 must be 64 lower-case hex digits".into(),
+            ),
+        ];
+        let failed = checks.into_iter().filter(|(holds, _)| !holds);
+        let mut problems: Vec<String> = failed.map(|(_, problem)| problem).collect();
+        problems.extend(self.preprocess.problems());
+        problems.extend(self.output.problems(self.architecture.outputs()));
+        problems.extend(self.calibration.problems());
+        problems.extend(self.architecture.problems(self.preprocess.size_px));
+        problems
+    }
+}
+
+/// Whether `name` names something directly in its folder.
+pub(super) fn is_plain_name(name: &str) -> bool {
+    std::path::Path::new(name).file_name() == Some(name.as_ref())
+}
+
+fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
