@@ -101,8 +101,8 @@ settings! {
     models_dir: PathBuf = "models";
     /// Where the networks run: `auto`, `cpu`, `cuda` or `cuda:N`.
     device: DeviceChoice = "auto";
-    /// How finely the networks compute: `fp32`, `bf16` or `fp16`. The half precisions need half the memory and move a
-    /// logit by up to 0.05 (bf16) or 0.01 (fp16).
+    /// How finely the networks compute: `fp32`, `bf16` or `fp16`. The half precisions need half
+    /// the memory and move a logit by up to 5 % (bf16) or 0.5 % (fp16).
     precision: Precision = "fp32";
     /// Log lines as `text` or `json`.
     log_format: LogFormat = "text";

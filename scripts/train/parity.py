@@ -1,107 +1,209 @@
-"""Reference tensors for the Rust parity test: PyTorch's own answers for the shipped weights and for tiny random ones.
+"""Reference tensors for the Rust parity tests (`src/inference/parity`): what PyTorch, torchvision and transformers answer.
 
-    python scripts/train/parity.py --models models --out tests/fixtures/parity
+    python scripts/train/parity.py --out tests/fixtures/parity
 
-A fixture holds `input` f32 [T, 3, S, S] after resize and normalisation, `frame_logits` and, of a sequence model,
-`track_logits`; `sequence-s` (bilinear) and `tiny-frame` (bicubic) also hold the `canvas` u8 [T, 256, 256, 3] RGB that `input`
-was made from. Sequence: `track_logits` [1, 2] and `frame_logits` [T, 2], order FAKE, REAL; frame: `frame_logits` [T], logit of
-P(fake). All logits are raw, before calibration, computed in fp32.
-The resize is Pillow's on uint8 (`Image.resize`, BILINEAR or BICUBIC, antialiased): it rounds to whole levels, so `input`
-agrees with an antialiased float resize within 1/255 / std.
-Canvases show scikit-image's astronaut (NASA, public domain) and drawn shapes only. A tiny network's random weights are in the
-fixture's folder, in the layout of a model folder.
+It writes, in about half a minute,
+
+- `canvases.safetensors`: two aligned-size face pictures u8 [2, 256, 256, 3] RGB cut from `videos/genuine.mp4` and
+  `videos/manipulated.mp4`; the third canvas of every comparison is noise that both sides compute (`hashed.py`).
+- `preprocess.safetensors` and `.json`: for several sizes, kernels and fits the SHA-256 of the bytes that Pillow's resize and
+  torchvision's crop give for each canvas, and every 251st number after `ToTensor` and `Normalize`.
+- `<name>/manifest.toml` and `<name>/reference.safetensors` for each network: raw logits, fp32, before calibration:
+  `frame_logits` [T, outputs] and, of sequence models, `track_logits` [1, 2], for the first T canvases.
+  `tiny-*` come with `weights.safetensors`; `full-*` have published sizes and weights from `hashed.py`.
+- `shipped-sequence`, `shipped-frame`: the same for the models that `models/bundle.toml` names, without manifest and weights.
+  `--only shipped` writes these two alone.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import tomllib
 from pathlib import Path
 
 import cv2
 import numpy as np
-import skimage.data
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
+from torchvision import transforms
 
-from export import NETWORKS, export
-from settings import MODELS_DIR
-from stills import normalise
+import hashed
+from reference_networks import RESNET18, RESNEXT50, drawn, reference, shapes_of
 
-RESIZES = {"bilinear": Image.BILINEAR, "bicubic": Image.BICUBIC}
-TINY = {
-    "sequence": {
-        "family": "resnext-bilstm", "stem_width": 4, "layers": [1, 2, 1, 1], "groups": 2, "width_per_group": 2, "lstm_layers": 2,
-        "lstm_hidden": 8, "attention_heads": 2, "activation": "relu", "max_frames": 20,
-    },
-    "frame": {
-        "family": "clip-vit-d3", "image_px": 32, "patch_px": 8, "width": 16, "layers": 2, "heads": 2, "permutation_seed": 418,
-    },
-}
+ROOT = Path(__file__).parents[2]
+CANVAS = 256
+SAMPLE_STEP = 251
+IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+OPENAI = {"mean": [0.48145466, 0.4578275, 0.40821073], "std": [0.26862954, 0.26130258, 0.27577711]}
+KERNELS = {"bilinear": transforms.InterpolationMode.BILINEAR, "bicubic": transforms.InterpolationMode.BICUBIC}
 
-
-def canvases(count: int) -> np.ndarray:
-    """[count, 256, 256, 3]: two crops of the portrait, then drawn patterns of high contrast."""
-    portrait = skimage.data.astronaut()
-    drawn = np.zeros((256, 256, 3), np.uint8)
-    for i in range(0, 256, 8):
-        cv2.line(drawn, (i, 0), (255 - i, 255), (i, 255 - i, (i * 7) % 256), 3)
-    stripes = np.uint8(255 * ((np.arange(256) // 3) % 2))[None, :, None].repeat(256, 0).repeat(3, 2)
-    crops = [portrait[20:276, 96:352], cv2.resize(portrait[40:220, 150:330], (256, 256), interpolation=cv2.INTER_CUBIC)]
-    return np.stack([*crops, drawn, stripes])[:count]
+TRUNK = {"stem_width": 4, "layers": [1, 2, 1], "groups": 2, "width_per_group": 2}
+TOWER = {"image_px": 32, "patch_px": 8, "width": 16, "layers": 2, "heads": 2}
+VIT_L_14 = {"image_px": 224, "patch_px": 14, "width": 1024, "layers": 24, "heads": 16}
 
 
-def network_input(pictures: np.ndarray, preprocess: dict) -> torch.Tensor:
+def prep(size: int, resize: str, stats: dict, **more: object) -> dict:
+    return {"canvas_px": CANVAS, "size_px": size, "resize": resize, **more, **stats}
+
+
+SMALL, LARGE = prep(48, "bilinear", IMAGENET), prep(32, "bicubic", OPENAI, centre_ratio=0.77)
+SEED = {"family": "resnext-bilstm", "lstm_layers": 2, "max_frames": 20}
+# name, canvases, [architecture], [preprocess]
+TINY = [
+    ("tiny-seed", 3, SEED | TRUNK | {"lstm_hidden": 8, "attention_heads": 4, "activation": "gelu"}, SMALL),
+    ("tiny-seed-twin", 3, SEED | TRUNK | {"lstm_hidden": 8, "attention_heads": 8, "activation": "relu"}, LARGE),
+    ("tiny-seed-old", 3, TRUNK | {"family": "resnext-bilstm-mean", "lstm_layers": 1, "lstm_hidden": 8, "batch_first": False,
+                                  "max_frames": 20}, SMALL),
+    ("tiny-lstm-mean", 3, TRUNK | {"family": "resnext-lstm", "lstm_layers": 1, "lstm_hidden": 8, "pooling": "mean",
+                                   "batch_first": False, "max_frames": 20}, prep(112, "bilinear", IMAGENET)),
+    ("tiny-lstm-last", 3, TRUNK | {"family": "resnext-lstm", "lstm_layers": 1, "lstm_hidden": 8, "pooling": "last",
+                                   "batch_first": False, "max_frames": 20}, SMALL),
+    ("tiny-lstm-ordered", 3, TRUNK | {"family": "resnext-lstm", "lstm_layers": 2, "lstm_hidden": 8, "pooling": "last",
+                                      "batch_first": True, "max_frames": 20}, SMALL),
+    ("tiny-d3", 3, TOWER | {"family": "clip-vit-d3", "permutation_seed": 418}, prep(32, "bilinear", OPENAI)),
+    ("tiny-d3-given", 3, TOWER | {"family": "clip-vit-d3", "permutation": [3, 0, 7, 1, 15, 2, 8, 4, 14, 5, 9, 6, 13, 10, 12, 11]}, LARGE),
+    ("tiny-ufd", 3, TOWER | {"family": "clip-vit-linear", "embed_width": 12}, prep(32, "bicubic", OPENAI, fit="centre-crop")),
+    ("tiny-gend", 3, TOWER | {"family": "clip-vit-norm-linear"}, prep(32, "bicubic", OPENAI, fit="shorter-side")),
+    ("tiny-resnet", 3, {"family": "resnet", "stem_width": 4, "layers": [1, 2, 1], "head": "fc"}, SMALL),
+    ("tiny-resnet-dropout", 3, {"family": "resnet", "stem_width": 4, "layers": [2, 1], "head": "fc.1"}, LARGE),
+]
+FULL = [
+    ("full-seed", 2, SEED | RESNEXT50 | {"lstm_hidden": 512, "attention_heads": 4, "activation": "gelu", "max_frames": 200},
+     prep(180, "bilinear", IMAGENET)),
+    ("full-lstm", 2, RESNEXT50 | {"family": "resnext-lstm", "lstm_layers": 1, "lstm_hidden": 2048, "pooling": "last",
+                                  "batch_first": False, "max_frames": 100}, prep(112, "bilinear", IMAGENET)),
+    ("full-d3", 1, VIT_L_14 | {"family": "clip-vit-d3", "permutation_seed": 418}, prep(224, "bilinear", OPENAI)),
+    # The tower is the same; three of its layers tell these heads apart.
+    ("full-ufd", 1, VIT_L_14 | {"layers": 3, "family": "clip-vit-linear", "embed_width": 768},
+     prep(224, "bilinear", OPENAI, fit="centre-crop")),
+    ("full-gend", 1, VIT_L_14 | {"layers": 3, "family": "clip-vit-norm-linear"}, prep(224, "bicubic", OPENAI, fit="shorter-side")),
+    ("full-resnet18", 2, RESNET18 | {"family": "resnet", "head": "fc.1"}, prep(224, "bilinear", IMAGENET)),
+]
+PREPROCESSING = [
+    prep(size, resize, IMAGENET) for size in (112, 128, 180, 224, 380) for resize in KERNELS
+] + [
+    prep(224, "bilinear", OPENAI, centre_ratio=0.77), prep(112, "bicubic", OPENAI, centre_ratio=0.77),
+    prep(224, "bicubic", OPENAI, fit="shorter-side"), prep(224, "bilinear", OPENAI, fit="centre-crop"),
+    prep(299, "bilinear", OPENAI, fit="centre-crop"), prep(224, "bilinear", OPENAI, fit="centre-crop", centre_ratio=0.5),
+]
+LABELS = {1: ["FAKE"], 2: ["REAL", "FAKE"]}
+
+
+def faces() -> np.ndarray:
+    """[2, 256, 256, 3] RGB: about the square that alignment would cut from the demo videos."""
+    pictures = []
+    for video, frame in (("genuine.mp4", 30), ("manipulated.mp4", 60)):
+        reader = cv2.VideoCapture(str(ROOT / "videos" / video))
+        reader.set(cv2.CAP_PROP_POS_FRAMES, frame)
+        found, picture = reader.read()
+        assert found, f"videos/{video} has no frame {frame}"
+        cut = cv2.resize(picture[50:270, 195:415], (CANVAS, CANVAS), interpolation=cv2.INTER_CUBIC)
+        pictures.append(cv2.cvtColor(cut, cv2.COLOR_BGR2RGB))
+    return np.stack(pictures)
+
+
+def noise() -> np.ndarray:
+    return (hashed.bits("canvas", CANVAS * CANVAS * 3) >> 24).astype(np.uint8).reshape(1, CANVAS, CANVAS, 3)
+
+
+def fit(preprocess: dict) -> transforms.Compose:
+    """torchvision's transforms of a Pillow image, before `ToTensor`."""
+    size, used = preprocess["size_px"], round(CANVAS * preprocess.get("centre_ratio", 1.0))
+    kernel = KERNELS[preprocess["resize"]]
+    steps = {
+        "squash": [transforms.Resize((size, size), kernel)],
+        "shorter-side": [transforms.Resize(size, kernel), transforms.CenterCrop(size)],
+        "centre-crop": [transforms.CenterCrop(size)],
+    }
+    return transforms.Compose([transforms.CenterCrop(used), *steps[preprocess.get("fit", "squash")]])
+
+
+def network_input(canvases: np.ndarray, preprocess: dict) -> torch.Tensor:
     """[T, 3, S, S] f32 as the networks take it."""
-    size = (preprocess["size_px"], preprocess["size_px"])
-    resized = [np.asarray(Image.fromarray(picture).resize(size, RESIZES[preprocess["resize"]])) for picture in pictures]
-    return normalise(torch.from_numpy(np.stack(resized)).permute(0, 3, 1, 2), preprocess)
+    fitted, normalise = fit(preprocess), transforms.Normalize(preprocess["mean"], preprocess["std"])
+    to_tensor = transforms.ToTensor()
+    return torch.stack([normalise(to_tensor(fitted(Image.fromarray(canvas)))) for canvas in canvases])
+
+
+def write_preprocessing(canvases: np.ndarray, out: Path) -> None:
+    cases, samples = [], {}
+    for number, preprocess in enumerate(PREPROCESSING):
+        pictures = [np.asarray(fit(preprocess)(Image.fromarray(canvas))) for canvas in canvases]
+        cases.append({"preprocess": preprocess, "sha256": [hashlib.sha256(p.tobytes()).hexdigest() for p in pictures]})
+        samples[f"{number}"] = network_input(canvases, preprocess).flatten()[::SAMPLE_STEP].contiguous()
+    (out / "preprocess.json").write_text(json.dumps(cases, indent=1) + "\n")
+    save_file(samples, out / "preprocess.safetensors")
 
 
 @torch.no_grad()
-def reference(folder: Path, frames: int, with_canvas: bool) -> dict[str, torch.Tensor]:
-    """The fixture of one model folder."""
-    manifest = tomllib.loads((folder / "manifest.toml").read_text())
-    network = NETWORKS[manifest["kind"]](manifest["architecture"]).eval()
-    network.load_state_dict(load_file(folder / manifest["weights"]["file"]), strict=True)
-    pictures = canvases(frames)
-    inputs = network_input(pictures, manifest["preprocess"])
-    tensors = {"input": inputs} | ({"canvas": torch.from_numpy(pictures)} if with_canvas else {})
-    if manifest["kind"] == "sequence":
-        track, per_frame = network(inputs[None])
-        tensors |= {"track_logits": track, "frame_logits": per_frame[0]}
+def logits(architecture: dict, state: dict, inputs: torch.Tensor) -> dict[str, torch.Tensor]:
+    found = {name: value.contiguous() for name, value in reference(architecture, state)(inputs).items()}
+    for name, value in found.items():
+        assert value.isfinite().all() and value.abs().max() > 0.3, f"{name} of {architecture['family']} say little: {value}"
+    if architecture["family"] == "clip-vit-d3":
+        found["permutation"] = torch.tensor(architecture["permutation"]) if "permutation" in architecture else drawn(architecture)
+    return found
+
+
+def write_network(case: tuple, canvases: np.ndarray, out: Path) -> None:
+    name, count, architecture, preprocess = case
+    folder = out / name
+    folder.mkdir(exist_ok=True)
+    state = hashed.state(shapes_of(architecture))
+    found = logits(architecture, state, network_input(canvases[:count], preprocess))
+    save_file(found, folder / "reference.safetensors")
+    if name.startswith("tiny-"):
+        save_file(state, folder / "weights.safetensors")
+        digest = hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest()
     else:
-        tensors["frame_logits"] = network(inputs)
-    return {key: value.contiguous() for key, value in tensors.items()}
+        digest = "0" * 64
+    (folder / "manifest.toml").write_text(manifest(name, architecture, preprocess, digest, found["frame_logits"].shape[1]))
+    print(name, *(f"{key} {value.flatten()[:6].tolist()}" for key, value in found.items() if key != "permutation"), flush=True)
 
 
-def tiny_model(kind: str, out: Path) -> Path:
-    """A model folder with random weights, batch-norm statistics included, and a bicubic resize."""
-    torch.manual_seed(7)
-    network = NETWORKS[kind](TINY[kind])
-    state = network.state_dict()
-    for key, value in state.items():
-        if key.endswith("running_var"):
-            value.uniform_(0.5, 1.5)
-        elif value.dtype.is_floating_point and not key.endswith(".pe"):
-            value.add_(0.1 * torch.randn_like(value))
-    preprocess = {"canvas_px": 256, "size_px": 32, "resize": "bicubic", "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
-    config = {"name": f"tiny-{kind}", "version": "1", "kind": kind, "architecture": TINY[kind], "preprocess": preprocess}
-    return export(config, state, out)
+def manifest(name: str, architecture: dict, preprocess: dict, digest: str, outputs: int) -> str:
+    kind = "sequence" if architecture["family"].startswith("resnext") else "frame"
+    head = {"schema": 1, "name": name, "version": "1", "kind": kind, "licence": "Apache-2.0 OR MIT", "card": "README.md"}
+    tables = {
+        "weights": {"file": "weights.safetensors", "sha256": digest}, "architecture": architecture, "preprocess": preprocess,
+        "output": {"labels": LABELS[outputs]}, "calibration": {"scale": 1.0, "bias": 0.0},
+    }
+    return toml(head) + "".join(f"\n[{name}]\n{toml(table)}" for name, table in tables.items())
+
+
+def toml(table: dict) -> str:
+    """JSON's literals of these types are TOML's too."""
+    return "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())
+
+
+def write_shipped(models: Path, canvases: np.ndarray, out: Path) -> None:
+    bundle = tomllib.loads((models / "bundle.toml").read_text())
+    for role in ("sequence", "frame"):
+        folder = models / bundle[role]
+        about = tomllib.loads((folder / "manifest.toml").read_text())
+        state = load_file(folder / about["weights"]["file"])
+        found = logits(about["architecture"], state, network_input(canvases, about["preprocess"]))
+        (out / f"shipped-{role}").mkdir(exist_ok=True)
+        save_file(found, out / f"shipped-{role}" / "reference.safetensors")
+        print(f"shipped-{role} ({bundle[role]})", found["frame_logits"].flatten().tolist(), flush=True)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--models", type=Path, default=MODELS_DIR)
-    parser.add_argument("--out", type=Path, required=True)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", type=Path, default=ROOT / "models")
+    parser.add_argument("--out", type=Path, default=ROOT / "tests/fixtures/parity")
+    parser.add_argument("--only", choices=["shipped"], help="the shipped models alone")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    fixtures = [
-        (arguments.models / "sequence-s", 2, True),
-        (arguments.models / "frame-s", 1, False),
-        (tiny_model("sequence", arguments.out), 4, False),
-        (tiny_model("frame", arguments.out), 1, True),
-    ]
-    for model, frames, with_canvas in fixtures:
-        save_file(reference(model, frames, with_canvas), arguments.out / f"{model.name}.safetensors")
+    stored = arguments.out / "canvases.safetensors"
+    if arguments.only != "shipped":
+        save_file({"canvases": torch.from_numpy(faces())}, stored)
+    pictures = np.concatenate([load_file(stored)["canvases"].numpy(), noise()])
+    write_shipped(arguments.models, pictures, arguments.out)
+    if arguments.only != "shipped":
+        write_preprocessing(pictures, arguments.out)
+        for case in TINY + FULL:
+            write_network(case, pictures, arguments.out)

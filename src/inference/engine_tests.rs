@@ -1,4 +1,4 @@
-//! Loading a bundle and running it, on tiny networks with random weights.
+//! Loading a bundle and running it, on tiny networks with invented weights.
 
 use tch::{Device, Kind, Tensor};
 
@@ -98,8 +98,8 @@ fn misspelt_fields_unknown_families_and_folders_elsewhere_are_refused() {
     for (file, from, to, named) in [
         (
             "frame/manifest.toml",
-            "patch_px",
-            "patch_size",
+            "patch_px = ",
+            "patch_px = 16\npatch_size = ",
             "patch_size",
         ),
         (

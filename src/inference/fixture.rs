@@ -1,4 +1,4 @@
-//! A tiny bundle on disk with random weights, for tests of loading and running.
+//! A tiny bundle on disk with invented weights, for tests of loading and running.
 
 use std::fs;
 use std::path::Path;
@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use super::bundle::Bundle;
 use super::networks::{FrameNetwork, SequenceNetwork};
+use super::parity::hashed;
 use super::weights::Tensors;
 use super::{Clip, DeviceChoice, InferenceSettings, Precision};
 use crate::domain::{CROP_CANVAS_PX, Rgb8Image};
@@ -81,8 +82,8 @@ impl TinyBundle {
         });
         let frame =
             wanted(&|tensors| drop(FrameNetwork::take(tensors, &frame.architecture, precision)));
-        bundle.write_weights("sequence", random(sequence));
-        bundle.write_weights("frame", random(frame));
+        bundle.write_weights("sequence", invented(sequence));
+        bundle.write_weights("frame", invented(frame));
         bundle
     }
 
@@ -164,19 +165,14 @@ bias = 0.0
     }
 }
 
-fn random(wanted: Vec<(String, Vec<i64>, Kind)>) -> Named {
-    let tensor = |name: &str, shape: &[i64], kind| {
-        if kind != Kind::Float {
-            Tensor::ones(shape, (kind, Device::Cpu))
-        } else if name.ends_with("running_var") {
-            Tensor::rand(shape, (kind, Device::Cpu)) + 0.5
-        } else {
-            Tensor::randn(shape, (kind, Device::Cpu)) * 0.3
-        }
-    };
+/// The same tensors for the same names.
+fn invented(wanted: Vec<(String, Vec<i64>, Kind)>) -> Named {
     let named = wanted.into_iter();
     named
-        .map(|(name, shape, kind)| (name.clone(), tensor(&name, &shape, kind)))
+        .map(|(name, shape, kind)| {
+            let tensor = hashed::tensor(&name, &shape, kind);
+            (name, tensor)
+        })
         .collect()
 }
 

@@ -27,7 +27,13 @@ pub(super) struct Tensors {
     /// Everything asked for: lets tests write a file that fits.
     #[cfg(test)]
     pub(super) wanted: Vec<(String, Vec<i64>, Kind)>,
+    #[cfg(test)]
+    make: Option<MakeTensor>,
 }
+
+/// Computes a tensor from its name, shape and kind.
+#[cfg(test)]
+pub(super) type MakeTensor = fn(&str, &[i64], Kind) -> Tensor;
 
 impl Tensors {
     /// Reads a safetensors file after its digest was found to be `sha256`.
@@ -68,6 +74,17 @@ impl Tensors {
             problems: Vec::new(),
             #[cfg(test)]
             wanted: Vec::new(),
+            #[cfg(test)]
+            make: None,
+        }
+    }
+
+    /// Gives every tensor that is asked for as `make` computes it, without a file.
+    #[cfg(test)]
+    pub(super) fn computed(make: MakeTensor) -> Self {
+        Self {
+            make: Some(make),
+            ..Self::none(Device::Cpu)
         }
     }
 
@@ -94,6 +111,10 @@ impl Tensors {
     fn take(&mut self, name: String, shape: &[i64], kind: Kind) -> Tensor {
         #[cfg(test)]
         self.wanted.push((name.clone(), shape.to_vec(), kind));
+        #[cfg(test)]
+        if let Some(make) = self.make {
+            return make(&name, shape, kind);
+        }
         let problem = match self.found.remove(&name) {
             None => format!("{name} {shape:?} is missing"),
             Some(tensor) if tensor.kind() != kind => {

@@ -8,6 +8,8 @@ mod frame;
 mod output;
 mod preprocess;
 mod sequence;
+#[cfg(test)]
+mod tests;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

@@ -14,6 +14,8 @@ mod resnext;
 mod sequence;
 mod temporal;
 
+#[cfg(test)]
+pub(super) use d3::permutation;
 pub(super) use frame::FrameNetwork;
 pub(super) use sequence::{ClipLogits, SequenceNetwork};
 

@@ -7,6 +7,8 @@
 
 mod picture;
 mod resample;
+#[cfg(test)]
+mod tests;
 
 use tch::{Device, Kind, Tensor};
 

@@ -55,16 +55,22 @@ impl Resampler {
 
     /// `picture` must have the side this was made for.
     pub(super) fn run(&self, picture: &Picture) -> Picture {
-        let narrow: Vec<u8> = picture
-            .bytes
-            .chunks_exact(self.from * 3)
-            .flat_map(|row| self.taps.iter().flat_map(|taps| taps.pixel(row)))
-            .collect();
         let width = self.to * 3;
-        let rows = self.taps.iter().flat_map(|taps| taps.row(&narrow, width));
+        let mut narrow = Vec::with_capacity(self.from * width);
+        for row in picture.bytes.chunks_exact(self.from * 3) {
+            for taps in &self.taps {
+                narrow.extend_from_slice(&taps.pixel(row));
+            }
+        }
+        let mut bytes = Vec::with_capacity(self.to * width);
+        let mut sums = vec![0; width];
+        for taps in &self.taps {
+            taps.add_rows(&narrow, &mut sums);
+            bytes.extend(sums.iter().copied().map(to_byte));
+        }
         Picture {
             side: self.to,
-            bytes: rows.collect(),
+            bytes,
         }
     }
 }
@@ -73,8 +79,8 @@ impl Taps {
     /// One pixel from those of a row.
     fn pixel(&self, row: &[u8]) -> [u8; 3] {
         let mut sums = [HALF; 3];
-        let pixels = row[self.first * 3..].chunks_exact(3);
-        for (pixel, weight) in pixels.zip(&self.weights) {
+        let pixels = row[self.first * 3..].as_chunks::<3>().0;
+        for (pixel, weight) in pixels.iter().zip(&self.weights) {
             for (sum, &byte) in sums.iter_mut().zip(pixel) {
                 *sum += i32::from(byte) * weight;
             }
@@ -82,16 +88,15 @@ impl Taps {
         sums.map(to_byte)
     }
 
-    /// One row from those of a picture, `width` bytes each.
-    fn row(&self, picture: &[u8], width: usize) -> impl Iterator<Item = u8> + use<> {
-        let mut sums = vec![HALF; width];
-        let rows = picture[self.first * width..].chunks_exact(width);
+    /// The sums of one row from the rows of a picture, each as long as `sums`.
+    fn add_rows(&self, picture: &[u8], sums: &mut [i32]) {
+        sums.fill(HALF);
+        let rows = picture[self.first * sums.len()..].chunks_exact(sums.len());
         for (row, weight) in rows.zip(&self.weights) {
             for (sum, &byte) in sums.iter_mut().zip(row) {
                 *sum += i32::from(byte) * weight;
             }
         }
-        sums.into_iter().map(to_byte)
     }
 }
 

@@ -1,0 +1,187 @@
+//! The networks give what PyTorch gives. The references in `tests/fixtures/parity` are written by
+//! `scripts/train/parity.py` with torch, torchvision and transformers; it says what they hold.
+//!
+//! `tiny-*` are all families at small sizes, with weights files; `full-*` are the published sizes,
+//! with weights that both sides compute ([`hashed`]); `shipped-*` are the models of this
+//! repository. Each starts from canvases, so the preprocessing of its manifest is compared too.
+
+mod fixture;
+pub(super) mod hashed;
+
+use tch::{Device, Tensor};
+
+use super::Precision;
+use super::engine::{Running, load_network};
+use super::manifest::Architecture;
+use super::networks::{FrameNetwork, SequenceNetwork};
+use super::preprocess::Preparation;
+use super::weights::Tensors;
+use fixture::{Reference, model};
+pub(super) use fixture::{canvases, path, tensors};
+
+/// Largest relative difference of a logit (absolute below 1) in 32 bits.
+const LOGIT_TOLERANCE: f64 = 1e-4;
+/// Largest difference in half precisions as [`Precision`] promises it, relative to the largest
+/// logit the network gives for the pictures (absolute where that is below 1).
+const HALF_TOLERANCES: [(Precision, f64); 2] = [(Precision::Bf16, 0.05), (Precision::Fp16, 0.005)];
+
+/// Raw logits of a network by name of the reference tensor.
+type Logits = Vec<(&'static str, Tensor)>;
+
+/// Builds the network of fixture `name` and gives it with its input of the first `count` canvases.
+fn network<A: Architecture, N>(
+    name: &str,
+    count: usize,
+    precision: Precision,
+    take: impl FnOnce(&mut Tensors, &A, Precision) -> N,
+) -> (N, Tensor) {
+    let (model, mut problems) = (model::<A>(name), Vec::new());
+    let running = Running {
+        device: Device::Cpu,
+        precision,
+        pass_frames: 64,
+    };
+    let network = if name.starts_with("full-") {
+        let mut tensors = Tensors::computed(hashed::tensor);
+        Some(take(&mut tensors, &model.manifest.architecture, precision))
+    } else {
+        load_network(&model, running, &mut problems, take)
+    };
+    let network = network.unwrap_or_else(|| panic!("{problems:#?}"));
+    let canvases = canvases();
+    let crops: Vec<_> = canvases.iter().take(count).collect();
+    let input = Preparation::new(&model.manifest.preprocess, Device::Cpu).run(&crops);
+    (network, input)
+}
+
+fn logits(name: &str, reference: &Reference, precision: Precision) -> Logits {
+    let _no_grad = tch::no_grad_guard();
+    let count = reference.tensor("frame_logits").size()[0];
+    if reference.is_of_sequence() {
+        let (network, input) = network(name, count as usize, precision, SequenceNetwork::take);
+        let scored = network.over_time(&network.features(&input), &[count]);
+        let track = scored[0].track.unsqueeze(0);
+        let frames = scored[0].frames.shallow_clone();
+        vec![("track_logits", track), ("frame_logits", frames)]
+    } else {
+        let (network, input) = network(name, count as usize, precision, FrameNetwork::take);
+        vec![("frame_logits", network.run(&input))]
+    }
+}
+
+/// That fixture `name` gives the reference's logits.
+fn check(name: &str) {
+    let reference = Reference::read(name);
+    for (tensor, actual) in logits(name, &reference, Precision::Fp32) {
+        let difference = reference.difference(tensor, &actual);
+        assert!(
+            difference <= LOGIT_TOLERANCE,
+            "{name}: {tensor} differ by {difference:.2e}"
+        );
+    }
+}
+
+#[test]
+fn the_seed_network_its_twin_and_the_old_one_give_what_pytorch_gives() {
+    for name in ["tiny-seed", "tiny-seed-twin", "tiny-seed-old"] {
+        check(name);
+    }
+}
+
+#[test]
+fn the_lstm_without_biases_gives_what_pytorch_gives_however_it_is_pooled() {
+    for name in ["tiny-lstm-mean", "tiny-lstm-last", "tiny-lstm-ordered"] {
+        check(name);
+    }
+}
+
+#[test]
+fn clips_transformer_gives_what_transformers_gives_under_every_head() {
+    for name in ["tiny-d3", "tiny-d3-given", "tiny-ufd", "tiny-gend"] {
+        check(name);
+    }
+}
+
+#[test]
+fn resnets_with_either_name_of_their_head_give_what_torchvision_gives() {
+    for name in ["tiny-resnet", "tiny-resnet-dropout"] {
+        check(name);
+    }
+}
+
+#[test]
+fn the_shipped_models_give_what_pytorch_gives() {
+    for name in ["shipped-sequence", "shipped-frame"] {
+        check(name);
+    }
+}
+
+#[test]
+fn resnext50_32x4d_with_the_seeds_bilstm_of_512_gives_what_pytorch_gives() {
+    check("full-seed");
+}
+
+#[test]
+fn resnext50_32x4d_with_an_lstm_of_2048_gives_what_pytorch_gives() {
+    check("full-lstm");
+}
+
+#[test]
+fn clip_vit_l_14_with_the_d3_head_gives_what_transformers_gives() {
+    check("full-d3");
+}
+
+#[test]
+fn three_layers_of_clip_vit_l_14_give_what_transformers_gives_under_the_linear_heads() {
+    for name in ["full-ufd", "full-gend"] {
+        check(name);
+    }
+}
+
+#[test]
+fn resnet18_with_two_classes_gives_what_torchvision_gives() {
+    check("full-resnet18");
+}
+
+#[test]
+fn half_precisions_move_no_logit_further_than_they_promise() {
+    let names = [
+        "tiny-seed",
+        "tiny-seed-twin",
+        "tiny-seed-old",
+        "tiny-lstm-mean",
+        "tiny-lstm-last",
+        "tiny-lstm-ordered",
+        "tiny-d3",
+        "tiny-ufd",
+        "tiny-gend",
+        "tiny-resnet",
+        "tiny-resnet-dropout",
+        "shipped-sequence",
+        "shipped-frame",
+    ];
+    let mut broken = Vec::new();
+    for name in names {
+        let reference = Reference::read(name);
+        for (precision, tolerance) in HALF_TOLERANCES {
+            for (tensor, actual) in logits(name, &reference, precision) {
+                let difference = reference.difference_of_largest(tensor, &actual);
+                println!("{name} {tensor} in {precision}: {difference:.5}");
+                assert!(difference > 0.0, "{name} does not run in {precision}");
+                if difference > tolerance {
+                    broken.push(format!("{name} {tensor} in {precision}: {difference}"));
+                }
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+#[test]
+fn the_permutation_of_a_seed_is_the_one_pytorch_draws() {
+    for name in ["tiny-d3", "full-d3"] {
+        let expected = Reference::read(name).tensor("permutation").shallow_clone();
+        let drawn = super::networks::permutation(418, expected.size()[0]);
+        assert!(drawn.equal(&expected), "{name}");
+    }
+}
