@@ -5,6 +5,7 @@ use serde::Deserialize;
 use super::{Architecture, Kind, out_of_range, stage_problems};
 
 /// The families; the fields of each stand beside `family`.
+#[expect(clippy::enum_variant_names, reason = "they are the families' names")]
 #[derive(Debug, Clone, Deserialize)]
 #[serde(tag = "family", rename_all = "kebab-case")]
 pub(in crate::inference) enum SequenceArchitecture {
