@@ -41,6 +41,8 @@ function readTrack(json) {
     id: number(json.id) ?? 0,
     frames: number(json.frames),
     scoredFrames: number(json.scored_frames),
+    trainingDistance: number(json.training_distance),
+    trainingDistanceLimit: number(json.training_distance_limit),
     firstTimeS: number(json.first_time_sec),
     lastTimeS: number(json.last_time_sec),
     fused: number(json.probability_fake),

@@ -166,12 +166,20 @@ const score = (value) => (value === null ? "–" : percent(value));
 
 function tracksTable(answer) {
   if (answer.tracks.length === 0) return h("p", { class: "muted" }, "No person was followed through the video.");
-  return table("Tracks", ["Track", "P(fake)", "Sequence", "Frame", "Frames scored", "Seen"],
+  const measured = answer.tracks.some((track) => track.trainingDistance !== null);
+  return table("Tracks", ["Track", "P(fake)", "Sequence", "Frame", ...(measured ? ["Distance from training"] : []), "Frames scored", "Seen"],
     answer.tracks.map((track) => [
-      String(track.id), score(track.fused), score(track.sequence), score(track.frame),
+      String(track.id), score(track.fused), score(track.sequence), score(track.frame), ...(measured ? [distance(track)] : []),
       track.scoredFrames === null ? track.frames : `${track.scoredFrames} of ${track.frames ?? "?"}`,
       track.firstTimeS === null ? null : `${seconds(track.firstTimeS)} – ${seconds(track.lastTimeS)}`,
     ]));
+}
+
+/** Beyond the limit the scores beside it are not believed. */
+function distance({ trainingDistance, trainingDistanceLimit }) {
+  if (trainingDistance === null) return null;
+  const beyond = trainingDistanceLimit !== null && trainingDistance > trainingDistanceLimit;
+  return `${trainingDistance.toFixed(2)}${beyond ? `, beyond ${trainingDistanceLimit.toFixed(2)}` : ""}`;
 }
 
 function modelList(answer, timings) {

@@ -2,13 +2,15 @@
 
     python scripts/train/export.py --config scripts/train/configs/frame-s.toml --models models
 
-The manifest's calibration starts as the identity; `calibrate.py` fits it. The model card is written by hand.
+The manifest's calibration starts as the identity; `calibrate.py` fits it. A [familiarity] table (`familiarity.py`) is kept
+while the weights stay the same, and dropped with others. The model card is written by hand.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import tomllib
 from pathlib import Path
 
 import torch
@@ -33,7 +35,8 @@ def export(config: dict, state: dict, models_dir: Path, calibration: tuple[float
     return folder
 
 
-def manifest(config: dict, weights: Path, calibration: tuple[float, float]) -> str:
+def manifest(config: dict, weights: Path, calibration: tuple[float, float], familiarity: dict | None = None) -> str:
+    """The text of manifest.toml; without a new familiarity table, the present one if it was fitted on these weights."""
     head = {"schema": 1, "name": config["name"], "version": config["version"], "kind": config["kind"],
             "licence": "Apache-2.0 OR MIT", "card": "README.md"}
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
@@ -44,7 +47,20 @@ def manifest(config: dict, weights: Path, calibration: tuple[float, float]) -> s
         "output": {"labels": LABELS[config["kind"]]},
         "calibration": {"scale": round(calibration[0], 6), "bias": round(calibration[1], 6)},
     }
+    familiarity = familiarity or present_familiarity(weights.parent / "manifest.toml", digest)
+    if familiarity:
+        tables["familiarity"] = familiarity
     return toml(head) + "".join(f"\n[{name}]\n{toml(table)}" for name, table in tables.items())
+
+
+def present_familiarity(path: Path, weights_sha256: str) -> dict | None:
+    if not path.exists():
+        return None
+    present = tomllib.loads(path.read_text())
+    if "familiarity" in present and present["weights"]["sha256"] != weights_sha256:
+        print(f"{path}: the weights are new, so [familiarity] is dropped; fit it again with familiarity.py")
+        return None
+    return present.get("familiarity")
 
 
 def toml(table: dict) -> str:
@@ -52,6 +68,8 @@ def toml(table: dict) -> str:
 
 
 def literal(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, str):
         return f'"{value}"'
     if isinstance(value, list):

@@ -2,10 +2,22 @@
 //!
 //! The person who looks most manipulated decides for the whole video. Where the two models stand
 //! on opposite sides of the thresholds, neither is believed.
+//!
+//! Where the sequence model states distances from its training data, the score of a person beyond
+//! the limit is not believed either, and so:
+//!
+//! 1. A familiar person who is FAKE decides, whatever an unfamiliar one beside scores: a strange
+//!    face in the picture does not hide a forgery.
+//! 2. Otherwise the most suspect person decides as ever, and if that person is unfamiliar the
+//!    answer is INCONCLUSIVE: neither FAKE on a score that means nothing nor REAL on behalf of
+//!    somebody who looks worse.
+//! 3. Unfamiliar people who do not decide are counted in a remark, as people are who could not be
+//!    scored: the verdict does not speak for them.
 
 use super::observe::{Observation, ObservedTrack};
 use crate::domain::{
-    Logit, MediaKind, Probability, Reason, SampleNote, Thresholds, Verdict, VerdictLabel,
+    Familiarity, Logit, MediaKind, Probability, Reason, SampleNote, Thresholds, Verdict,
+    VerdictLabel,
 };
 use crate::inference::ClipScores;
 
@@ -23,7 +35,7 @@ pub(super) fn decide(
     scores: &[Option<ClipScores>],
     thresholds: Thresholds,
 ) -> Decision {
-    let deciding = most_suspect(scores);
+    let deciding = deciding(scores, thresholds);
     let (label, probability_fake, mut reasons) = match deciding {
         Some((_, clip)) => judge(clip, thresholds),
         None => (
@@ -33,6 +45,10 @@ pub(super) fn decide(
         ),
     };
     reasons.extend(people_not_scored(scores));
+    reasons.extend(unfamiliar_people(
+        scores,
+        deciding.map(|(position, _)| position),
+    ));
     reasons.extend(remarks(observation));
     Decision {
         verdict: Verdict {
@@ -54,10 +70,27 @@ pub(super) fn frame_model_probability(clip: &ClipScores) -> Option<Probability> 
     Logit::new(sum / count as f32).ok().map(Logit::probability)
 }
 
-fn most_suspect(scores: &[Option<ClipScores>]) -> Option<(usize, &ClipScores)> {
+/// The person the verdict rests on, by the rules above.
+fn deciding(scores: &[Option<ClipScores>], thresholds: Thresholds) -> Option<(usize, &ClipScores)> {
+    let fake = |(_, clip): &(usize, &ClipScores)| judge(clip, thresholds).0 == VerdictLabel::Fake;
+    most_suspect(scores, is_familiar)
+        .filter(fake)
+        .or_else(|| most_suspect(scores, |_| true))
+}
+
+fn most_suspect(
+    scores: &[Option<ClipScores>],
+    eligible: fn(&ClipScores) -> bool,
+) -> Option<(usize, &ClipScores)> {
     (scores.iter().enumerate())
         .filter_map(|(position, clip)| clip.as_ref().map(|clip| (position, clip)))
+        .filter(|(_, clip)| eligible(clip))
         .max_by(|a, b| a.1.fused_track.get().total_cmp(&b.1.fused_track.get()))
+}
+
+/// Also where nothing is known of distances.
+fn is_familiar(clip: &ClipScores) -> bool {
+    !clip.familiarity.is_some_and(Familiarity::is_unfamiliar)
 }
 
 fn judge(
@@ -66,14 +99,15 @@ fn judge(
 ) -> (VerdictLabel, Option<Probability>, Vec<Reason>) {
     let probability = clip.fused_track.probability();
     let (label, reason) = thresholds.decide(probability);
-    match disagreement(clip, thresholds) {
-        Some(disagreement) => (
-            VerdictLabel::Inconclusive,
-            Some(probability),
-            vec![disagreement],
-        ),
+    match unlike_training(clip).or_else(|| disagreement(clip, thresholds)) {
+        Some(doubt) => (VerdictLabel::Inconclusive, Some(probability), vec![doubt]),
         None => (label, Some(probability), vec![reason]),
     }
+}
+
+fn unlike_training(clip: &ClipScores) -> Option<Reason> {
+    let Familiarity { distance, limit } = clip.familiarity.filter(|f| f.is_unfamiliar())?;
+    Some(Reason::UnlikeTrainingData { distance, limit })
 }
 
 fn disagreement(clip: &ClipScores, thresholds: Thresholds) -> Option<Reason> {
@@ -98,6 +132,14 @@ fn people_not_scored(scores: &[Option<ClipScores>]) -> Option<Reason> {
     let scored = scores.iter().flatten().count();
     let count = (scores.len() - scored) as u32;
     (scored > 0 && count > 0).then_some(Reason::PeopleNotScored { count })
+}
+
+/// People beside the one who decides whose scores are not believed.
+fn unfamiliar_people(scores: &[Option<ClipScores>], deciding: Option<usize>) -> Option<Reason> {
+    let others = (scores.iter().enumerate()).filter(|(position, _)| Some(*position) != deciding);
+    let unfamiliar = others.filter(|(_, clip)| clip.as_ref().is_some_and(|c| !is_familiar(c)));
+    let count = unfamiliar.count() as u32;
+    (count > 0).then_some(Reason::PeopleUnlikeTrainingData { count })
 }
 
 fn remarks(observation: &Observation) -> Vec<Reason> {
@@ -134,9 +176,24 @@ mod tests {
             frame_frames: vec![logit(frame); 2],
             fused_track: logit((sequence + frame) / 2.0),
             fused_frames: vec![logit((sequence + frame) / 2.0); 2],
+            familiarity: None,
             queue_ms: 0.0,
             inference_ms: 0.0,
         }
+    }
+
+    fn at_distance(distance: f32, clip: ClipScores) -> ClipScores {
+        ClipScores {
+            familiarity: Some(Familiarity {
+                distance,
+                limit: 1.5,
+            }),
+            ..clip
+        }
+    }
+
+    fn position_deciding(scores: &[Option<ClipScores>]) -> Option<usize> {
+        deciding(scores, thresholds()).map(|(position, _)| position)
     }
 
     #[test]
@@ -163,11 +220,70 @@ mod tests {
     #[test]
     fn the_most_suspect_person_decides() {
         let scores = [Some(clip(-3.0, -3.0)), None, Some(clip(2.0, 2.0))];
-        assert_eq!(most_suspect(&scores).map(|(position, _)| position), Some(2));
+        assert_eq!(position_deciding(&scores), Some(2));
         assert_eq!(
             people_not_scored(&scores),
             Some(Reason::PeopleNotScored { count: 1 })
         );
+    }
+
+    #[test]
+    fn a_face_unlike_the_training_data_gives_no_answer_but_keeps_its_probability() {
+        for score in [6.0, -6.0] {
+            let unfamiliar = at_distance(1.6, clip(score, score));
+            let (label, probability, reasons) = judge(&unfamiliar, thresholds());
+            assert_eq!(label, VerdictLabel::Inconclusive);
+            assert_eq!(probability, Some(unfamiliar.fused_track.probability()));
+            let reason = Reason::UnlikeTrainingData {
+                distance: 1.6,
+                limit: 1.5,
+            };
+            assert_eq!(reasons, [reason]);
+        }
+        let at_the_limit = at_distance(1.5, clip(6.0, 6.0));
+        assert_eq!(judge(&at_the_limit, thresholds()).0, VerdictLabel::Fake);
+    }
+
+    #[test]
+    fn a_strange_face_does_not_hide_a_familiar_fake_one() {
+        let scores = [
+            Some(at_distance(9.0, clip(8.0, 8.0))),
+            Some(at_distance(1.0, clip(3.0, 3.0))),
+        ];
+        assert_eq!(position_deciding(&scores), Some(1));
+        assert_eq!(
+            unfamiliar_people(&scores, Some(1)),
+            Some(Reason::PeopleUnlikeTrainingData { count: 1 })
+        );
+    }
+
+    #[test]
+    fn a_strange_face_that_looks_worst_decides_where_nobody_familiar_is_fake() {
+        let scores = [
+            Some(at_distance(9.0, clip(2.0, 2.0))),
+            Some(at_distance(1.0, clip(-3.0, -3.0))),
+        ];
+        assert_eq!(position_deciding(&scores), Some(0));
+        assert_eq!(unfamiliar_people(&scores, Some(0)), None);
+    }
+
+    #[test]
+    fn a_strange_face_that_looks_better_than_the_deciding_one_is_only_mentioned() {
+        let scores = [
+            Some(at_distance(9.0, clip(-5.0, -5.0))),
+            Some(at_distance(1.0, clip(-3.0, -3.0))),
+            None,
+        ];
+        assert_eq!(position_deciding(&scores), Some(1));
+        let remark = unfamiliar_people(&scores, Some(1)).unwrap();
+        assert_eq!(remark.code(), "people-unlike-training-data");
+    }
+
+    #[test]
+    fn without_distances_everybody_is_familiar() {
+        let scores = [Some(clip(9.0, 9.0)), Some(clip(1.0, 1.0))];
+        assert_eq!(position_deciding(&scores), Some(0));
+        assert_eq!(unfamiliar_people(&scores, Some(0)), None);
     }
 
     #[test]

@@ -100,6 +100,7 @@ fn track_results(
                     .and_then(|clip| clip.sequence_track.map(Logit::probability)),
                 frame_probability: clip.and_then(frame_model_probability),
                 probability_fake: clip.map(|clip| clip.fused_track.probability()),
+                familiarity: clip.and_then(|clip| clip.familiarity),
             }
         })
         .collect()

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{FaceBox, MediaInfo, Probability, SampleNote, Verdict};
+use super::{FaceBox, Familiarity, MediaInfo, Probability, SampleNote, Verdict};
 
 /// Name of an analysis: a UUID version 7, so that names sort by time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -110,6 +110,9 @@ pub struct TrackResult {
     pub frame_probability: Option<Probability>,
     /// P(fake) by both together; `None` when nothing could be scored.
     pub probability_fake: Option<Probability>,
+    /// Distance from the training data; `None` when nothing could be scored or the sequence model
+    /// states no distances.
+    pub familiarity: Option<Familiarity>,
 }
 
 /// One analysis from beginning to end.

@@ -19,5 +19,5 @@ pub use face::{CROP_CANVAS_PX, CROP_MARGIN_RATIO, Face, FaceBox, Landmarks, Trac
 pub use frame::{FrameError, Rgb8Image, Sample, SampleNote, SampledFrame};
 pub use media::{DeviceTags, FrameRate, MediaInfo, MediaKind, PictureInfo, Rotation};
 pub use model::ModelIdentity;
-pub use score::{Logit, Probability, ScoreError};
+pub use score::{Familiarity, Logit, Probability, ScoreError};
 pub use verdict::{Reason, Thresholds, ThresholdsError, Verdict, VerdictLabel};

@@ -1,4 +1,5 @@
-//! Scores: the logit a network gives and the probability a person reads.
+//! Scores: the logit a network gives, the probability a person reads, and how familiar what was
+//! scored is.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -86,6 +87,24 @@ impl TryFrom<f32> for Logit {
 impl From<Logit> for f32 {
     fn from(logit: Logit) -> f32 {
         logit.0
+    }
+}
+
+/// How far a person's face lies from what the models were trained on. What is scored beyond the
+/// limit is not believed.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Familiarity {
+    /// Root mean square of standardised features: about 1 for a typical training track. Finite,
+    /// at least 0.
+    pub distance: f32,
+    /// The largest distance that counts as familiar.
+    pub limit: f32,
+}
+
+impl Familiarity {
+    /// Whether the face is unlike the training data.
+    pub fn is_unfamiliar(self) -> bool {
+        self.distance > self.limit
     }
 }
 

@@ -55,6 +55,14 @@ pub enum Reason {
         /// The least that is needed.
         minimum: u32,
     },
+    /// The face of the person who decides is unlike everything the models learned from; their
+    /// scores mean nothing there.
+    UnlikeTrainingData {
+        /// Distance of the features from the training data.
+        distance: f32,
+        /// The largest that is believed.
+        limit: f32,
+    },
     /// The two models point in opposite directions.
     ModelsDisagree {
         /// P(fake) of the sequence model.
@@ -84,6 +92,11 @@ pub enum Reason {
         /// How many.
         count: u32,
     },
+    /// Other people in the video are unlike the training data; the verdict does not speak for them.
+    PeopleUnlikeTrainingData {
+        /// How many.
+        count: u32,
+    },
     /// A still image has no motion: only the frame model spoke.
     StillImage,
     /// The end of the file did not decode; the verdict rests on what came before.
@@ -103,11 +116,13 @@ impl Reason {
             Self::FaceTooSmall { .. } => "face-too-small",
             Self::FaceTooBlurred { .. } => "face-too-blurred",
             Self::TooFewFrames { .. } => "too-few-frames",
+            Self::UnlikeTrainingData { .. } => "unlike-training-data",
             Self::ModelsDisagree { .. } => "models-disagree",
             Self::BetweenThresholds { .. } => "between-thresholds",
             Self::AboveFakeThreshold { .. } => "above-fake-threshold",
             Self::BelowRealThreshold { .. } => "below-real-threshold",
             Self::PeopleNotScored { .. } => "people-not-scored",
+            Self::PeopleUnlikeTrainingData { .. } => "people-unlike-training-data",
             Self::StillImage => "still-image",
             Self::BrokenTail => "broken-tail",
             Self::DamagedPackets { .. } => "damaged-packets",
@@ -135,6 +150,10 @@ impl std::fmt::Display for Reason {
             Self::TooFewFrames { usable, minimum } => write!(
                 f,
                 "Only {usable} frames show a usable face; at least {minimum} are needed."
+            ),
+            Self::UnlikeTrainingData { distance, limit } => write!(
+                f,
+                "The face is unlike what the models learned from (distance {distance:.2}, at most {limit:.2} is believed); their scores mean little here."
             ),
             Self::ModelsDisagree { sequence, frame } => write!(
                 f,
@@ -164,6 +183,10 @@ impl std::fmt::Display for Reason {
             Self::PeopleNotScored { count } => write!(
                 f,
                 "Not scored, because too small, blurred or brief: {count} more in the picture. The verdict does not speak for them."
+            ),
+            Self::PeopleUnlikeTrainingData { count } => write!(
+                f,
+                "Unlike what the models learned from: {count} more in the picture. The verdict does not speak for them."
             ),
             Self::StillImage => write!(f, "A still image: only the frame model was used."),
             Self::BrokenTail => write!(
@@ -268,6 +291,23 @@ mod tests {
     fn thresholds_that_cross_are_refused() {
         assert!(Thresholds::new(p(0.7), p(0.3)).is_err());
         assert!(Thresholds::new(p(0.5), p(0.5)).is_err());
+    }
+
+    #[test]
+    fn how_far_a_face_lies_from_the_training_data_is_said_with_the_limit() {
+        let reason = Reason::UnlikeTrainingData {
+            distance: 2.345,
+            limit: 1.5,
+        };
+        let json = serde_json::to_value(&reason).unwrap();
+        assert_eq!(json["code"], "unlike-training-data");
+        assert_eq!(json["limit"], 1.5);
+        let sentence = reason.to_string();
+        assert!(
+            sentence.contains("2.35") || sentence.contains("2.34"),
+            "{sentence}"
+        );
+        assert!(sentence.contains("1.50"), "{sentence}");
     }
 
     #[test]

@@ -40,6 +40,7 @@ impl Engine for Told {
             Ok(EngineScores {
                 sequence: Some((logit(n)?, vec![logit(n)?; n])),
                 frames: vec![logit(n)?; n],
+                familiarity: None,
             })
         };
         frames.iter().map(scores).collect()

@@ -1,14 +1,14 @@
 //! What goes to the models and what comes back.
 
 use super::InferenceError;
-use crate::domain::{CROP_CANVAS_PX, Logit, Rgb8Image};
+use crate::domain::{CROP_CANVAS_PX, Familiarity, Logit, Rgb8Image};
 
 /// One person's aligned crops.
 #[derive(Debug, Clone)]
 pub struct Clip {
     /// Squares of [`CROP_CANVAS_PX`] in time order; at least one.
     pub crops: Vec<Rgb8Image>,
-    /// From a still image: only the frame model is asked.
+    /// From a still image: only the frame model is asked for a score.
     pub is_still: bool,
 }
 
@@ -25,6 +25,9 @@ pub struct ClipScores {
     pub fused_track: Logit,
     /// Both together at each frame.
     pub fused_frames: Vec<Logit>,
+    /// Distance from the training data; `None` unless the sequence model's manifest states one. Of
+    /// a still image it is that of a track of one frame.
+    pub familiarity: Option<Familiarity>,
     /// Milliseconds spent waiting.
     pub queue_ms: f64,
     /// Milliseconds spent in the networks, together with the clips of the same batch.

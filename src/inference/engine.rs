@@ -9,13 +9,14 @@ use tch::{Device, Tensor};
 
 use super::bundle::{Bundle, ModelFolder};
 use super::clip::Clip;
-use super::manifest::Architecture;
+use super::familiarity::TrainingRegion;
+use super::manifest::{Architecture, SequenceArchitecture};
 use super::networks::{ClipLogits, FrameNetwork, SequenceNetwork};
 use super::preprocess::Preparation;
 use super::readout::Readout;
 use super::weights::Tensors;
 use super::{InferenceError, Precision};
-use crate::domain::{CROP_CANVAS_PX, Logit, Rgb8Image};
+use crate::domain::{CROP_CANVAS_PX, Familiarity, Logit, Rgb8Image};
 
 /// What the model thread runs. A seam: tests of the thread put in an engine that blocks or panics.
 pub(super) trait Engine {
@@ -32,11 +33,14 @@ pub(super) struct EngineScores {
     /// Track and frames; `None` for a still image.
     pub(super) sequence: Option<(Logit, Vec<Logit>)>,
     pub(super) frames: Vec<Logit>,
+    /// `None` where the sequence model states no distances.
+    pub(super) familiarity: Option<Familiarity>,
 }
 
 /// The networks of a bundle.
 pub(super) struct Networks {
     sequence: Model<SequenceNetwork>,
+    distances: Option<Distances>,
     frame: Model<FrameNetwork>,
     /// Pictures in one forward pass at most.
     pass_frames: usize,
@@ -48,6 +52,21 @@ struct Model<N> {
     network: N,
     preparation: Preparation,
     readout: Readout,
+}
+
+/// Where the training data of the sequence model lies, and after which stage of its trunk.
+struct Distances {
+    region: TrainingRegion,
+    /// Counted from 1.
+    stage: usize,
+}
+
+/// What the sequence model says of a clip.
+#[derive(Default)]
+struct SequenceScores {
+    /// Track and frames; `None` for a still image.
+    logits: Option<(Logit, Vec<Logit>)>,
+    familiarity: Option<Familiarity>,
 }
 
 /// Where and how the networks run.
@@ -73,11 +92,13 @@ impl Networks {
             SequenceNetwork::take,
         );
         let frame = Model::load(&bundle.frame, running, &mut problems, FrameNetwork::take);
-        let (Some(sequence), Some(frame)) = (sequence, frame) else {
+        let distances = Distances::read(&bundle.sequence, &mut problems);
+        let (Some(sequence), Some(frame), true) = (sequence, frame, problems.is_empty()) else {
             return Err(bundle.refuse(problems));
         };
         Ok(Self {
             sequence,
+            distances,
             frame,
             pass_frames: running.pass_frames,
             batches_clips: running.device.is_cuda(),
@@ -105,19 +126,28 @@ impl Networks {
 
 impl Engine for Networks {
     fn score(&self, clips: &[&Clip]) -> Result<Vec<EngineScores>, String> {
-        let moving: Vec<&Clip> = clips.iter().copied().filter(|c| !c.is_still).collect();
-        let mut sequences = self.sequence.score(&moving, self.pass_frames)?.into_iter();
+        let (stills, moving): (Vec<&Clip>, Vec<&Clip>) =
+            clips.iter().copied().partition(|c| c.is_still);
+        let distances = self.distances.as_ref();
+        let sequences = (self.sequence).score(&moving, self.pass_frames, distances)?;
+        let stills = (self.sequence).measure(&stills, self.pass_frames, distances)?;
+        let (mut sequences, mut stills) = (sequences.into_iter(), stills.into_iter());
         let mut frames = self.frame.score(clips, self.pass_frames)?.into_iter();
         clips
             .iter()
             .map(|clip| {
-                let sequence = if clip.is_still {
-                    None
+                let next = if clip.is_still {
+                    stills.next()
                 } else {
                     sequences.next()
                 };
+                let SequenceScores {
+                    logits,
+                    familiarity,
+                } = next.unwrap_or_default();
                 Ok(EngineScores {
-                    sequence,
+                    sequence: logits,
+                    familiarity,
                     frames: frames.by_ref().take(clip.frames()).collect(),
                 })
             })
@@ -146,41 +176,102 @@ impl<N> Model<N> {
         })
     }
 
-    /// Runs `network` over all crops, at most `pass_frames` at a time, and joins the results.
-    fn in_passes(
+    /// Runs `network` over all crops, at most `pass_frames` at a time.
+    fn in_passes<T>(
         &self,
         clips: &[&Clip],
         pass_frames: usize,
-        network: impl Fn(&N, &Tensor) -> Tensor,
-    ) -> Tensor {
+        network: impl Fn(&N, &Tensor) -> T,
+    ) -> Vec<T> {
         let crops: Vec<&Rgb8Image> = clips.iter().flat_map(|c| &c.crops).collect();
-        let results: Vec<Tensor> = crops
+        crops
             .chunks(pass_frames)
             .map(|pass| network(&self.network, &self.preparation.run(pass)))
-            .collect();
-        Tensor::cat(&results, 0)
+            .collect()
     }
 }
 
+impl Distances {
+    /// `None` where the manifest states none, and after noting what is wrong with the file.
+    fn read(model: &ModelFolder<SequenceArchitecture>, problems: &mut Vec<String>) -> Option<Self> {
+        let table = model.manifest.familiarity.as_ref()?;
+        let widths = model.manifest.architecture.stage_widths();
+        let stage = table.stage(widths.len());
+        let region = TrainingRegion::read(&model.folder, table, widths[stage - 1])
+            .map_err(|found| problems.extend(found))
+            .ok()?;
+        Some(Self { region, stage })
+    }
+
+    /// The familiarity of each clip, from the features of all their frames in a row.
+    fn measure(&self, features: &[Tensor], lengths: &[i64]) -> Result<Vec<Familiarity>, String> {
+        let clips = Tensor::cat(features, 0).split_with_sizes(lengths, 0);
+        clips.iter().map(|clip| self.region.measure(clip)).collect()
+    }
+}
+
+fn lengths(clips: &[&Clip]) -> Vec<i64> {
+    clips.iter().map(|c| c.frames() as i64).collect()
+}
+
 impl Model<SequenceNetwork> {
-    /// The logit of each track and of its frames.
+    /// The logit of each track and of its frames, and its distance from the training data.
     fn score(
         &self,
         clips: &[&Clip],
         pass_frames: usize,
-    ) -> Result<Vec<(Logit, Vec<Logit>)>, String> {
+        distances: Option<&Distances>,
+    ) -> Result<Vec<SequenceScores>, String> {
         if clips.is_empty() {
             return Ok(vec![]);
         }
-        let features = self.in_passes(clips, pass_frames, SequenceNetwork::features);
-        let lengths: Vec<i64> = clips.iter().map(|c| c.frames() as i64).collect();
-        let scored = self.network.over_time(&features, &lengths);
+        let lengths = lengths(clips);
+        let (features, familiarity) = match distances {
+            None => {
+                let features = self.in_passes(clips, pass_frames, SequenceNetwork::features);
+                (features, vec![])
+            }
+            Some(distances) => {
+                let passes = self.in_passes(clips, pass_frames, |network, pictures| {
+                    network.features_with_stage(pictures, distances.stage)
+                });
+                let (features, beside): (Vec<_>, Vec<_>) = passes.into_iter().unzip();
+                (features, distances.measure(&beside, &lengths)?)
+            }
+        };
+        let scored = (self.network).over_time(&Tensor::cat(&features, 0), &lengths);
+        let mut familiarity = familiarity.into_iter();
         let read = |ClipLogits { track, frames }| {
             let track = self.readout.logits(&track)?.into_iter().next();
             let track = track.ok_or("the sequence network gave nothing")?;
-            Ok((track, self.readout.logits(&frames)?))
+            Ok(SequenceScores {
+                logits: Some((track, self.readout.logits(&frames)?)),
+                familiarity: familiarity.next(),
+            })
         };
         scored.into_iter().map(read).collect()
+    }
+
+    /// The distances of still images, for which the trunk runs as far as they need it; nothing
+    /// where there are none to measure.
+    fn measure(
+        &self,
+        stills: &[&Clip],
+        pass_frames: usize,
+        distances: Option<&Distances>,
+    ) -> Result<Vec<SequenceScores>, String> {
+        let Some(distances) = distances.filter(|_| !stills.is_empty()) else {
+            return Ok(vec![]);
+        };
+        let features = self.in_passes(stills, pass_frames, |network, pictures| {
+            network.stage_features(pictures, distances.stage)
+        });
+        let measured = distances.measure(&features, &lengths(stills))?.into_iter();
+        let scores = measured.map(|familiarity| SequenceScores {
+            logits: None,
+            familiarity: Some(familiarity),
+        });
+        Ok(scores.collect())
     }
 }
 
@@ -188,7 +279,7 @@ impl Model<FrameNetwork> {
     /// The logit of every frame of all clips in a row.
     fn score(&self, clips: &[&Clip], pass_frames: usize) -> Result<Vec<Logit>, String> {
         let outputs = self.in_passes(clips, pass_frames, FrameNetwork::run);
-        self.readout.logits(&outputs)
+        self.readout.logits(&Tensor::cat(&outputs, 0))
     }
 }
 

@@ -9,11 +9,11 @@ use super::fixture::{TinyBundle, noise_clip};
 use super::{InferenceError, ModelWorker, Precision};
 use crate::domain::Logit;
 
-fn load(bundle: &TinyBundle) -> Result<Networks, InferenceError> {
+pub(super) fn load(bundle: &TinyBundle) -> Result<Networks, InferenceError> {
     Networks::load(&Bundle::read(bundle.path())?, on_cpu(16))
 }
 
-fn on_cpu(pass_frames: usize) -> Running {
+pub(super) fn on_cpu(pass_frames: usize) -> Running {
     Running {
         device: Device::Cpu,
         precision: Precision::Fp32,
@@ -21,19 +21,19 @@ fn on_cpu(pass_frames: usize) -> Running {
     }
 }
 
-fn problem_of(result: Result<Networks, InferenceError>) -> String {
+pub(super) fn problem_of(result: Result<Networks, InferenceError>) -> String {
     let error = result.err().expect("the bundle is refused");
     assert_eq!(error.code(), "bad-bundle");
     error.to_string()
 }
 
-fn score(networks: &Networks, clips: &[&Clip]) -> Vec<EngineScores> {
+pub(super) fn score(networks: &Networks, clips: &[&Clip]) -> Vec<EngineScores> {
     let _no_grad = tch::no_grad_guard();
     networks.score(clips).unwrap()
 }
 
 /// All logits of a clip's scores in a row.
-fn numbers(scores: &EngineScores) -> Vec<f32> {
+pub(super) fn numbers(scores: &EngineScores) -> Vec<f32> {
     let sequence = scores.sequence.iter();
     let sequence = sequence.flat_map(|(track, frames)| std::iter::once(track).chain(frames));
     sequence

@@ -110,6 +110,31 @@ impl TinyBundle {
         fs::write(path, text.replace(from, to)).unwrap();
     }
 
+    /// Gives the sequence model a region of training data around 0 after the first stage, whose
+    /// features have 32 channels.
+    pub(super) fn add_familiarity(&self, limit: f32) {
+        let folder = self.path().join("sequence");
+        let path = folder.join("region.safetensors");
+        let ones = |shape: &[i64]| Tensor::ones(shape, (Kind::Float, Device::Cpu));
+        let region = [
+            ("mean", ones(&[32]) * 0.0),
+            (
+                "basis",
+                Tensor::eye(32, (Kind::Float, Device::Cpu)).narrow(0, 0, 4),
+            ),
+            ("deviations", ones(&[4])),
+            ("residual_deviation", ones(&[1])),
+        ];
+        Tensor::write_safetensors(&region, &path).unwrap();
+        let sha256 = hex::encode(Sha256::digest(fs::read(&path).unwrap()));
+        let manifest = folder.join("manifest.toml");
+        let text = fs::read_to_string(&manifest).unwrap();
+        let table = format!(
+            "[familiarity]\nfile = \"region.safetensors\"\nsha256 = \"{sha256}\"\nlimit = {limit:?}\nstage = 1\n"
+        );
+        fs::write(manifest, text + &table).unwrap();
+    }
+
     /// Changes a weights file, and the digest in its manifest with it.
     pub(super) fn change_weights(&self, model: &str, change: impl FnOnce(&mut Named)) {
         let path = self.path().join(model).join("weights.safetensors");

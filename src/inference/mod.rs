@@ -16,6 +16,9 @@ mod engine;
 #[cfg(test)]
 mod engine_tests;
 mod error;
+mod familiarity;
+#[cfg(test)]
+mod familiarity_tests;
 #[cfg(test)]
 mod fixture;
 mod fusion;

@@ -283,6 +283,7 @@ fn fuse(fusion: &Fusion, scores: EngineScores) -> Result<ClipScores, ScoreError>
         sequence_track,
         sequence_frames,
         frame_frames: scores.frames,
+        familiarity: scores.familiarity,
         queue_ms: 0.0,
         inference_ms: 0.0,
     })

@@ -3,8 +3,9 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::domain::{
-    DeviceTags, FaceBox, FaceObservation, FrameRate, FrameResult, MediaInfo, ModelRole, ModelScore,
-    PictureInfo, Probability, Reason, Rotation, SampleNote, TrackResult, Verdict, VerdictLabel,
+    DeviceTags, FaceBox, FaceObservation, Familiarity, FrameRate, FrameResult, MediaInfo,
+    ModelRole, ModelScore, PictureInfo, Probability, Reason, Rotation, SampleNote, TrackResult,
+    Verdict, VerdictLabel,
 };
 
 use super::*;
@@ -82,6 +83,10 @@ fn analysis(number: u128) -> Analysis {
             sequence_probability: probability_fake,
             frame_probability: probability_fake,
             probability_fake,
+            familiarity: Some(Familiarity {
+                distance: 0.987_654_3,
+                limit: 1.5,
+            }),
         }],
         frames: vec![FrameResult {
             frame_index: 10,

@@ -17,6 +17,7 @@ mod shutdown;
 mod signing;
 mod soak;
 mod tables;
+mod unfamiliar;
 mod unscorable;
 mod uploads;
 mod verdicts;

@@ -202,6 +202,8 @@ impl From<&TrackResult> for Track {
             probability_fake: track.probability_fake.map(fraction),
             sequence_probability: track.sequence_probability.map(fraction),
             frame_probability: track.frame_probability.map(fraction),
+            training_distance: track.familiarity.map(|f| rounded(f64::from(f.distance), 4)),
+            training_distance_limit: track.familiarity.map(|f| rounded(f64::from(f.limit), 4)),
         }
     }
 }

@@ -204,6 +204,13 @@ struct Track {
     /// P(manipulated) by the frame model.
     #[schema(minimum = 0, maximum = 1)]
     frame_probability: Option<f64>,
+    /// How far the face lies from what the models learned from: about 1 is typical. `null` when
+    /// nothing could be scored or the models state no distances.
+    #[schema(minimum = 0)]
+    training_distance: Option<f64>,
+    /// Beyond this distance the scores are not believed (`unlike-training-data`).
+    #[schema(minimum = 0)]
+    training_distance_limit: Option<f64>,
 }
 
 /// A sampled frame with the faces in it.

@@ -6,9 +6,9 @@ use uuid::Uuid;
 
 use super::AnalysisAnswer;
 use crate::domain::{
-    Analysis, AnalysisId, DeviceTags, FaceBox, FaceObservation, FrameRate, FrameResult, MediaInfo,
-    MediaKind, ModelRole, ModelScore, PictureInfo, Probability, Reason, Rotation, SampleNote,
-    TrackResult, Verdict, VerdictLabel,
+    Analysis, AnalysisId, DeviceTags, FaceBox, FaceObservation, Familiarity, FrameRate,
+    FrameResult, MediaInfo, MediaKind, ModelRole, ModelScore, PictureInfo, Probability, Reason,
+    Rotation, SampleNote, TrackResult, Verdict, VerdictLabel,
 };
 
 fn p(value: f32) -> Option<Probability> {
@@ -92,6 +92,10 @@ fn analysis(frames: Vec<FrameResult>) -> Analysis {
             sequence_probability: None,
             frame_probability: p(0.25),
             probability_fake: p(0.9),
+            familiarity: Some(Familiarity {
+                distance: 1.234_56,
+                limit: 2.5,
+            }),
         }],
         frames,
         notes: vec![SampleNote::FewFrames { available: 2 }],
@@ -154,6 +158,8 @@ fn everything_behind_the_verdict_is_there() {
     assert_eq!(answer["models"][0]["role"], "frame");
     assert_eq!(answer["tracks"][0]["id"], 3);
     assert_eq!(answer["tracks"][0]["last_time_sec"], Value::Null);
+    assert_eq!(answer["tracks"][0]["training_distance"], 1.2346);
+    assert_eq!(answer["tracks"][0]["training_distance_limit"], 2.5);
     let face = &answer["frames"][0]["faces"][0];
     assert_eq!(
         face["box"],

@@ -4,6 +4,7 @@
 //! and the other fields its sizes. Unknown fields are refused, so that a misspelt one is not
 //! silently ignored; [`Manifest::problems`] names every wrong value at once.
 
+mod familiarity;
 mod frame;
 mod output;
 mod preprocess;
@@ -14,6 +15,7 @@ mod tests;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+pub(super) use familiarity::FamiliarityTable;
 pub(super) use frame::{
     ClipVitD3, ClipVitLinear, ClipVitNormLinear, FrameArchitecture, ResNetHead, ResNetShape,
     ViTShape,
@@ -47,6 +49,8 @@ pub(super) struct Manifest<A> {
     pub(super) preprocess: Preprocess,
     pub(super) output: Output,
     pub(super) calibration: Calibration,
+    /// Where the training data lies, for networks with a trunk of stages.
+    pub(super) familiarity: Option<FamiliarityTable>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -69,6 +73,10 @@ pub(super) trait Architecture: DeserializeOwned {
     const KIND: Kind;
     /// Numbers its head gives for a picture or a track: one logit or two.
     fn outputs(&self) -> usize;
+    /// Channels after each stage of its trunk, where distances can be measured.
+    fn stage_widths(&self) -> Vec<i64> {
+        Vec::new()
+    }
     /// Sizes that do not fit together; `size_px` is that of its input.
     fn problems(&self, size_px: i64) -> Vec<String>;
 }
@@ -113,6 +121,9 @@ impl<A: Architecture> Manifest<A> {
         problems.extend(self.output.problems(self.architecture.outputs()));
         problems.extend(self.calibration.problems());
         problems.extend(self.architecture.problems(self.preprocess.size_px));
+        if let Some(table) = &self.familiarity {
+            problems.extend(table.problems(self.architecture.stage_widths().len()));
+        }
         problems
     }
 }

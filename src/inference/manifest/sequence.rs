@@ -148,6 +148,13 @@ impl Architecture for SequenceArchitecture {
         2
     }
 
+    fn stage_widths(&self) -> Vec<i64> {
+        let trunk = self.trunk();
+        (0..trunk.layers.len())
+            .map(|stage| (trunk.stem_width * 4) << stage)
+            .collect()
+    }
+
     fn problems(&self, size_px: i64) -> Vec<String> {
         let (lstm_layers, lstm_hidden) = self.lstm();
         let mut problems = self.trunk().problems();

@@ -10,17 +10,18 @@ use super::layers::{ConvNorm, ConvShape};
 /// Stem, stages and pooling: a picture to one feature.
 pub(super) struct ResNeXt {
     stem: ConvNorm,
-    blocks: Vec<Bottleneck>,
+    stages: Vec<Vec<Bottleneck>>,
 }
 
 impl ResNeXt {
     /// Keys as in `nn.Sequential(*children[:-2])`: 0 and 1 the stem, 4 onwards the stages.
     pub(super) fn take(mut scope: Scope<'_>, shape: &ResNeXtShape, kind: Kind) -> Self {
         let stem = ConvNorm::take(&mut scope, "0", "1", &stem_shape(shape.stem_width));
-        let mut blocks = Vec::new();
+        let mut stages = Vec::new();
         let mut inputs = shape.stem_width;
         for (stage, &count) in shape.layers.iter().enumerate() {
             let mut stage_scope = scope.at(4 + stage);
+            let mut blocks = Vec::new();
             for index in 0..count {
                 let block = BlockShape {
                     inputs,
@@ -32,21 +33,58 @@ impl ResNeXt {
                 inputs = block.outputs;
                 blocks.push(Bottleneck::take(stage_scope.at(index), &block, kind));
             }
+            stages.push(blocks);
         }
         Self {
             stem: stem.in_kind(kind),
-            blocks,
+            stages,
         }
     }
 
     /// `[n, 3, side, side]` → `[n, features]` in 32 bits.
     pub(super) fn run(&self, pictures: &Tensor) -> Tensor {
-        let mut x = halve(&self.stem.run(pictures).relu_());
-        for block in &self.blocks {
-            x = block.run(&x);
-        }
-        x.mean_dim([2i64, 3].as_slice(), false, Kind::Float)
+        pooled(&self.run_stages(pictures, self.stages.len(), |_, _| {}))
     }
+
+    /// [`Self::run`], and beside it the pooled features after `stage` (counted from 1).
+    pub(super) fn run_with_stage(&self, pictures: &Tensor, stage: usize) -> (Tensor, Tensor) {
+        let mut beside = None;
+        let last = self.run_stages(pictures, self.stages.len(), |number, x| {
+            if number == stage {
+                beside = Some(pooled(x));
+            }
+        });
+        let last = pooled(&last);
+        let beside = beside.unwrap_or_else(|| last.shallow_clone());
+        (last, beside)
+    }
+
+    /// The pooled features after `stage` (counted from 1) alone; what comes later is not run.
+    pub(super) fn run_to_stage(&self, pictures: &Tensor, stage: usize) -> Tensor {
+        pooled(&self.run_stages(pictures, stage, |_, _| {}))
+    }
+
+    /// The first `count` stages; `seen` is shown each stage's number, from 1, and output.
+    fn run_stages(
+        &self,
+        pictures: &Tensor,
+        count: usize,
+        mut seen: impl FnMut(usize, &Tensor),
+    ) -> Tensor {
+        let mut x = halve(&self.stem.run(pictures).relu_());
+        for (index, blocks) in self.stages.iter().take(count).enumerate() {
+            for block in blocks {
+                x = block.run(&x);
+            }
+            seen(index + 1, &x);
+        }
+        x
+    }
+}
+
+/// `[n, channels, height, width]` → `[n, channels]` in 32 bits.
+fn pooled(x: &Tensor) -> Tensor {
+    x.mean_dim([2i64, 3].as_slice(), false, Kind::Float)
 }
 
 /// torchvision's first convolution, which halves the picture.

@@ -63,6 +63,21 @@ impl SequenceNetwork {
         self.trunk.run(pictures)
     }
 
+    /// [`Self::features`], and beside them the trunk's pooled features after `stage` (counted from
+    /// 1), `[n, channels of the stage]`.
+    pub(in crate::inference) fn features_with_stage(
+        &self,
+        pictures: &Tensor,
+        stage: usize,
+    ) -> (Tensor, Tensor) {
+        self.trunk.run_with_stage(pictures, stage)
+    }
+
+    /// The trunk's pooled features after `stage` alone.
+    pub(in crate::inference) fn stage_features(&self, pictures: &Tensor, stage: usize) -> Tensor {
+        self.trunk.run_to_stage(pictures, stage)
+    }
+
     /// Features of clips one after another, `[Σ lengths, features]`, to the logits of each.
     /// Clips of equal length run together: padding would reach the backward LSTM, the attention
     /// and the mean.
