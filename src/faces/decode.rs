@@ -8,9 +8,6 @@ use crate::domain::{Face, FaceBox, Landmarks};
 
 /// exp() of more than this is larger than any frame; the limit keeps sizes finite.
 const LARGEST_LOG_SIZE: f32 = 8.0;
-/// Candidates that go into suppression, strongest first. A crowd has tens of faces; a hostile
-/// picture could light every one of 8400 cells and suppression is quadratic.
-const MAX_CANDIDATES: usize = 2000;
 
 /// The three maps of one level, each channel `rows × columns` floats, row by row.
 pub(super) struct Level<'a> {
@@ -67,21 +64,6 @@ fn face_at(level: &Level<'_>, cell: usize) -> Option<Face> {
     })
 }
 
-/// Greedy non-maximum suppression: strongest first, each dropping what overlaps it by more than
-/// `iou`. The order of equals is that of the maps, so results repeat.
-pub(super) fn suppress(mut faces: Vec<Face>, iou: f32) -> Vec<Face> {
-    faces.sort_by(|a, b| b.detection_score.total_cmp(&a.detection_score));
-    faces.truncate(MAX_CANDIDATES);
-    let mut kept: Vec<Face> = Vec::new();
-    for face in faces {
-        let overlaps = |k: &Face| k.bounds.overlap_ratio(&face.bounds) > iou;
-        if !kept.iter().any(overlaps) {
-            kept.push(face);
-        }
-    }
-    kept
-}
-
 /// The face in pixels of the original frame, which was scaled by `(x, y)` ratios.
 pub(super) fn unscale(face: Face, ratio: (f32, f32)) -> Face {
     let FaceBox {
@@ -105,20 +87,6 @@ pub(super) fn unscale(face: Face, ratio: (f32, f32)) -> Face {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-
-    fn face(x: f32, detection_score: f32) -> Face {
-        Face {
-            bounds: FaceBox {
-                x,
-                y: 0.0,
-                width: 10.0,
-                height: 10.0,
-            },
-            landmarks: Landmarks([[0.0; 2]; 5]),
-            detection_score,
-        }
-    }
 
     #[test]
     fn a_cell_is_read_as_the_formula_says() {
@@ -164,27 +132,5 @@ mod tests {
             points: &points,
         };
         assert!(candidates(&level, 0.5).is_empty());
-    }
-
-    #[test]
-    fn the_stronger_of_two_overlapping_faces_stays() {
-        let kept = suppress(vec![face(0.0, 0.7), face(1.0, 0.9), face(30.0, 0.6)], 0.3);
-        assert_eq!(kept, [face(1.0, 0.9), face(30.0, 0.6)]);
-    }
-
-    proptest! {
-        #[test]
-        fn survivors_never_overlap_by_more_than_the_limit(
-            places in proptest::collection::vec((0f32..60.0, 0f32..1.0), 0..40), iou in 0f32..1.0
-        ) {
-            let faces: Vec<Face> = places.iter().map(|&(x, s)| face(x, s)).collect();
-            let kept = suppress(faces.clone(), iou);
-            prop_assert_eq!(kept.is_empty(), faces.is_empty());
-            for (i, a) in kept.iter().enumerate() {
-                for b in &kept[i + 1..] {
-                    prop_assert!(a.bounds.overlap_ratio(&b.bounds) <= iou);
-                }
-            }
-        }
     }
 }

@@ -8,9 +8,10 @@ use opencv::core::{
 use opencv::dnn::{self, Net, NetTrait, NetTraitConst};
 
 use super::FacesError;
-use super::decode::{Level, candidates, suppress, unscale};
+use super::decode::{Level, candidates, unscale};
 use super::fit::Fit;
 use super::manifest::{Architecture, Manifest, SIZE_MULTIPLE_PX};
+use super::suppress::settle;
 use crate::domain::{Face, ModelIdentity, ModelRole, Rgb8Image};
 
 /// The kinds of maps a level has, and their channels.
@@ -78,7 +79,7 @@ impl Detector {
         let padded = fit.apply(image)?;
         let maps = self.forward(&padded)?;
         let found = self.read_maps(&maps, fit.padded)?;
-        let distinct = suppress(found, self.architecture.nms_iou);
+        let distinct = settle(found, self.architecture.nms_iou);
         let mut faces: Vec<Face> = distinct
             .into_iter()
             .map(|f| unscale(f, fit.ratio))

@@ -18,6 +18,7 @@ mod fit;
 mod manifest;
 mod picture;
 mod similarity;
+mod suppress;
 mod track;
 
 pub use crop::{aligned_crop, sharpness};

@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 
 from degrade import degrade, relight
-from geometry import covered_share, transform_faces
+from geometry import covered_share, transform_faces, turn_of
 from negatives import draw_pattern
+from yaw import turn_head
 
 MINIMUM_FACE_PX = 9.0   # geometric mean of the sides; smaller faces are ignored
 MINIMUM_PANE_PX = 56
@@ -34,25 +35,40 @@ class Pane:
         return self.y1 - self.y0
 
 
-class Composer:
-    """Draws canvases from pictures ([H,W,3] BGR) and their faces ([n,15])."""
+@dataclass
+class Stock:
+    """Pictures ([H,W,3] BGR), the faces on each ([n,15]), how often each is drawn, and pictures without faces."""
 
-    def __init__(self, images: list, faces: list, weights: np.ndarray, negatives: list, keep_score: float):
-        self.images, self.faces, self.negatives, self.keep_score = images, faces, negatives, keep_score
-        self.cumulative = np.cumsum(weights / weights.sum())
+    images: list
+    faces: list
+    weights: np.ndarray
+    negatives: list
+
+
+class Composer:
+    """Draws canvases; `canvas` holds the shares of the configuration's section of that name."""
+
+    def __init__(self, stock: Stock, keep_score: float, canvas: dict):
+        self.images, self.faces, self.negatives = stock.images, stock.faces, stock.negatives
+        self.keep_score, self.shares = keep_score, canvas
+        self.cumulative = np.cumsum(stock.weights / stock.weights.sum())
+
+    def happens(self, rng: np.random.Generator, share: str) -> bool:
+        return self.shares[share] > 0 and rng.random() < self.shares[share]
 
     def compose(self, rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Canvas [size,size,3] uint8, target faces [n,15], ignored boxes [m,4]."""
         canvas = np.empty((size, size, 3), np.uint8)
         found = [np.zeros((0, 15), np.float32)]
-        for pane in split(rng, Pane(0, 0, size, size), depth=int(rng.choice([0, 1, 1, 2, 2, 3]))):
-            found.append(self.fill(rng, canvas, pane))
+        whole = self.happens(rng, "whole_share")
+        for pane in split(rng, Pane(0, 0, size, size), depth=0 if whole else int(rng.choice([0, 1, 1, 2, 2, 3]))):
+            found.append(self.fill(rng, canvas, pane, whole))
         faces = np.concatenate(found)
         keep = faces[:, 14] > 0
         self.occlude(rng, canvas, faces[keep])
         return degrade(rng, canvas), faces[keep], faces[~keep, :4]
 
-    def fill(self, rng: np.random.Generator, canvas: np.ndarray, pane: Pane) -> np.ndarray:
+    def fill(self, rng: np.random.Generator, canvas: np.ndarray, pane: Pane, whole: bool) -> np.ndarray:
         """Paints the pane and returns its faces; a score of 0 marks those to ignore."""
         view = canvas[pane.y0 : pane.y1, pane.x0 : pane.x1]
         view[:] = self.backdrop(rng, pane.width, pane.height)
@@ -60,8 +76,10 @@ class Composer:
             return np.zeros((0, 15), np.float32)
         index = int(np.searchsorted(self.cumulative, rng.random()))
         image, faces = self.images[index], self.faces[index]
-        matrix = place(rng, faces, pane)
-        mask = cutout(rng, image, faces)
+        if self.happens(rng, "yaw_share"):
+            image, faces = turn_head(rng, image, faces)
+        matrix = place_whole(rng, image, pane) if whole else place(rng, faces, pane, self.happens(rng, "cut_share"))
+        mask = np.full(image.shape[:2], 255, np.uint8) if whole else cutout(rng, image, faces)
         paste(view, relight(rng, image), mask, matrix, feather=rng.uniform(0, 0.04) if rng.random() < 0.5 else 0)
         faces = transform_faces(faces, matrix)
         inside = covered_share(faces, 0, 0, pane.width, pane.height)
@@ -118,8 +136,29 @@ def split(rng: np.random.Generator, pane: Pane, depth: int) -> list[Pane]:
     return [part for half in halves for part in split(rng, half, depth - 1)]
 
 
-def place(rng: np.random.Generator, faces: np.ndarray, pane: Pane) -> np.ndarray:
-    """An affine map that puts one face of the picture somewhere in the pane at a random size and tilt."""
+def rarity(faces: np.ndarray, canvas: dict) -> float:
+    """How much more often than others a picture is drawn: those with several faces, those with turned heads."""
+    factor = canvas["several_weight"] if len(faces) > 1 else 1.0
+    turns = [turn_of(face) for face in faces]
+    return factor * (canvas["turned_weight"] if turns and max(turns) > 0.25 else 1.0)
+
+
+def place_whole(rng: np.random.Generator, image: np.ndarray, pane: Pane) -> np.ndarray:
+    """The picture as it was taken: about as large as the pane, hardly tilted, with all its neighbours and cut faces."""
+    height, width = image.shape[:2]
+    scale = max(pane.width, pane.height) / max(height, width) * np.exp(rng.normal(0.05, 0.22))
+    angle, mirror = np.deg2rad(rng.normal(0, 6)), -1.0 if rng.random() < 0.5 else 1.0
+    linear = scale * np.array([[np.cos(angle) * mirror, -np.sin(angle)], [np.sin(angle) * mirror, np.cos(angle)]])
+    shift = rng.normal(0, 0.1, 2) * (pane.width, pane.height)
+    middle = np.array([pane.width, pane.height]) / 2 + shift - linear @ np.array([width, height]) / 2
+    return np.column_stack([linear, middle]).astype(np.float32)
+
+
+def place(rng: np.random.Generator, faces: np.ndarray, pane: Pane, cut: bool) -> np.ndarray:
+    """An affine map that puts one face of the picture somewhere in the pane at a random size and tilt.
+
+    With `cut` its centre may lie near the pane's edge, which then cuts through the face.
+    """
     if len(faces):
         face = faces[rng.integers(len(faces))] if rng.random() < 0.3 else faces[np.argmax(faces[:, 2] * faces[:, 3])]
     else:
@@ -135,7 +174,7 @@ def place(rng: np.random.Generator, faces: np.ndarray, pane: Pane) -> np.ndarray
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     linear = turn @ np.array([[mirror * scale * stretch, shear * scale], [0, scale / stretch]])
     centre = face[:2] + face[2:4] / 2
-    margin = 0.35 * wanted
+    margin = (0.12 if cut else 0.35) * wanted
     target = [rng.uniform(min(margin, side / 2), max(side - margin, side / 2)) for side in (pane.width, pane.height)]
     return np.column_stack([linear, np.array(target) - linear @ centre]).astype(np.float32)
 

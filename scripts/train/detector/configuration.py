@@ -10,7 +10,9 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 @dataclass(frozen=True)
 class Settings:
     data: dict
+    canvas: dict
     network: dict
+    loss: dict
     train: dict
     deploy: dict
 
@@ -25,6 +27,10 @@ class Settings:
     @property
     def cache(self) -> Path:
         return self.resolve(self.data["cache"])
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.cache / self.train["checkpoint"]
 
     @staticmethod
     def resolve(path: str) -> Path:

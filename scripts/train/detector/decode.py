@@ -6,6 +6,9 @@ import numpy as np
 from geometry import box_iou
 from layout import OUTPUT_NAMES, STRIDES
 
+VOTE_IOU = 0.6  # overlap from which a candidate has a say in the box and landmarks of the strongest
+MAX_CANDIDATES = 2000
+
 
 def fit_frame(image: np.ndarray, input_px: int) -> tuple[np.ndarray, float]:
     """Shrinks (never grows) so that the longer side is at most input_px, pads right and bottom with zeros to
@@ -32,15 +35,30 @@ def decode(outputs: list[np.ndarray], threshold: float, nms_iou: float) -> np.nd
         corner = (box[:2] + anchor) * stride - size / 2
         points = (points + anchor[None]).reshape(10, -1) * stride
         found.append(np.concatenate([corner, size, points, score[row, column][None]]).T)
-    return suppress(np.concatenate(found).astype(np.float32), nms_iou)
+    return settle(np.concatenate(found).astype(np.float32), nms_iou)
 
 
-def suppress(faces: np.ndarray, nms_iou: float) -> np.ndarray:
-    faces, kept = faces[np.argsort(-faces[:, 14], kind="stable")], []
-    while len(faces):
-        kept.append(faces[0])
-        faces = faces[1:][box_iou(faces[:1, :4], faces[1:, :4])[0] <= nms_iou]
-    return np.array(kept, np.float32).reshape(-1, 15)
+def settle(faces: np.ndarray, nms_iou: float) -> np.ndarray:
+    """One face per person: non-maximum suppression, then the mean of those that agree with the strongest, weighted by
+    the square of their scores. The score stays the strongest one's."""
+    ranked = faces[np.lexsort((*faces[:, 13::-1].T, -faces[:, 14]))][:MAX_CANDIDATES]
+    return np.array([vote(face, ranked) for face in suppress(ranked, nms_iou)], np.float32).reshape(-1, 15)
+
+
+def suppress(ranked: np.ndarray, nms_iou: float) -> list[np.ndarray]:
+    kept = []
+    while len(ranked):
+        kept.append(ranked[0])
+        ranked = ranked[1:][box_iou(ranked[:1, :4], ranked[1:, :4])[0] <= nms_iou]
+    return kept
+
+
+def vote(face: np.ndarray, ranked: np.ndarray) -> np.ndarray:
+    voters = ranked[box_iou(face[None, :4], ranked[:, :4])[0] > VOTE_IOU].astype(np.float64)
+    weight = voters[:, 14:] ** 2
+    settled = (voters * weight).sum(0) / weight.sum() if weight.sum() > 0 else face.copy()
+    settled[14] = face[14]
+    return settled
 
 
 class OnnxDetector:

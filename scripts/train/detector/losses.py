@@ -9,8 +9,7 @@ from layout import STRIDES
 
 # Faces (geometric mean of the sides, px) each stride answers for; neighbours overlap.
 SIZE_RANGE = {8: (0.0, 48.0), 16: (32.0, 128.0), 32: (88.0, 1e6)}
-BOX_WEIGHT = 2.0
-LANDMARK_WEIGHT = 16.0
+SMALLEST_EYE_SHARE = 0.2  # of the face's size: a profile's eye distance vanishes and would outweigh everything
 
 
 @dataclass
@@ -70,8 +69,18 @@ def near(centre: float, length: float, side: int) -> tuple[int, int]:
     return max(0, int(-(-(centre - reach) // 1))), max(0, min(side, int((centre + reach) // 1) + 1))
 
 
-def detector_loss(outputs: list, targets: list[Targets]) -> tuple[torch.Tensor, dict[str, float]]:
-    """Quality focal loss on scores (the target is the box's overlap), DIoU on boxes, scaled L1 on landmarks."""
+@dataclass(frozen=True)
+class Weights:
+    """`score`, `box` and `landmarks` multiply their losses; a face's score aims at floor + (1 - floor) * overlap."""
+
+    score: float = 1.0
+    box: float = 2.0
+    landmarks: float = 4.3
+    quality_floor: float = 0.0
+
+
+def detector_loss(outputs: list, targets: list[Targets], weights: Weights) -> tuple[torch.Tensor, dict[str, float]]:
+    """Quality focal loss on scores, DIoU on boxes, distance over the eye distance on landmarks."""
     score_loss, box_loss, landmark_loss, positives = 0.0, 0.0, 0.0, 0
     for (score, box, landmarks), target, stride in zip(outputs, targets, STRIDES):
         width = score.shape[-1]
@@ -84,19 +93,27 @@ def detector_loss(outputs: list, targets: list[Targets]) -> tuple[torch.Tensor, 
             landmarks = landmarks.permute(0, 2, 3, 1).reshape(-1, 10)[target.cells]
             wanted = target.faces / stride
             diou, iou = distance_iou(box, anchor, wanted)
-            quality[target.cells] = iou.detach().clamp(0.05, 1)
-            points = (wanted[:, 4:].reshape(-1, 5, 2) - anchor[:, None]).reshape(-1, 10)
-            scale = (wanted[:, 2] * wanted[:, 3]).sqrt()[:, None]
+            floor = weights.quality_floor
+            quality[target.cells] = (floor + (1 - floor) * iou.detach()).clamp(0.05, 1)
+            landmark_loss = landmark_loss + landmark_distance(landmarks, anchor, wanted).sum()
             box_loss = box_loss + (1 - diou).sum()
-            landmark_loss = landmark_loss + ((landmarks - points).abs() / scale).mean(1).sum()
             positives += len(target.cells)
         focus = (quality - score.detach().sigmoid()).abs() ** 2
         cost = F.binary_cross_entropy_with_logits(score, quality, reduction="none")
         score_loss = score_loss + (cost * focus * target.weight).sum()
     count = max(positives, 1)
     parts = {"score": score_loss / count, "box": box_loss / count, "landmarks": landmark_loss / count}
-    total = parts["score"] + BOX_WEIGHT * parts["box"] + LANDMARK_WEIGHT * parts["landmarks"]
+    total = weights.score * parts["score"] + weights.box * parts["box"] + weights.landmarks * parts["landmarks"]
     return total, {name: float(torch.as_tensor(value).detach()) for name, value in parts.items()}
+
+
+def landmark_distance(landmarks: torch.Tensor, anchor: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """Mean distance of the five points over the eye distance: what the evaluation reports. [P]"""
+    points = wanted[:, 4:].reshape(-1, 5, 2)
+    apart = landmarks.reshape(-1, 5, 2) + anchor[:, None] - points
+    eyes = (points[:, 0] - points[:, 1]).norm(dim=1)
+    scale = torch.maximum(eyes, SMALLEST_EYE_SHARE * wanted[:, 2:4].prod(1).sqrt())
+    return (apart.square().sum(2) + 1e-8).sqrt().mean(1) / scale
 
 
 def distance_iou(box: torch.Tensor, anchor: torch.Tensor, wanted: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -44,19 +44,26 @@ class Stage(nn.Module):
 
 
 class Head(nn.Module):
-    """Score, box and landmark maps of one pyramid level; landmarks have a branch of their own."""
+    """Score, box and landmark maps of one level; landmarks have a branch of their own.
 
-    def __init__(self, channels: int):
+    `deepen` and `refine` residual blocks come before the first and the second branch.
+    """
+
+    def __init__(self, channels: int, deepen: int, refine: int):
         super().__init__()
         self.region, self.shape = Branch(channels), Branch(channels)
+        self.deepen = nn.Sequential(*(ResidualBlock(channels) for _ in range(deepen)))
+        self.refine = nn.Sequential(*(ResidualBlock(channels) for _ in range(refine)))
+        for block in (*self.deepen, *self.refine):
+            nn.init.zeros_(block.second[1].weight)  # an added block starts as the identity
         self.score = nn.Conv2d(channels, 1, 1)
         self.box = nn.Conv2d(channels, 4, 1)
         self.landmarks = nn.Conv2d(channels, 10, 1)
         nn.init.constant_(self.score.bias, -4.6)  # a prior of 1 % keeps the first steps stable
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        region = self.region(x)
-        return self.score(region), self.box(region), self.landmarks(self.shape(x))
+        region = self.region(self.deepen(x))
+        return self.score(region), self.box(region), self.landmarks(self.shape(self.refine(x)))
 
 
 class Branch(nn.Module):
@@ -78,7 +85,7 @@ class FaceDetector(nn.Module):
     landmark n = ((k[2n]+c)s, (k[2n+1]+r)s), in the order right eye, left eye, nose, right and left mouth corner.
     """
 
-    def __init__(self, widths: list[int], blocks: list[int], pyramid: int):
+    def __init__(self, widths: list[int], blocks: list[int], pyramid: int, deepen: list[int], refine: list[int]):
         super().__init__()
         stem, half, eighth, sixteenth, last = widths
         self.stem = conv_bn(3, stem, stride=2)
@@ -88,7 +95,7 @@ class FaceDetector(nn.Module):
         self.stage32 = Stage(sixteenth, last, blocks[3])
         self.lateral = nn.ModuleList(conv_bn(width, pyramid, 1) for width in (eighth, sixteenth, last))
         self.smooth = nn.ModuleList(conv_bn(pyramid, pyramid) for _ in range(2))
-        self.heads = nn.ModuleList(Head(pyramid) for _ in STRIDES)
+        self.heads = nn.ModuleList(Head(pyramid, *counts) for counts in zip(deepen, refine))
 
     def forward(self, x: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
         x = F.relu(self.stem(x * (1.0 / 255.0)))

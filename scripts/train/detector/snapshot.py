@@ -18,7 +18,7 @@ if __name__ == "__main__":
     parser.add_argument("out", type=Path)
     arguments = parser.parse_args()
     settings = load_settings(arguments.config)
-    state = torch.load(settings.cache / "checkpoint.pt", weights_only=True)
+    state = torch.load(settings.checkpoint, weights_only=True)
     network = FaceDetector(**settings.network)
     network.load_state_dict(state["average"])
     print(f"step {state['step']}: {export_folder(network, arguments.out, settings.deploy)}")

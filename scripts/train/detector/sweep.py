@@ -15,7 +15,7 @@ from decode import OnnxDetector
 from label import label_all
 from validate import Agreement
 
-THRESHOLDS = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7)
+THRESHOLDS = (0.3, 0.34, 0.36, 0.38, 0.4, 0.42, 0.44, 0.46, 0.48, 0.5, 0.55, 0.6, 0.65, 0.7)
 
 
 def main() -> None:

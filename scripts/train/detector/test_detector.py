@@ -3,6 +3,7 @@
     cd scripts/train/detector && python -m unittest test_detector
 """
 
+import json
 import tempfile
 import unittest
 from pathlib import Path
@@ -11,13 +12,15 @@ import cv2
 import numpy as np
 import torch
 
-from compose import Composer
-from decode import decode
+from compose import Composer, Stock
+from decode import decode, settle
 from export import export_onnx
-from geometry import box_iou, transform_faces
+from geometry import box_iou, transform_faces, turn_of
 from layout import OUTPUT_NAMES, STRIDES
-from losses import assign, detector_loss
+from losses import Weights, assign, detector_loss
 from network import DeployedDetector, FaceDetector
+from train import ADDED
+from yaw import source_map, turn_head
 
 FACE = np.array([[40, 30, 60, 80, 55, 60, 85, 62, 70, 78, 58, 92, 82, 94, 0.9]], np.float32)
 
@@ -39,7 +42,7 @@ class Assignment(unittest.TestCase):
         outputs, size = perfect_answer(FACE, 128), 128
         targets = assign([torch.from_numpy(FACE)], [torch.zeros(0, 4)], size)
         self.assertTrue(any(len(target.cells) for target in targets))
-        loss, _ = detector_loss(outputs, targets)
+        loss, _ = detector_loss(outputs, targets, Weights())
         self.assertLess(float(loss), 1e-3)
         maps = [torch.sigmoid(level[0]) for level in outputs]
         maps += [level[1] for level in outputs] + [level[2] for level in outputs]
@@ -50,17 +53,48 @@ class Assignment(unittest.TestCase):
     def test_what_is_ignored_costs_nothing(self):
         outputs = [tuple(torch.full((1, c, 128 // s, 128 // s), 5.0) for c in (1, 4, 10)) for s in STRIDES]
         whole = torch.tensor([[0.0, 0.0, 128.0, 128.0]])
-        loss, _ = detector_loss(outputs, assign([torch.zeros(0, 15)], [whole], 128))
+        loss, _ = detector_loss(outputs, assign([torch.zeros(0, 15)], [whole], 128), Weights())
         self.assertEqual(float(loss), 0.0)
-        loss, _ = detector_loss(outputs, assign([torch.zeros(0, 15)], [whole[:0]], 128))
+        loss, _ = detector_loss(outputs, assign([torch.zeros(0, 15)], [whole[:0]], 128), Weights())
         self.assertGreater(float(loss), 1.0)
+
+
+class Voting(unittest.TestCase):
+    def test_the_cases_of_the_rust_test_are_settled_as_stored(self):
+        path = Path(__file__).resolve().parents[3] / "tests/fixtures/detector/votes.json"
+        for case in json.loads(path.read_text()):
+            candidates = np.array(case["candidates"], np.float32).reshape(-1, 15)
+            expected = np.array(case["settled"], np.float32).reshape(-1, 15)
+            for order in (slice(None), slice(None, None, -1)):
+                np.testing.assert_allclose(settle(candidates[order], case["nms_iou"]), expected, atol=1e-3)
+
+
+class TurnedHeads(unittest.TestCase):
+    def test_points_move_with_the_picture(self):
+        height, width = 160, 170
+        across = np.tile(np.arange(width, dtype=np.float32), (height, 1))
+        image = np.repeat(across[..., None], 3, axis=2)  # every pixel says where it comes from
+        for seed in range(8):
+            turned, moved = turn_head(np.random.default_rng(seed), image, FACE)
+            for old, new in zip(FACE[0, 4:14].reshape(5, 2), moved[0, 4:14].reshape(5, 2)):
+                found = cv2.getRectSubPix(turned, (1, 1), (float(new[0]), float(new[1])))[0, 0, 0]
+                self.assertAlmostEqual(float(found), float(old[0]), delta=0.5)
+
+    def test_a_turn_moves_the_nose_beside_the_eyes_middle_and_folds_nothing(self):
+        black = np.zeros((160, 170, 3), np.uint8)
+        turned = [turn_head(np.random.default_rng(seed), black, FACE)[1][0] for seed in range(20)]
+        self.assertGreater(max(map(turn_of, turned)), 0.2)
+        for theta in (-np.pi / 6, np.pi / 6):
+            source, _ = source_map(FACE[0], theta, 170, 160)
+            self.assertGreater(np.diff(source, axis=1).min(), 0)
 
 
 class Canvases(unittest.TestCase):
     def test_the_same_seed_draws_the_same_canvas_and_targets_have_a_size(self):
         image = np.full((160, 160, 3), 30, np.uint8)
         cv2.ellipse(image, (70, 70), (30, 40), 0, 0, 360, (255, 255, 255), -1)
-        composer = Composer([image], [FACE], np.ones(1), [np.zeros((64, 64, 3), np.uint8)], 0.65)
+        stock = Stock([image], [FACE], np.ones(1), [np.zeros((64, 64, 3), np.uint8)])
+        composer = Composer(stock, 0.65, {"whole_share": 0.4, "cut_share": 0.5, "yaw_share": 0.5})
         drawn = [composer.compose(np.random.default_rng(5), 256) for _ in range(2)]
         for first, second in zip(*drawn):
             np.testing.assert_array_equal(first, second)
@@ -68,10 +102,24 @@ class Canvases(unittest.TestCase):
             self.assertTrue((faces[:, 2:4] > 0).all())
 
 
+class Stages(unittest.TestCase):
+    def test_a_network_with_added_blocks_starts_as_the_one_it_grew_from(self):
+        torch.manual_seed(2)
+        small = FaceDetector([8, 8, 16, 16, 16], [0, 1, 0, 0], 16, [0, 0, 0], [0, 0, 0]).eval()
+        grown = FaceDetector([8, 8, 16, 16, 16], [0, 1, 0, 0], 16, [0, 1, 0], [0, 1, 1]).eval()
+        added = grown.load_state_dict(small.state_dict(), strict=False).missing_keys
+        self.assertTrue(added and all(ADDED.search(name) for name in added))
+        picture = torch.rand(1, 3, 64, 96) * 255
+        with torch.no_grad():
+            for first, second in zip(small(picture), grown(picture)):
+                for one, other in zip(first, second):
+                    torch.testing.assert_close(one, other)
+
+
 class Export(unittest.TestCase):
     def test_opencv_gives_the_networks_maps_at_every_size(self):
         torch.manual_seed(1)
-        network = FaceDetector([8, 8, 16, 16, 16], [0, 1, 0, 0], 16).eval()
+        network = FaceDetector([8, 8, 16, 16, 16], [0, 1, 0, 0], 16, [0, 1, 0], [0, 1, 1]).eval()
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "detector.onnx"
             export_onnx(network, path)

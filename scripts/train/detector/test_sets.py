@@ -5,13 +5,14 @@ A group is a list of (image [H,W,3] BGR, faces [n,15] of the teacher, unsure one
 
 import csv
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from degrade import soften
-from geometry import covered_share, transform_faces
+from geometry import covered_share, transform_faces, turn_of
 from negatives import TEST_FILES, draw_pattern, photographs
 from sources import Picture, read_all, read_clip
 from teacher import Teacher
@@ -65,12 +66,6 @@ def largest(faces: np.ndarray, sure: float) -> np.ndarray | None:
     return faces[np.argmax(faces[:, 2] * faces[:, 3])] if len(faces) else None
 
 
-def turn_of(face: np.ndarray) -> float:
-    right, left, nose = face[4:10].reshape(3, 2)
-    axis = left - right
-    return float(abs((nose - (right + left) / 2) @ axis) / max(axis @ axis, 1e-6))
-
-
 def shrunk(samples: list[Sample], sure: float, side_px: float) -> list[Sample]:
     """The same pictures, scaled so that the largest face has `side_px`."""
     result = []
@@ -86,23 +81,59 @@ def shrunk(samples: list[Sample], sure: float, side_px: float) -> list[Sample]:
     return result
 
 
-def phone_like(pictures: list[Picture], part: str, teacher: Teacher) -> list[Sample]:
-    """Clips of held-out speakers as a poor phone would record them: upright crop, dim, blurred, noisy, compressed."""
-    rng, samples = np.random.default_rng(7), []
+def phone_like_clips(pictures: list[Picture], part: str, teacher: Teacher) -> list[Sample]:
+    """Every third frame of the clips of held-out speakers, as a poor phone would record it."""
     clips = sorted({picture.path for picture in pictures if picture.frame >= 0 and picture.part == part})
-    for path in clips:
-        for frame in read_clip(path)[::3]:
-            faces = teacher.label(frame)
-            left = int(np.clip(faces[0, 0] + faces[0, 2] / 2 - 101, 0, frame.shape[1] - 203)) if len(faces) else 0
-            crop = cv2.resize(frame[:, left : left + 203], (540, 766), interpolation=cv2.INTER_CUBIC)
-            moved = faces.copy()
-            moved[:, [0, 4, 6, 8, 10, 12]] -= left
-            moved[:, :14] *= np.tile([540 / 203, 766 / frame.shape[0]], 7)
-            dim = (crop / 255.0) ** rng.uniform(0.9, 1.8) * rng.uniform(100, 255) + rng.normal(0, 6, crop.shape)
-            dim = soften(rng, np.clip(dim, 0, 255).astype(np.uint8))
-            quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 60))]
-            samples.append((cv2.imdecode(cv2.imencode(".jpg", dim, quality)[1], cv2.IMREAD_COLOR), moved))
-    return samples
+    return phone_like([(frame, teacher.label(frame)) for path in clips for frame in read_clip(path)[::3]])
+
+
+def phone_like(samples: list[Sample]) -> list[Sample]:
+    """Upright crops about the surest face, dim, blurred, noisy and compressed."""
+    rng, result = np.random.default_rng(7), []
+    for image, faces in samples:
+        height, width = image.shape[:2]
+        cut = min(width, round(0.705 * height))
+        middle = (faces[:, 0] + faces[:, 2] / 2)[np.argmax(faces[:, 14])] if len(faces) else 0
+        left = int(np.clip(middle - cut / 2, 0, width - cut))
+        crop = cv2.resize(image[:, left : left + cut], (540, 766), interpolation=cv2.INTER_CUBIC)
+        moved = faces.copy()
+        moved[:, [0, 4, 6, 8, 10, 12]] -= left
+        moved[:, :14] *= np.tile([540 / cut, 766 / height], 7)
+        moved[:, 14] *= covered_share(moved, 0, 0, 540, 766) > 0.8  # what was cut away counts as unsure
+        dim = (crop / 255.0) ** rng.uniform(0.9, 1.8) * rng.uniform(100, 255) + rng.normal(0, 6, crop.shape)
+        dim = soften(rng, np.clip(dim, 0, 255).astype(np.uint8))
+        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 60))]
+        result.append((cv2.imdecode(cv2.imencode(".jpg", dim, quality)[1], cv2.IMREAD_COLOR), moved))
+    return result
+
+
+def recorded(folder: Path, teacher: Teacher) -> list[Sample]:
+    """Every 30th frame of the clips somewhere under a folder, decoded from their start."""
+    clips = sorted(path for path in folder.rglob("*") if path.suffix in VIDEO_SUFFIXES)
+    if not clips:
+        raise FileNotFoundError(f"no clip lies under {folder}")
+    return [(frame, teacher.label(frame)) for path in clips for frame in every_nth_frame(path, 30)]
+
+
+def every_nth_frame(path: Path, step: int) -> Iterator[np.ndarray]:
+    """Holds one frame at a time: phones record in 1080p."""
+    capture, index = cv2.VideoCapture(str(path)), 0
+    while capture.grab():
+        if index % step == 0:
+            ok, frame = capture.retrieve()
+            if ok:
+                yield frame
+        index += 1
+
+
+def glasses(root: Path, teacher: Teacher) -> dict[str, list[Sample]]:
+    """The pictures of glasses.txt, held-out people and UTKFace apart."""
+    groups = defaultdict(list)
+    for line in Path(__file__).with_name("glasses.txt").read_text().splitlines():
+        if not line.startswith("#"):
+            image = cv2.imread(str(root / line))
+            groups["UTKFace, glasses" if "utkface" in line else "glasses"].append((image, teacher.label(image)))
+    return dict(groups)
 
 
 def utkface(root: Path, teacher: Teacher) -> dict[str, list[Sample]]:

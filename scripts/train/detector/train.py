@@ -10,6 +10,7 @@ configuration, the deployable files in its `out` sub-folder; `evaluate.py` measu
 import argparse
 import json
 import math
+import re
 import time
 from pathlib import Path
 
@@ -18,18 +19,19 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from compose import Composer
+from compose import Composer, Stock, rarity
 from configuration import Settings, load_settings
 from curves import plot_curves
 from decode import decode, fit_frame
 from export import export_folder
 from label import label_all
-from losses import assign, detector_loss
+from losses import Weights, assign, detector_loss
 from negatives import TRAIN_FILES, photographs
 from network import DeployedDetector, FaceDetector
 from sources import Picture, read_all
 from validate import Agreement
 
+ADDED = re.compile(r"\.(deepen|refine)\.")  # parameters that a later stage may add to an earlier one's network
 SOURCE_WEIGHT = {"lfw": 1.0, "us_congress": 2.0, "london": 5.0, "grid_video": 5.0}
 
 
@@ -44,7 +46,7 @@ def main() -> None:
     run.resume()
     run.train(compose_stream(settings, pictures, faces, run.step), validation_set(pictures, faces))
     export_folder(run.average, settings.cache / "out", settings.deploy)
-    plot_curves(run.history, settings.cache / "curves.png")
+    plot_curves(run.history, settings.checkpoint.with_suffix(".png"))
 
 
 class Canvases(Dataset):
@@ -68,14 +70,11 @@ class Canvases(Dataset):
 def compose_stream(settings: Settings, pictures: list[Picture], faces: list, start: int) -> DataLoader:
     chosen = [index for index, picture in enumerate(pictures) if picture.part == "train"]
     pictures = [pictures[index] for index in chosen]
-    weights = np.array([SOURCE_WEIGHT[picture.source] for picture in pictures])
-    composer = Composer(
-        read_all(pictures),
-        [faces[index] for index in chosen],
-        weights,
-        photographs(TRAIN_FILES),
-        settings.data["keep_score"],
-    )
+    faces = [faces[index] for index in chosen]
+    source = np.array([SOURCE_WEIGHT[picture.source] for picture in pictures])
+    rare = np.array([rarity(rows, settings.canvas) for rows in faces])
+    stock = Stock(read_all(pictures), faces, source * rare, photographs(TRAIN_FILES))
+    composer = Composer(stock, settings.data["keep_score"], settings.canvas)
     steps = range(start, settings.train["steps"])
     workers = settings.train["workers"]
     return DataLoader(Canvases(composer, settings), batch_size=None, sampler=steps, num_workers=workers)
@@ -99,10 +98,14 @@ class Run:
             self.network.parameters(), settings.train["learning_rate"], weight_decay=settings.train["weight_decay"]
         )
         self.step, self.history = 0, []
-        self.path = settings.cache / "checkpoint.pt"
+        self.weights = Weights(**settings.loss)
+        self.path = settings.checkpoint
 
     def resume(self) -> None:
+        """Continues from this run's checkpoint; without one, begins with the averaged weights of `train.start`."""
         if not self.path.is_file():
+            if self.train_settings["start"]:
+                self.begin_with(self.settings.cache / self.train_settings["start"])
             return
         state = torch.load(self.path, weights_only=True)
         if state["settings"] != json.dumps([self.settings.network, self.settings.train["seed"]]):
@@ -111,6 +114,17 @@ class Run:
             getattr(self, name).load_state_dict(state[name])
         self.step, self.history = state["step"], json.loads(state["history"])
         print(f"resumed at step {self.step}", flush=True)
+
+    def begin_with(self, path: Path) -> None:
+        if not path.is_file():
+            raise FileNotFoundError(f"{path} is missing: run the stage that makes it first")
+        known = torch.load(path, weights_only=True)["average"]
+        for network in (self.network, self.average):
+            result = network.load_state_dict(known, strict=False)
+            foreign = [name for name in result.missing_keys if not ADDED.search(name)] + result.unexpected_keys
+            if foreign:
+                raise ValueError(f"{path} holds another network, differing in {', '.join(foreign)}")
+        print(f"starts with the averaged weights of {path}", flush=True)
 
     def save(self) -> None:
         state = {name: getattr(self, name).state_dict() for name in ("network", "average", "optimiser")}
@@ -142,7 +156,7 @@ class Run:
         with torch.autocast("cpu", torch.bfloat16):
             outputs = self.network(canvas)
         outputs = [tuple(map_.float() for map_ in level) for level in outputs]
-        loss, parts = detector_loss(outputs, assign(faces, ignored, canvas.shape[-1]))
+        loss, parts = detector_loss(outputs, assign(faces, ignored, canvas.shape[-1]), self.weights)
         if not torch.isfinite(loss):
             raise RuntimeError(f"the loss is not finite at step {self.step}: lower the learning rate")
         self.optimiser.zero_grad(set_to_none=True)
@@ -153,11 +167,12 @@ class Run:
         return parts
 
     def learning_rate(self) -> float:
-        """Linear warm-up, then half a cosine to 1 %."""
+        """Linear warm-up, level, half a cosine to 1 % over the last `decay_steps`."""
         warm, steps = self.train_settings["warmup_steps"], self.train_settings["steps"]
+        decay = self.train_settings["decay_steps"]
         if self.step < warm:
             return self.train_settings["learning_rate"] * (self.step + 1) / warm
-        share = (self.step - warm) / max(steps - warm, 1)
+        share = max(0, self.step - (steps - decay)) / decay
         return self.train_settings["learning_rate"] * (0.01 + 0.99 * (0.5 + 0.5 * math.cos(math.pi * share)))
 
     @torch.no_grad()
