@@ -163,10 +163,6 @@ impl<A: Architecture> ModelFolder<A> {
         found.is_empty().then_some(Self { folder, manifest })
     }
 
-    pub(super) fn weights_path(&self) -> PathBuf {
-        self.folder.join(&self.manifest.weights.file)
-    }
-
     fn identity(&self) -> ModelIdentity {
         let Manifest {
             name,

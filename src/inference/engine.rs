@@ -10,7 +10,7 @@ use tch::{Device, Tensor};
 use super::bundle::{Bundle, ModelFolder};
 use super::clip::Clip;
 use super::familiarity::TrainingRegion;
-use super::manifest::{Architecture, SequenceArchitecture};
+use super::manifest::{Architecture, Manifest, SequenceArchitecture};
 use super::networks::{ClipLogits, FrameNetwork, SequenceNetwork};
 use super::preprocess::Preparation;
 use super::readout::Readout;
@@ -283,24 +283,30 @@ impl Model<FrameNetwork> {
     }
 }
 
-/// Reads a weights file and builds its network; `None` after noting what is wrong.
+/// Reads a network's weights and builds it; `None` after noting what is wrong.
 pub(super) fn load_network<A: Architecture, N>(
     model: &ModelFolder<A>,
     running: Running,
     problems: &mut Vec<String>,
     take: impl FnOnce(&mut Tensors, &A, Precision) -> N,
 ) -> Option<N> {
-    let path = model.weights_path();
-    let before = problems.len();
-    let mut note = |problem: String| problems.push(format!("{}: {problem}", path.display()));
-    let mut network = None;
-    match Tensors::read(&path, &model.manifest.weights.sha256, running.device) {
-        Err(problem) => note(problem),
+    let Manifest {
+        weights,
+        architecture,
+        ..
+    } = &model.manifest;
+    let naming = architecture.naming();
+    let found = match Tensors::open(&model.folder, weights, naming, running.device) {
         Ok(mut tensors) => {
-            let architecture = &model.manifest.architecture;
-            network = Some(take(&mut tensors, architecture, running.precision));
-            tensors.finish().into_iter().for_each(note);
+            let network = take(&mut tensors, architecture, running.precision);
+            let found = tensors.finish();
+            if found.is_empty() {
+                return Some(network);
+            }
+            found
         }
-    }
-    network.filter(|_| problems.len() == before)
+        Err(found) => found,
+    };
+    problems.extend(found);
+    None
 }

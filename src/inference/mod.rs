@@ -10,6 +10,7 @@
 #[cfg(test)]
 mod bench;
 mod bundle;
+mod checkpoint;
 mod clip;
 mod device;
 mod engine;
@@ -33,7 +34,10 @@ mod queue;
 mod readout;
 mod scorer;
 mod settings;
+mod weight_files;
 mod weights;
+#[cfg(test)]
+mod weights_tests;
 mod worker;
 #[cfg(test)]
 mod worker_tests;

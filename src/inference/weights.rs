@@ -1,27 +1,33 @@
 //! Strict loading of weights: a network gets exactly the tensors it names, with exactly the
 //! shapes it states, or it does not load at all.
 //!
-//! 1. The file's SHA-256 is compared with the manifest before a byte is parsed.
-//! 2. The network asks for each tensor by name and shape ([`Scope::tensor`]); what is missing or
-//!    misshapen is noted and stands in as zeros, so that one load names every problem.
+//! 1. The SHA-256 of every file is compared with the manifest before a byte is parsed
+//!    ([`Tensors::open`]); then their tensors are located ([`Checkpoint`]) and put together. The
+//!    names of a further file get its prefix; a name in two files is an error.
+//! 2. The network asks for each tensor by name and shape ([`Scope::tensor`]), and only then is it
+//!    read. A name may stand in the file behind `model.`, as programs that wrap a backbone save
+//!    it. What is missing or misshapen is noted and stands in as zeros, so that one load names
+//!    every problem.
 //! 3. [`Tensors::finish`] gives the noted problems and those of tensors nobody asked for. The
 //!    network may only be used when there are none.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
-use std::fs;
 use std::path::Path;
 
-use safetensors::{Dtype, SafeTensors};
-use sha2::{Digest, Sha256};
 use tch::{Device, Kind, Tensor};
+
+use super::checkpoint::{Checkpoint, CheckpointError, Naming, Recipe};
+use super::weight_files::Weights;
 
 /// Extra tensors named before the rest is only counted.
 const MOST_NAMED: usize = 20;
 
-/// The tensors of a file, each given out once.
+/// The tensors of a network's files, each given out once.
 pub(super) struct Tensors {
-    found: BTreeMap<String, Tensor>,
+    files: Vec<Checkpoint>,
+    found: BTreeMap<String, Located>,
+    naming: Naming,
     device: Device,
     problems: Vec<String>,
     /// Everything asked for: lets tests write a file that fits.
@@ -35,41 +41,49 @@ pub(super) struct Tensors {
 #[cfg(test)]
 pub(super) type MakeTensor = fn(&str, &[i64], Kind) -> Tensor;
 
-impl Tensors {
-    /// Reads a safetensors file after its digest was found to be `sha256`.
-    pub(super) fn read(path: &Path, sha256: &str, device: Device) -> Result<Self, String> {
-        let bytes = fs::read(path).map_err(|e| format!("cannot be read: {e}"))?;
-        let actual = hex::encode(Sha256::digest(&bytes));
-        if actual != sha256 {
-            return Err(format!(
-                "SHA-256 is {actual}, the manifest says {sha256}; fetch the file again"
-            ));
-        }
-        Self::parse(&bytes, device)
-    }
+struct Located {
+    /// Index of its file.
+    file: usize,
+    recipe: Recipe,
+}
 
-    fn parse(bytes: &[u8], device: Device) -> Result<Self, String> {
-        let file =
-            SafeTensors::deserialize(bytes).map_err(|e| format!("no safetensors file: {e}"))?;
+impl Tensors {
+    /// Opens the files of `weights` in `folder`.
+    ///
+    /// # Errors
+    /// A sentence for every file that is not there, has another digest or cannot be read, naming
+    /// it.
+    pub(super) fn open(
+        folder: &Path,
+        weights: &Weights,
+        naming: Naming,
+        device: Device,
+    ) -> Result<Self, Vec<String>> {
+        let opened = weights.files().map(|file| {
+            let opened = Checkpoint::open_verified(&folder.join(file.name), file.sha256);
+            Ok((opened?, file.prefix))
+        });
+        let opened: Vec<Result<_, CheckpointError>> = opened.collect();
+        let problems: Vec<String> = opened
+            .iter()
+            .filter_map(|file| Some(file.as_ref().err()?.to_string()))
+            .collect();
+        if !problems.is_empty() {
+            return Err(problems);
+        }
         let mut tensors = Self::none(device);
-        for (name, view) in file.iter() {
-            let known = [(Dtype::F32, Kind::Float), (Dtype::I64, Kind::Int64)];
-            let Some((_, kind)) = known.into_iter().find(|(d, _)| *d == view.dtype()) else {
-                let problem = format!("{name} has type {:?}, expected F32", view.dtype());
-                tensors.problems.push(problem);
-                continue;
-            };
-            let shape: Vec<i64> = view.shape().iter().map(|&n| n as i64).collect();
-            let tensor = Tensor::f_from_data_size(view.data(), &shape, kind)
-                .map_err(|e| format!("{name} cannot be read: {e}"))?;
-            tensors.found.insert(name.to_owned(), tensor);
+        tensors.naming = naming;
+        for (file, prefix) in opened.into_iter().flatten() {
+            tensors.add(file, prefix);
         }
         Ok(tensors)
     }
 
     pub(super) fn none(device: Device) -> Self {
         Self {
+            files: Vec::new(),
             found: BTreeMap::new(),
+            naming: Naming::Own,
             device,
             problems: Vec::new(),
             #[cfg(test)]
@@ -88,6 +102,25 @@ impl Tensors {
         }
     }
 
+    fn add(&mut self, file: Checkpoint, prefix: &str) {
+        let index = self.files.len();
+        for (name, recipe) in self.naming.translate(file.tensors()) {
+            let name = format!("{prefix}{name}");
+            let located = Located {
+                file: index,
+                recipe,
+            };
+            if let Some(earlier) = self.found.insert(name.clone(), located) {
+                self.problems.push(format!(
+                    "{}: {name} is in {} too",
+                    file.path().display(),
+                    self.files[earlier.file].path().display()
+                ));
+            }
+        }
+        self.files.push(file);
+    }
+
     /// The scope of all names.
     pub(super) fn root(&mut self) -> Scope<'_> {
         Scope {
@@ -96,12 +129,25 @@ impl Tensors {
         }
     }
 
-    /// Every problem, in the order it was met; empty when the network may be used.
+    /// Every problem, in the order it was met, naming its file; empty when the network may be
+    /// used.
     pub(super) fn finish(self) -> Vec<String> {
-        let mut problems = self.problems;
-        let extra: Vec<String> = self.found.into_keys().collect();
+        let Self {
+            files,
+            found,
+            naming,
+            mut problems,
+            ..
+        } = self;
+        let extra = found.into_iter();
+        let extra: Vec<_> = extra
+            .filter(|(name, _)| !naming.may_be_left(name))
+            .collect();
         let named = extra.iter().take(MOST_NAMED);
-        problems.extend(named.map(|name| format!("{name} is not part of this architecture")));
+        problems.extend(named.map(|(name, located)| {
+            let path = files[located.file].path().display();
+            format!("{path}: {name} is not part of this architecture")
+        }));
         if let Some(more) = extra.len().checked_sub(MOST_NAMED).filter(|n| *n > 0) {
             problems.push(format!("and {more} more tensors are not part of it"));
         }
@@ -115,22 +161,50 @@ impl Tensors {
         if let Some(make) = self.make {
             return make(&name, shape, kind);
         }
-        let problem = match self.found.remove(&name) {
-            None => format!("{name} {shape:?} is missing"),
-            Some(tensor) if tensor.kind() != kind => {
-                format!("{name} has type {:?}, expected {kind:?}", tensor.kind())
+        let found = self.found.remove_entry(&name);
+        let found = found.or_else(|| self.found.remove_entry(&format!("model.{name}")));
+        let problem = match found {
+            None => format!("{}: {name} {shape:?} is missing", self.paths()),
+            Some((stored_name, located)) => {
+                let file = &self.files[located.file];
+                match read(file, &located.recipe, shape, kind) {
+                    Ok(tensor) => return tensor.to_device(self.device),
+                    Err(problem) => format!("{}: {stored_name} {problem}", file.path().display()),
+                }
             }
-            Some(tensor) if tensor.size() != shape => {
-                format!("{name} has shape {:?}, expected {shape:?}", tensor.size())
-            }
-            Some(tensor) if !bool::try_from(tensor.isfinite().all()).unwrap_or(false) => {
-                format!("{name} holds values that are not finite")
-            }
-            Some(tensor) => return tensor.to_device(self.device),
         };
         self.problems.push(problem);
         Tensor::zeros(shape, (kind, self.device))
     }
+
+    fn paths(&self) -> String {
+        let paths = self.files.iter().map(|f| f.path().display().to_string());
+        paths.collect::<Vec<_>>().join(" and ")
+    }
+}
+
+/// The tensor, if it is what the network expects; type and shape are compared before it is read.
+fn read(file: &Checkpoint, recipe: &Recipe, shape: &[i64], kind: Kind) -> Result<Tensor, String> {
+    let element = recipe.element();
+    let fits = if kind == Kind::Int64 {
+        element.is_integer()
+    } else {
+        element.is_float()
+    };
+    if !fits {
+        return Err(format!("has type {element:?}, expected {kind:?}"));
+    }
+    if recipe.shape() != shape {
+        return Err(format!(
+            "has shape {:?}, expected {shape:?}",
+            recipe.shape()
+        ));
+    }
+    let tensor = recipe.read(file)?;
+    if !bool::try_from(tensor.isfinite().all()).unwrap_or(false) {
+        return Err("holds values that are not finite".into());
+    }
+    Ok(tensor)
 }
 
 /// Names that start alike, as modules nest: `feature_extractor.4.0.` and so on.

@@ -72,6 +72,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("opencv", &["faces"]),
     ("tch", &["inference"]),
     ("safetensors", &["inference"]),
+    ("zip", &["inference"]),
     ("rsa", &["integrity"]),
     ("base64", &["integrity"]),
     ("sha2", &["integrity", "faces", "inference"]),

@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-use super::{is_plain_name, is_sha256};
+use super::super::weight_files::is_sha256;
+use super::is_plain_name;
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::super::checkpoint::Naming;
 use super::{Architecture, Kind, out_of_range, stage_problems};
 
 /// The families; the fields of each stand beside `family`.
@@ -159,6 +160,15 @@ impl Architecture for FrameArchitecture {
         match self {
             Self::ClipVitD3(_) | Self::ClipVitLinear(_) => 1,
             Self::ClipVitNormLinear(_) | Self::ResNet(_) => 2,
+        }
+    }
+
+    fn naming(&self) -> Naming {
+        match self {
+            Self::ClipVitD3(_) | Self::ClipVitLinear(_) | Self::ClipVitNormLinear(_) => {
+                Naming::Clip
+            }
+            Self::ResNet(_) => Naming::Own,
         }
     }
 

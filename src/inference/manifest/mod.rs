@@ -15,6 +15,8 @@ mod tests;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::checkpoint::Naming;
+pub(super) use super::weight_files::Weights;
 pub(super) use familiarity::FamiliarityTable;
 pub(super) use frame::{
     ClipVitD3, ClipVitLinear, ClipVitNormLinear, FrameArchitecture, ResNetHead, ResNetShape,
@@ -60,17 +62,14 @@ pub(super) enum Kind {
     Frame,
 }
 
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Weights {
-    pub(super) file: String,
-    pub(super) sha256: String,
-}
-
 /// What a kind of network says about itself.
 pub(super) trait Architecture: DeserializeOwned {
     /// The kind its manifest must state.
     const KIND: Kind;
+    /// Whose names its weights may have.
+    fn naming(&self) -> Naming {
+        Naming::Own
+    }
     /// Numbers its head gives for a picture or a track: one logit or two.
     fn outputs(&self) -> usize;
     /// Channels after each stage of its trunk, where distances can be measured.
@@ -106,17 +105,10 @@ impl<A: Architecture> Manifest<A> {
                 self.kind == A::KIND,
                 format!("kind must be {:?}", A::KIND).to_lowercase(),
             ),
-            (
-                is_plain_name(&self.weights.file),
-                "weights.file must be a plain file name".into(),
-            ),
-            (
-                is_sha256(&self.weights.sha256),
-                "weights.sha256 must be 64 lower-case hex digits".into(),
-            ),
         ];
         let failed = checks.into_iter().filter(|(holds, _)| !holds);
         let mut problems: Vec<String> = failed.map(|(_, problem)| problem).collect();
+        problems.extend(self.weights.problems());
         problems.extend(self.preprocess.problems());
         problems.extend(self.output.problems(self.architecture.outputs()));
         problems.extend(self.calibration.problems());
@@ -131,8 +123,4 @@ impl<A: Architecture> Manifest<A> {
 /// Whether `name` names something directly in its folder.
 pub(super) fn is_plain_name(name: &str) -> bool {
     std::path::Path::new(name).file_name() == Some(name.as_ref())
-}
-
-fn is_sha256(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
