@@ -8,7 +8,7 @@ import { trackIds } from "./answer.js";
 const MARGIN = { left: 46, right: 16, top: 14, bottom: 40 };
 const HEIGHT_PX = 250;
 const SHAPES = ["circle", "square", "triangle", "diamond"];
-const KINDS = [["fused", "Both models together"], ["sequence", "Sequence model"], ["frame", "Frame model"]];
+const KINDS = [["fused", "All models together"], ["sequence", "Sequence model"], ["frame", "Frame model"]];
 
 /** Draws into `place`; `onSelect(framePosition)` when a point is chosen. Answers `{select(framePosition)}`. */
 export function drawPlot(place, answer, onSelect) {

@@ -29,15 +29,23 @@ pub(super) struct Decision {
     pub(super) deciding: Option<usize>,
 }
 
+/// What the bundle in use allows to be said.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Means {
+    pub(super) thresholds: Thresholds,
+    /// Whether still images can be judged.
+    pub(super) has_frame_model: bool,
+}
+
 /// Decides for a file. `scores` runs beside `observation.tracks`.
 pub(super) fn decide(
     observation: &Observation,
     scores: &[Option<ClipScores>],
-    thresholds: Thresholds,
+    means: Means,
 ) -> Decision {
-    let deciding = deciding(scores, thresholds);
+    let deciding = deciding(scores, means.thresholds);
     let (label, probability_fake, mut reasons) = match deciding {
-        Some((_, clip)) => judge(clip, thresholds),
+        Some((_, clip)) => judge(clip, means.thresholds),
         None => (
             VerdictLabel::Inconclusive,
             None,
@@ -49,7 +57,7 @@ pub(super) fn decide(
         scores,
         deciding.map(|(position, _)| position),
     ));
-    reasons.extend(remarks(observation));
+    reasons.extend(remarks(observation, means.has_frame_model));
     Decision {
         verdict: Verdict {
             label,
@@ -142,9 +150,9 @@ fn unfamiliar_people(scores: &[Option<ClipScores>], deciding: Option<usize>) -> 
     (count > 0).then_some(Reason::PeopleUnlikeTrainingData { count })
 }
 
-fn remarks(observation: &Observation) -> Vec<Reason> {
+fn remarks(observation: &Observation, has_frame_model: bool) -> Vec<Reason> {
     let mut remarks = Vec::new();
-    if observation.info.kind == MediaKind::Image {
+    if observation.info.kind == MediaKind::Image && has_frame_model {
         remarks.push(Reason::StillImage);
     }
     for note in &observation.notes {
@@ -215,6 +223,23 @@ mod tests {
     #[test]
     fn one_undecided_model_does_not_silence_the_other() {
         assert_eq!(judge(&clip(6.0, 0.1), thresholds()).0, VerdictLabel::Fake);
+    }
+
+    #[test]
+    fn a_model_that_is_alone_decides_alone() {
+        let mut frame_only = clip(9.0, 2.0);
+        frame_only.sequence_track = None;
+        frame_only.sequence_frames.clear();
+        frame_only.fused_track = frame_only.frame_frames[0];
+        let (label, _, reasons) = judge(&frame_only, thresholds());
+        assert_eq!(label, VerdictLabel::Fake);
+        assert_eq!(reasons[0].code(), "above-fake-threshold");
+
+        let mut sequence_only = clip(-9.0, 2.0);
+        sequence_only.frame_frames.clear();
+        sequence_only.fused_track = Logit::new(-9.0).unwrap();
+        assert_eq!(judge(&sequence_only, thresholds()).0, VerdictLabel::Real);
+        assert_eq!(frame_model_probability(&sequence_only), None);
     }
 
     #[test]

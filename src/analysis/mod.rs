@@ -27,7 +27,7 @@ pub use error::AnalysisError;
 pub use settings::AnalysisSettings;
 pub use table::{TABLE_HEADER, write_csv, write_csv_of_all};
 
-use crate::domain::{Analysis, AnalysisId, ModelIdentity};
+use crate::domain::{Analysis, AnalysisId, ModelIdentity, Reason};
 use crate::inference::{Clip, ClipScores, Scorer};
 use observe::ObservedTrack;
 use pool::DecodePool;
@@ -215,7 +215,11 @@ impl Analyzer {
         let place = admission.share();
         let mut observation = self.pool.observe(file, place, deadline).await?;
         let scores = self.score(&mut observation.tracks, deadline).await?;
-        let decision = decide::decide(&observation, &scores, self.scorer.thresholds());
+        let means = decide::Means {
+            thresholds: self.scorer.thresholds(),
+            has_frame_model: self.scorer.has_frame_model(),
+        };
+        let decision = decide::decide(&observation, &scores, means);
         let timings = observation.timings.with_scores(&scores);
         let artifacts = std::mem::take(&mut observation.artifacts);
 
@@ -234,13 +238,18 @@ impl Analyzer {
         })
     }
 
-    /// Scores every track that has enough usable faces, all at once; `None` for the others.
+    /// Scores every track that has enough usable faces, all at once; `None` for the others. Only a
+    /// frame model can look at a still image.
     async fn score(
         &self,
         tracks: &mut [ObservedTrack],
         deadline: Instant,
     ) -> Result<Vec<Option<ClipScores>>, AnalysisError> {
+        let has_frame_model = self.scorer.has_frame_model();
         let clips = tracks.iter_mut().map(|track| {
+            if track.is_still && !has_frame_model {
+                track.obstacle.get_or_insert(Reason::NoFrameModel);
+            }
             let clip = track
                 .take_clip()
                 .map(|(crops, is_still)| Clip { crops, is_still });

@@ -38,7 +38,7 @@ pub(super) struct ObservedTrack {
     pub(super) faces: Vec<ObservedFace>,
     /// Why the person cannot be scored; `None` when it can.
     pub(super) obstacle: Option<Reason>,
-    is_still: bool,
+    pub(super) is_still: bool,
 }
 
 /// One face of one person.

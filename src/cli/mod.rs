@@ -1,6 +1,7 @@
 //! Commands and their exit codes: 0 done, 1 some input failed, 2 wrong usage or settings.
 
 mod analyze;
+mod models;
 mod serve;
 mod signing;
 mod start_over;
@@ -69,6 +70,11 @@ enum Command {
         /// The signature: a file that holds it, or its base64 text.
         signature: String,
     },
+    /// Look at models, add your own, choose which serve.
+    Models {
+        #[command(subcommand)]
+        command: models::Command,
+    },
     /// Print every setting with its default and meaning.
     Settings,
 }
@@ -84,7 +90,11 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
     {
         return fail(USAGE, &error);
     }
-    let runs_models = matches!(command, Command::Serve { .. } | Command::Analyze(_));
+    let runs_models = match &command {
+        Command::Serve { .. } | Command::Analyze(_) => true,
+        Command::Models { command } => command.runs_models(),
+        Command::Sign { .. } | Command::Verify { .. } | Command::Settings => false,
+    };
     if runs_models && let Err(error) = start_over_where_needed() {
         tracing::warn!(%error, "model threads spin while they wait, and memory is kept longer");
     }
@@ -93,6 +103,7 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         Command::Analyze(options) => analyze::run(settings, &options),
         Command::Sign { file } => signing::sign(&settings, &file),
         Command::Verify { file, signature } => signing::verify(&settings, &file, &signature),
+        Command::Models { command } => models::run(&settings, command),
         Command::Settings => {
             print(&Settings::markdown_table());
             ExitCode::SUCCESS
@@ -103,9 +114,11 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
 fn flags(common: &Common, command: &Command) -> Flags {
     let bind = match command {
         Command::Serve { bind } => bind.as_ref(),
-        Command::Analyze(_) | Command::Sign { .. } | Command::Verify { .. } | Command::Settings => {
-            None
-        }
+        Command::Analyze(_)
+        | Command::Sign { .. }
+        | Command::Verify { .. }
+        | Command::Models { .. }
+        | Command::Settings => None,
     };
     [
         ("data_dir", common.data_dir.as_ref()),
@@ -122,9 +135,11 @@ fn flags(common: &Common, command: &Command) -> Flags {
 fn log_filter(command: &Command, settings: &Settings) -> String {
     match command {
         Command::Serve { .. } => settings.log_filter.clone(),
-        Command::Analyze(_) | Command::Sign { .. } | Command::Verify { .. } | Command::Settings => {
-            "warn".into()
-        }
+        Command::Analyze(_)
+        | Command::Sign { .. }
+        | Command::Verify { .. }
+        | Command::Models { .. }
+        | Command::Settings => "warn".into(),
     }
 }
 

@@ -72,7 +72,7 @@ pub struct FaceObservation {
     pub sequence_probability: Option<Probability>,
     /// P(fake) by the frame model; `None` when the face was not scored.
     pub frame_probability: Option<Probability>,
-    /// P(fake) by both together; `None` when the face was not scored.
+    /// P(fake) by all models together; `None` when the face was not scored.
     pub probability_fake: Option<Probability>,
     /// File name of the aligned crop among the artifacts.
     pub crop_artifact: String,
@@ -108,7 +108,7 @@ pub struct TrackResult {
     pub sequence_probability: Option<Probability>,
     /// P(fake) by the frame model, from its mean logit.
     pub frame_probability: Option<Probability>,
-    /// P(fake) by both together; `None` when nothing could be scored.
+    /// P(fake) by all models together; `None` when nothing could be scored.
     pub probability_fake: Option<Probability>,
     /// Distance from the training data; `None` when nothing could be scored or the sequence model
     /// states no distances.

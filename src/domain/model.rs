@@ -14,5 +14,6 @@ pub struct ModelIdentity {
     /// Its part.
     pub role: ModelRole,
     /// SHA-256 of its weights file, lower-case hex; checked against the file before it was read.
+    /// Of weights in several files, the SHA-256 of their digests, one a line.
     pub sha256: String,
 }

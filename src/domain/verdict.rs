@@ -99,6 +99,8 @@ pub enum Reason {
     },
     /// A still image has no motion: only the frame model spoke.
     StillImage,
+    /// A still image, and no frame model that could judge it.
+    NoFrameModel,
     /// The end of the file did not decode; the verdict rests on what came before.
     BrokenTail,
     /// Part of the file did not decode.
@@ -124,6 +126,7 @@ impl Reason {
             Self::PeopleNotScored { .. } => "people-not-scored",
             Self::PeopleUnlikeTrainingData { .. } => "people-unlike-training-data",
             Self::StillImage => "still-image",
+            Self::NoFrameModel => "no-frame-model",
             Self::BrokenTail => "broken-tail",
             Self::DamagedPackets { .. } => "damaged-packets",
         }
@@ -189,6 +192,10 @@ impl std::fmt::Display for Reason {
                 "Unlike what the models learned from: {count} more in the picture. The verdict does not speak for them."
             ),
             Self::StillImage => write!(f, "A still image: only the frame model was used."),
+            Self::NoFrameModel => write!(
+                f,
+                "A still image, and the models in use judge motion only; a frame model is needed."
+            ),
             Self::BrokenTail => write!(
                 f,
                 "The end of the file does not decode; the verdict rests on what came before."

@@ -108,6 +108,7 @@ fn of_inference(error: &InferenceError) -> StatusCode {
         InferenceError::Closed => StatusCode::SERVICE_UNAVAILABLE,
         InferenceError::Expired => StatusCode::GATEWAY_TIMEOUT,
         InferenceError::Bundle { .. }
+        | InferenceError::File(_)
         | InferenceError::Device { .. }
         | InferenceError::Setting { .. }
         | InferenceError::Thread(_)

@@ -154,5 +154,6 @@ fn about() -> About {
         bundle: "told".into(),
         device: "cpu".into(),
         max_frames: 16,
+        has_frame_model: true,
     }
 }

@@ -1,5 +1,6 @@
 //! `bundle.toml`: which models serve together, how their scores are joined, where the verdicts
-//! part.
+//! part. It names a detector and a sequence model, a frame model, or both; a model that is not
+//! named has no weight in the fusion.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,11 +9,13 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::manifest::{
-    Architecture, FrameArchitecture, Kind, Manifest, SequenceArchitecture, is_plain_name,
+    Architecture, FrameArchitecture, Kind, Label, Manifest, SequenceArchitecture, is_plain_name,
 };
-use super::{Fusion, InferenceError};
+use super::{Fusion, InferenceError, labels};
 use crate::domain::{ModelIdentity, ModelRole, Probability, Thresholds};
 
+/// The file that makes a folder of models a bundle.
+const FILE: &str = "bundle.toml";
 /// The schema this program reads.
 const SCHEMA: u32 = 1;
 
@@ -25,8 +28,14 @@ pub struct Bundle {
     detector: String,
     fusion: Fusion,
     thresholds: Thresholds,
-    pub(super) sequence: ModelFolder<SequenceArchitecture>,
-    pub(super) frame: ModelFolder<FrameArchitecture>,
+    pub(super) models: Models,
+}
+
+/// The networks of a bundle; at least one.
+#[derive(Debug, Clone)]
+pub(super) struct Models {
+    pub(super) sequence: Option<ModelFolder<SequenceArchitecture>>,
+    pub(super) frame: Option<ModelFolder<FrameArchitecture>>,
 }
 
 /// A network's folder and its manifest.
@@ -43,8 +52,8 @@ struct BundleFile {
     name: String,
     version: String,
     detector: String,
-    sequence: String,
-    frame: String,
+    sequence: Option<String>,
+    frame: Option<String>,
     fusion: Fusion,
     thresholds: ThresholdsFile,
 }
@@ -57,13 +66,26 @@ struct ThresholdsFile {
 }
 
 impl Bundle {
-    /// Reads `bundle.toml` in `folder` and the manifests of its two networks.
+    /// Reads `bundle.toml` in `folder` and the manifests of the networks it names.
     ///
     /// # Errors
-    /// [`InferenceError::Bundle`] with every problem of all three files.
+    /// [`InferenceError::Bundle`] with every problem of all these files.
     pub fn read(folder: &Path) -> Result<Self, InferenceError> {
+        let text = fs::read_to_string(folder.join(FILE));
+        Self::assemble(folder, text.map_err(|e| format!("cannot be read: {e}")))
+    }
+
+    /// Reads `text` as the `bundle.toml` of `folder`, before it is written there.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn parse(folder: &Path, text: &str) -> Result<Self, InferenceError> {
+        Self::assemble(folder, Ok(text.to_owned()))
+    }
+
+    fn assemble(folder: &Path, text: Result<String, String>) -> Result<Self, InferenceError> {
         let mut problems = Vec::new();
-        let found = Self::gather(folder, &mut problems);
+        let found = Self::gather(folder, text, &mut problems);
         match found {
             Some(bundle) if problems.is_empty() => Ok(bundle),
             Some(_) | None => Err(InferenceError::Bundle {
@@ -73,22 +95,28 @@ impl Bundle {
         }
     }
 
-    /// The error for problems found while loading its weights.
-    pub(super) fn refuse(&self, problems: Vec<String>) -> InferenceError {
-        InferenceError::Bundle {
-            folder: self.folder.clone(),
-            problems,
-        }
+    /// The folder that holds `bundle.toml` and the models.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
-    fn gather(folder: &Path, problems: &mut Vec<String>) -> Option<Self> {
-        let path = folder.join("bundle.toml");
-        let file: BundleFile = parse(&path, problems)?;
+    fn gather(
+        folder: &Path,
+        text: Result<String, String>,
+        problems: &mut Vec<String>,
+    ) -> Option<Self> {
+        let path = folder.join(FILE);
+        let file: BundleFile = parse(&path, text, problems)?;
         let mut wrong = |problem: String| problems.push(format!("{}: {problem}", path.display()));
         if file.schema != SCHEMA {
             wrong("schema must be 1".into());
         }
-        for name in [&file.detector, &file.sequence, &file.frame] {
+        let names = [
+            Some(&file.detector),
+            file.sequence.as_ref(),
+            file.frame.as_ref(),
+        ];
+        for name in names.into_iter().flatten() {
             if !is_plain_name(name) {
                 wrong(format!(
                     "{name:?} must be the name of a folder beside this file"
@@ -96,7 +124,12 @@ impl Bundle {
                 return None;
             }
         }
-        file.fusion.problems().into_iter().for_each(&mut wrong);
+        let (has_sequence, has_frame) = (file.sequence.is_some(), file.frame.is_some());
+        if !has_sequence && !has_frame {
+            wrong("names neither a sequence nor a frame model".into());
+        }
+        let weights = file.fusion.problems(has_sequence, has_frame);
+        weights.into_iter().for_each(&mut wrong);
         let ThresholdsFile {
             fake_at_or_above,
             real_at_or_below,
@@ -104,8 +137,8 @@ impl Bundle {
         let thresholds = Thresholds::new(real_at_or_below, fake_at_or_above)
             .map_err(|e| wrong(format!("thresholds: {e}")))
             .ok();
-        let sequence = ModelFolder::read(folder.join(&file.sequence), problems);
-        let frame = ModelFolder::read(folder.join(&file.frame), problems);
+        let sequence = (file.sequence).map(|name| ModelFolder::read(folder.join(name), problems));
+        let frame = (file.frame).map(|name| ModelFolder::read(folder.join(name), problems));
         Some(Self {
             folder: folder.to_owned(),
             name: file.name,
@@ -113,8 +146,10 @@ impl Bundle {
             detector: file.detector,
             fusion: file.fusion,
             thresholds: thresholds?,
-            sequence: sequence?,
-            frame: frame?,
+            models: Models {
+                sequence: all_or_nothing(sequence)?,
+                frame: all_or_nothing(frame)?,
+            },
         })
     }
 
@@ -143,21 +178,38 @@ impl Bundle {
         self.thresholds
     }
 
-    /// The sequence and the frame model.
-    pub fn models(&self) -> [ModelIdentity; 2] {
-        [self.sequence.identity(), self.frame.identity()]
+    /// The models that score: the sequence model, the frame model, or both in this order.
+    pub fn models(&self) -> Vec<ModelIdentity> {
+        let Models { sequence, frame } = &self.models;
+        let sequence = sequence.as_ref().map(ModelFolder::identity);
+        let frame = frame.as_ref().map(ModelFolder::identity);
+        sequence.into_iter().chain(frame).collect()
     }
 
-    /// Longest clip the sequence model takes, in frames.
+    /// Whether there is a model that judges single pictures.
+    pub fn has_frame_model(&self) -> bool {
+        self.models.frame.is_some()
+    }
+
+    /// Longest clip the sequence model takes, in frames; without such a model, any.
     pub fn max_frames(&self) -> usize {
-        self.sequence.manifest.architecture.max_frames() as usize
+        let sequence = self.models.sequence.as_ref();
+        sequence.map_or(usize::MAX, |model| {
+            model.manifest.architecture.max_frames() as usize
+        })
     }
 }
 
 impl<A: Architecture> ModelFolder<A> {
     pub(super) fn read(folder: PathBuf, problems: &mut Vec<String>) -> Option<Self> {
         let path = folder.join("manifest.toml");
-        let manifest: Manifest<A> = parse(&path, problems)?;
+        let text = fs::read_to_string(&path).map_err(|e| format!("cannot be read: {e}"));
+        let mut manifest: Manifest<A> = parse(&path, text, problems)?;
+        if let Some(name) = manifest.output.labels_file.clone() {
+            manifest.output.labels = read_labels(&folder, &name, &manifest.output.labels)
+                .map_err(|problem| problems.push(problem))
+                .ok()?;
+        }
         let found = manifest.problems();
         problems.extend(found.iter().map(|p| format!("{}: {p}", path.display())));
         found.is_empty().then_some(Self { folder, manifest })
@@ -177,13 +229,40 @@ impl<A: Architecture> ModelFolder<A> {
                 Kind::Sequence => ModelRole::Sequence,
                 Kind::Frame => ModelRole::Frame,
             },
-            sha256: weights.sha256.clone(),
+            sha256: weights.identity(),
         }
     }
 }
 
-fn parse<T: DeserializeOwned>(path: &Path, problems: &mut Vec<String>) -> Option<T> {
-    let text = fs::read_to_string(path).map_err(|e| format!("cannot be read: {e}"));
+/// The labels in the file `name` of `folder`; `given` are those that the manifest has itself.
+fn read_labels(folder: &Path, name: &str, given: &[Label]) -> Result<Vec<Label>, String> {
+    let path = folder.join(name);
+    let problem = if !is_plain_name(name) {
+        "output.labels_file must be a plain file name".to_owned()
+    } else if !given.is_empty() {
+        "output has labels and labels_file; one of them is enough".to_owned()
+    } else {
+        match labels::read(&path) {
+            Ok(labels) => return Ok(labels),
+            Err(problem) => problem,
+        }
+    };
+    Err(format!("{}: {problem}", path.display()))
+}
+
+/// A model that the bundle does not name is no problem; one that it names must have been read.
+fn all_or_nothing<T>(named: Option<Option<T>>) -> Option<Option<T>> {
+    match named {
+        None => Some(None),
+        Some(read) => read.map(Some),
+    }
+}
+
+fn parse<T: DeserializeOwned>(
+    path: &Path,
+    text: Result<String, String>,
+    problems: &mut Vec<String>,
+) -> Option<T> {
     text.and_then(|text| toml::from_str(&text).map_err(|e| e.to_string()))
         .map_err(|problem| problems.push(format!("{}: {problem}", path.display())))
         .ok()

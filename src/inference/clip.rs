@@ -8,22 +8,22 @@ use crate::domain::{CROP_CANVAS_PX, Familiarity, Logit, Rgb8Image};
 pub struct Clip {
     /// Squares of [`CROP_CANVAS_PX`] in time order; at least one.
     pub crops: Vec<Rgb8Image>,
-    /// From a still image: only the frame model is asked for a score.
+    /// From a still image: only the frame model is asked for a score, and there must be one.
     pub is_still: bool,
 }
 
 /// Calibrated logits of a clip.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClipScores {
-    /// The sequence model on the whole track; `None` for a still image.
+    /// The sequence model on the whole track; `None` for a still image or without such a model.
     pub sequence_track: Option<Logit>,
-    /// The sequence model at each frame; empty for a still image.
+    /// The sequence model at each frame; empty for a still image or without such a model.
     pub sequence_frames: Vec<Logit>,
-    /// The frame model on each frame.
+    /// The frame model on each frame; empty without such a model.
     pub frame_frames: Vec<Logit>,
-    /// Both together on the track; the frame model enters with its mean over the frames.
+    /// All models together on the track; the frame model enters with its mean over the frames.
     pub fused_track: Logit,
-    /// Both together at each frame.
+    /// All models together at each frame.
     pub fused_frames: Vec<Logit>,
     /// Distance from the training data; `None` unless the sequence model's manifest states one. Of
     /// a still image it is that of a track of one frame.

@@ -1,16 +1,19 @@
-//! Both networks on one device: clips in, calibrated logits out.
+//! A bundle's networks on one device: clips in, calibrated logits out.
 //!
 //! The last bits of a convolution depend on how many pictures run at once, so on the CPU, where
 //! a clip alone already fills the cores, clips run one at a time and in pieces of fixed size: the
 //! same clip gives the same bits whoever else waits. On a GPU clips share a batch and a score
 //! may differ by float noise (about 1e-5 of a logit) from the clip's score alone.
 
+use std::path::Path;
+
 use tch::{Device, Tensor};
 
-use super::bundle::{Bundle, ModelFolder};
+use super::bundle::{ModelFolder, Models};
 use super::clip::Clip;
 use super::familiarity::TrainingRegion;
-use super::manifest::{Architecture, Manifest, SequenceArchitecture};
+use super::image_model::{Expected, ImageModel};
+use super::manifest::{Architecture, FrameArchitecture, Manifest, SequenceArchitecture};
 use super::networks::{ClipLogits, FrameNetwork, SequenceNetwork};
 use super::preprocess::Preparation;
 use super::readout::Readout;
@@ -30,8 +33,9 @@ pub(super) trait Engine {
 /// Calibrated logits of one clip.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct EngineScores {
-    /// Track and frames; `None` for a still image.
+    /// Track and frames; `None` for a still image or without a sequence model.
     pub(super) sequence: Option<(Logit, Vec<Logit>)>,
+    /// Empty without a frame model.
     pub(super) frames: Vec<Logit>,
     /// `None` where the sequence model states no distances.
     pub(super) familiarity: Option<Familiarity>,
@@ -39,9 +43,9 @@ pub(super) struct EngineScores {
 
 /// The networks of a bundle.
 pub(super) struct Networks {
-    sequence: Model<SequenceNetwork>,
+    sequence: Option<Model<SequenceNetwork>>,
     distances: Option<Distances>,
-    frame: Model<FrameNetwork>,
+    frame: Option<Model<FrameNetwork>>,
     /// Pictures in one forward pass at most.
     pass_frames: usize,
     batches_clips: bool,
@@ -79,23 +83,29 @@ pub(super) struct Running {
 }
 
 impl Networks {
-    /// Loads both networks strictly.
+    /// Loads the networks strictly.
     ///
     /// # Errors
-    /// [`InferenceError::Bundle`] with every problem of both weight files.
-    pub(super) fn load(bundle: &Bundle, running: Running) -> Result<Self, InferenceError> {
+    /// [`InferenceError::Bundle`] for `folder` with every problem of all weight files.
+    pub(super) fn load(
+        folder: &Path,
+        models: &Models,
+        running: Running,
+    ) -> Result<Self, InferenceError> {
         let mut problems = Vec::new();
-        let sequence = Model::load(
-            &bundle.sequence,
-            running,
-            &mut problems,
-            SequenceNetwork::take,
-        );
-        let frame = Model::load(&bundle.frame, running, &mut problems, FrameNetwork::take);
-        let distances = Distances::read(&bundle.sequence, &mut problems);
-        let (Some(sequence), Some(frame), true) = (sequence, frame, problems.is_empty()) else {
-            return Err(bundle.refuse(problems));
-        };
+        let sequence = models.sequence.as_ref();
+        let sequence = sequence
+            .and_then(|model| Model::load(model, running, &mut problems, SequenceNetwork::take));
+        let distances =
+            (models.sequence.as_ref()).and_then(|model| Distances::read(model, &mut problems));
+        let frame = models.frame.as_ref();
+        let frame = frame.and_then(|model| Model::of_pictures(model, running, &mut problems));
+        if !problems.is_empty() {
+            return Err(InferenceError::Bundle {
+                folder: folder.to_owned(),
+                problems,
+            });
+        }
         Ok(Self {
             sequence,
             distances,
@@ -105,7 +115,7 @@ impl Networks {
         })
     }
 
-    /// Runs a grey clip through both networks, so that the first request pays no first-use cost
+    /// Runs a grey clip through the networks, so that the first request pays no first-use cost
     /// and a GPU too small for a full batch fails at start.
     pub(super) fn warm_up(&self, longest_clip: usize) -> Result<(), String> {
         let grey = vec![128; (CROP_CANVAS_PX * CROP_CANVAS_PX * 3) as usize];
@@ -128,11 +138,22 @@ impl Engine for Networks {
     fn score(&self, clips: &[&Clip]) -> Result<Vec<EngineScores>, String> {
         let (stills, moving): (Vec<&Clip>, Vec<&Clip>) =
             clips.iter().copied().partition(|c| c.is_still);
-        let distances = self.distances.as_ref();
-        let sequences = (self.sequence).score(&moving, self.pass_frames, distances)?;
-        let stills = (self.sequence).measure(&stills, self.pass_frames, distances)?;
+        let (sequences, stills) = match &self.sequence {
+            Some(model) => {
+                let distances = self.distances.as_ref();
+                (
+                    model.score(&moving, self.pass_frames, distances)?,
+                    model.measure(&stills, self.pass_frames, distances)?,
+                )
+            }
+            None => (Vec::new(), Vec::new()),
+        };
+        let frames = match &self.frame {
+            Some(model) => model.score(clips, self.pass_frames)?,
+            None => Vec::new(),
+        };
         let (mut sequences, mut stills) = (sequences.into_iter(), stills.into_iter());
-        let mut frames = self.frame.score(clips, self.pass_frames)?.into_iter();
+        let mut frames = frames.into_iter();
         clips
             .iter()
             .map(|clip| {
@@ -169,11 +190,15 @@ impl<N> Model<N> {
         take: impl FnOnce(&mut Tensors, &A, Precision) -> N,
     ) -> Option<Self> {
         let network = load_network(folder, running, problems, take)?;
-        Some(Self {
+        Some(Self::new(network, folder, running))
+    }
+
+    fn new<A: Architecture>(network: N, folder: &ModelFolder<A>, running: Running) -> Self {
+        Self {
             network,
             preparation: Preparation::new(&folder.manifest.preprocess, running.device),
             readout: Readout::new(&folder.manifest),
-        })
+        }
     }
 
     /// Runs `network` over all crops, at most `pass_frames` at a time.
@@ -276,9 +301,44 @@ impl Model<SequenceNetwork> {
 }
 
 impl Model<FrameNetwork> {
+    /// Loads the weights of a network of ours, or the image model that a user brought whole.
+    fn of_pictures(
+        folder: &ModelFolder<FrameArchitecture>,
+        running: Running,
+        problems: &mut Vec<String>,
+    ) -> Option<Self> {
+        let manifest = &folder.manifest;
+        let Some(format) = manifest.architecture.image_format() else {
+            return Self::load(folder, running, problems, FrameNetwork::take);
+        };
+        if manifest.weights.files().count() != 1 {
+            let path = folder.folder.join("manifest.toml");
+            problems.push(format!(
+                "{}: an image model is one file, weights.more cannot belong to it",
+                path.display()
+            ));
+            return None;
+        }
+        let expected = Expected {
+            sha256: &manifest.weights.sha256,
+            format,
+            size_px: manifest.preprocess.size_px,
+            outputs: manifest.output.labels.len() as i64,
+            device: running.device,
+        };
+        match ImageModel::load(&folder.folder.join(&manifest.weights.file), &expected) {
+            Ok(model) => Some(Self::new(FrameNetwork::Image(model), folder, running)),
+            Err(problem) => {
+                problems.push(problem);
+                None
+            }
+        }
+    }
+
     /// The logit of every frame of all clips in a row.
     fn score(&self, clips: &[&Clip], pass_frames: usize) -> Result<Vec<Logit>, String> {
         let outputs = self.in_passes(clips, pass_frames, FrameNetwork::run);
+        let outputs: Vec<Tensor> = outputs.into_iter().collect::<Result<_, _>>()?;
         self.readout.logits(&Tensor::cat(&outputs, 0))
     }
 }

@@ -10,7 +10,8 @@ use super::{InferenceError, ModelWorker, Precision};
 use crate::domain::Logit;
 
 pub(super) fn load(bundle: &TinyBundle) -> Result<Networks, InferenceError> {
-    Networks::load(&Bundle::read(bundle.path())?, on_cpu(16))
+    let bundle = Bundle::read(bundle.path())?;
+    Networks::load(bundle.folder(), &bundle.models, on_cpu(16))
 }
 
 pub(super) fn on_cpu(pass_frames: usize) -> Running {
@@ -213,7 +214,8 @@ fn a_clip_scores_the_same_alone_and_among_clips_of_other_lengths() {
 fn a_clip_longer_than_a_pass_scores_as_in_one_pass() {
     let bundle = TinyBundle::new();
     let manifests = Bundle::read(bundle.path()).unwrap();
-    let [small, large] = [3, 64].map(|pass| Networks::load(&manifests, on_cpu(pass)).unwrap());
+    let [small, large] = [3, 64]
+        .map(|pass| Networks::load(manifests.folder(), &manifests.models, on_cpu(pass)).unwrap());
     let clip = noise_clip(5, 10);
     let (pieces, whole) = (score(&small, &[&clip]), score(&large, &[&clip]));
     assert!(largest_difference(&pieces[0], &whole[0]) < 1e-4);
@@ -308,4 +310,39 @@ async fn the_same_clip_gives_the_same_bits_whoever_else_is_scored() {
             assert_eq!(scores.sequence_frames, first.sequence_frames);
         }
     }
+}
+
+#[test]
+fn a_bundle_may_have_one_of_the_two_models_and_then_the_other_weighs_nothing() {
+    for (absent, line) in [
+        ("sequence", "sequence = \"sequence\"\n"),
+        ("frame", "frame = \"frame\"\n"),
+    ] {
+        let bundle = TinyBundle::new();
+        bundle.edit("bundle.toml", line, "");
+        let weight = format!("{absent}_weight");
+        let problem = problem_of(load(&bundle));
+        assert!(problem.contains(&weight), "{problem}");
+
+        bundle.edit(
+            "bundle.toml",
+            &format!("{weight} = 0.5"),
+            &format!("{weight} = 0.0"),
+        );
+        let networks = load(&bundle).unwrap();
+        let clip = noise_clip(1, 3);
+        let scores = score(&networks, &[&clip, &clip]).remove(1);
+        assert_eq!(scores.sequence.is_none(), absent == "sequence");
+        let frames = if absent == "frame" { 0 } else { 3 };
+        assert_eq!(scores.frames.len(), frames);
+    }
+}
+
+#[test]
+fn a_bundle_without_any_model_is_refused() {
+    let bundle = TinyBundle::new();
+    bundle.edit("bundle.toml", "sequence = \"sequence\"\n", "");
+    bundle.edit("bundle.toml", "frame = \"frame\"\n", "");
+    let problem = problem_of(load(&bundle));
+    assert!(problem.contains("neither"), "{problem}");
 }

@@ -15,6 +15,9 @@ pub enum InferenceError {
         /// File and problem, one each.
         problems: Vec<String>,
     },
+    /// A weights file that cannot be used: its name and what is wrong with it.
+    #[error("{0}")]
+    File(String),
     /// The device asked for is not there.
     #[error("no device {wanted}: {reason}")]
     Device {
@@ -82,6 +85,7 @@ impl InferenceError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Bundle { .. } => "bad-bundle",
+            Self::File(_) => "bad-file",
             Self::Device { .. } => "no-device",
             Self::Setting { .. } => "bad-setting",
             Self::Thread(_) => "no-thread",

@@ -98,7 +98,7 @@ fn the_shipped_models_distance_of_a_track_is_what_pytorch_gives() {
         is_still: false,
     };
     let bundle = Bundle::read(&repository.join("models")).unwrap();
-    let networks = Networks::load(&bundle, on_cpu(64)).unwrap();
+    let networks = Networks::load(bundle.folder(), &bundle.models, on_cpu(64)).unwrap();
     let expected = fixture["distance"].double_value(&[0]);
     let familiarity = score(&networks, &[&clip])[0].familiarity.unwrap();
     let difference = (f64::from(familiarity.distance) - expected).abs() / expected;

@@ -66,7 +66,9 @@ impl TinyBundle {
         bundle.write_manifest("sequence", SEQUENCE, r#""FAKE", "REAL""#);
         bundle.write_manifest("frame", FRAME, r#""FAKE""#);
         let manifests = Bundle::read(bundle.path()).unwrap();
-        let (sequence, frame) = (&manifests.sequence.manifest, &manifests.frame.manifest);
+        let models = &manifests.models;
+        let sequence = &models.sequence.as_ref().unwrap().manifest;
+        let frame = &models.frame.as_ref().unwrap().manifest;
         let wanted = |build: &dyn Fn(&mut Tensors)| {
             let mut tensors = Tensors::none(Device::Cpu);
             build(&mut tensors);

@@ -1,4 +1,4 @@
-//! Both models' logits to one.
+//! The models' logits to one.
 
 use serde::Deserialize;
 
@@ -6,6 +6,7 @@ use crate::domain::{Logit, ScoreError};
 
 /// `logit = bias + sequence_weight·Ls + frame_weight·Lf`, fitted on validation data: Ls is the
 /// sequence model's calibrated logit, Lf the frame model's (of a track, the mean over its frames).
+/// A model that the bundle does not have has weight 0.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fusion {
@@ -18,25 +19,36 @@ pub struct Fusion {
 }
 
 impl Fusion {
-    /// The fused logit. Without a sequence score (a still image) the frame model speaks with both
-    /// weights.
+    /// The fused logit. Where only one model has a score (the frame model on a still image, or the
+    /// bundle's only model), it speaks with both weights.
     ///
     /// # Errors
-    /// [`ScoreError::NotFinite`] when the sum overflows.
-    pub fn fuse(&self, sequence: Option<Logit>, frame: Logit) -> Result<Logit, ScoreError> {
-        let frame = frame.get();
+    /// [`ScoreError::NotFinite`] when the sum overflows, or when neither model has a score.
+    pub fn fuse(&self, sequence: Option<Logit>, frame: Option<Logit>) -> Result<Logit, ScoreError> {
+        let either = sequence.or(frame).map_or(f32::NAN, Logit::get);
+        let frame = frame.map_or(either, Logit::get);
         let sequence = sequence.map_or(frame, Logit::get);
         Logit::new(self.bias + self.sequence_weight * sequence + self.frame_weight * frame)
     }
 
-    /// What is wrong with the weights; empty when they can be used.
-    pub(super) fn problems(&self) -> Vec<String> {
+    /// What is wrong with the weights for a bundle that has these models; empty when they can be
+    /// used.
+    pub(super) fn problems(&self, has_sequence: bool, has_frame: bool) -> Vec<String> {
         let weights = [self.sequence_weight, self.frame_weight];
         let usable = self.bias.is_finite()
             && weights.iter().all(|w| w.is_finite() && *w >= 0.0)
             && weights.iter().sum::<f32>() > 0.0;
-        let problem = "fusion: bias must be finite, the weights at least 0 and not both 0";
-        if usable { vec![] } else { vec![problem.into()] }
+        let absent = |has: bool, weight: f32, name: &str| {
+            (!has && weight != 0.0)
+                .then(|| format!("fusion.{name} must be 0: the bundle has no such model"))
+        };
+        let unusable = "fusion: bias must be finite, the weights at least 0 and not both 0";
+        let problems = [
+            (!usable).then(|| unusable.to_owned()),
+            absent(has_sequence, self.sequence_weight, "sequence_weight"),
+            absent(has_frame, self.frame_weight, "frame_weight"),
+        ];
+        problems.into_iter().flatten().collect()
     }
 }
 
@@ -66,10 +78,37 @@ mod tests {
     #[test]
     fn logits_are_weighed_and_a_still_image_gives_both_weights_to_the_frame_model() {
         assert_eq!(
-            FUSION.fuse(Some(logit(2.0)), logit(-1.0)).unwrap().get(),
+            FUSION
+                .fuse(Some(logit(2.0)), Some(logit(-1.0)))
+                .unwrap()
+                .get(),
             -0.75
         );
-        assert_eq!(FUSION.fuse(None, logit(-1.0)).unwrap().get(), -2.25);
+        assert_eq!(FUSION.fuse(None, Some(logit(-1.0))).unwrap().get(), -2.25);
+    }
+
+    #[test]
+    fn the_only_model_of_a_bundle_speaks_alone_and_no_model_says_nothing() {
+        let frame_only = Fusion {
+            sequence_weight: 0.0,
+            ..FUSION
+        };
+        assert_eq!(frame_only.fuse(None, Some(logit(1.0))).unwrap().get(), 2.25);
+        let sequence_only = Fusion {
+            frame_weight: 0.0,
+            ..FUSION
+        };
+        let fused = sequence_only.fuse(Some(logit(1.0)), None).unwrap();
+        assert_eq!(fused.get(), 0.75);
+        assert!(FUSION.fuse(None, None).is_err());
+    }
+
+    #[test]
+    fn a_model_that_is_not_there_may_not_weigh_anything() {
+        let problems = FUSION.problems(true, false);
+        assert_eq!(problems.len(), 1);
+        assert!(problems[0].contains("frame_weight"), "{problems:?}");
+        assert!(FUSION.problems(false, true)[0].contains("sequence_weight"));
     }
 
     #[test]
@@ -80,13 +119,13 @@ mod tests {
 
     #[test]
     fn weights_below_zero_or_both_zero_are_refused() {
-        assert!(FUSION.problems().is_empty());
+        assert!(FUSION.problems(true, true).is_empty());
         assert!(
             !Fusion {
                 frame_weight: -0.1,
                 ..FUSION
             }
-            .problems()
+            .problems(true, true)
             .is_empty()
         );
         assert!(
@@ -95,7 +134,7 @@ mod tests {
                 frame_weight: 0.0,
                 ..FUSION
             }
-            .problems()
+            .problems(true, true)
             .is_empty()
         );
     }

@@ -12,6 +12,7 @@ mod bench;
 mod bundle;
 mod checkpoint;
 mod clip;
+mod describe;
 mod device;
 mod engine;
 #[cfg(test)]
@@ -23,6 +24,8 @@ mod familiarity_tests;
 #[cfg(test)]
 mod fixture;
 mod fusion;
+mod image_model;
+mod labels;
 mod manifest;
 mod metrics;
 mod networks;
@@ -34,6 +37,7 @@ mod queue;
 mod readout;
 mod scorer;
 mod settings;
+mod trial;
 mod weight_files;
 mod weights;
 #[cfg(test)]
@@ -44,6 +48,7 @@ mod worker_tests;
 
 pub use bundle::Bundle;
 pub use clip::{Clip, ClipScores};
+pub use describe::{FileContents, FileFormat, TensorFacts, describe_file};
 pub use device::{DeviceChoice, UnknownDevice};
 pub use error::InferenceError;
 pub use fusion::Fusion;
@@ -51,4 +56,5 @@ pub use metrics::describe_metrics;
 pub use precision::{Precision, UnknownPrecision};
 pub use scorer::Scorer;
 pub use settings::InferenceSettings;
+pub use trial::{try_bundle, try_model};
 pub use worker::ModelWorker;

@@ -28,18 +28,21 @@ pub(super) struct About {
     pub(super) bundle: String,
     pub(super) device: String,
     pub(super) max_frames: usize,
+    /// Whether there is a model for still images.
+    pub(super) has_frame_model: bool,
 }
 
 impl About {
     pub(super) fn new(bundle: &Bundle, device: String) -> Self {
         Self {
-            models: bundle.models().to_vec(),
+            models: bundle.models(),
             fusion: bundle.fusion(),
             thresholds: bundle.thresholds(),
             detector_folder: bundle.detector_folder(),
             bundle: format!("{} {}", bundle.name(), bundle.version()),
             device,
             max_frames: bundle.max_frames(),
+            has_frame_model: bundle.has_frame_model(),
         }
     }
 }
@@ -83,7 +86,7 @@ impl Scorer {
         }
     }
 
-    /// The sequence and the frame model.
+    /// The models that score: a sequence model, a frame model, or both.
     pub fn models(&self) -> &[ModelIdentity] {
         &self.about.models
     }
@@ -111,6 +114,11 @@ impl Scorer {
     /// `cpu` or `cuda:N`.
     pub fn device_name(&self) -> &str {
         &self.about.device
+    }
+
+    /// Whether there is a frame model; without one a still image cannot be scored.
+    pub fn has_frame_model(&self) -> bool {
+        self.about.has_frame_model
     }
 
     /// Most crops a clip may have.

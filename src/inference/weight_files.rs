@@ -14,6 +14,7 @@
 //! ```
 
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
 use super::manifest::is_plain_name;
 
@@ -62,6 +63,16 @@ impl Weights {
         std::iter::once(main).chain(more)
     }
 
+    /// What tells these weights from all others: the digest of the file; of several, the SHA-256
+    /// of their digests, one a line in their order (`printf '%s\n' A B | sha256sum`).
+    pub(super) fn identity(&self) -> String {
+        if self.more.is_empty() {
+            return self.sha256.clone();
+        }
+        let lines: String = self.files().map(|f| format!("{}\n", f.sha256)).collect();
+        hex::encode(Sha256::digest(lines))
+    }
+
     /// Everything that is wrong with the table, a sentence each.
     pub(super) fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
@@ -94,4 +105,27 @@ impl Weights {
 /// Whether `text` is a digest as manifests write it.
 pub(super) fn is_sha256(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn weights(text: &str) -> Weights {
+        toml::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn weights_in_one_file_are_known_by_its_digest_and_in_several_by_all_of_them() {
+        let one = "file = \"a\"\nsha256 = \"aa\"\n";
+        assert_eq!(weights(one).identity(), "aa");
+        let two = |sha256: &str| {
+            let more = format!("[[more]]\nfile = \"b\"\nsha256 = \"{sha256}\"\n");
+            weights(&format!("{one}{more}")).identity()
+        };
+        // printf 'aa\nbb\n' | sha256sum
+        let expected = "329d670e59ead1543a2d36865895972560bc434204c5f4a0c8219005dd312719";
+        assert_eq!(two("bb"), expected);
+        assert_ne!(two("bb"), two("bc"));
+    }
 }

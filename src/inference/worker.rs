@@ -19,7 +19,7 @@ use super::fusion::mean;
 use super::queue::{Entry, Queue, Taken};
 use super::scorer::{About, Scorer};
 use super::{Bundle, Fusion, InferenceError, InferenceSettings, device, metrics as names};
-use crate::domain::{CROP_CANVAS_PX, Rgb8Image, ScoreError};
+use crate::domain::{CROP_CANVAS_PX, Logit, Rgb8Image, ScoreError};
 
 /// Failed batches in a row before readiness turns off.
 const FAILURES_TO_UNREADY: u32 = 3;
@@ -75,8 +75,8 @@ impl Shared {
 }
 
 impl ModelWorker {
-    /// Reads the bundle, loads both networks on a new thread and runs them once; returns when
-    /// they are ready.
+    /// Reads the bundle, loads its networks on a new thread and runs them once; returns when they
+    /// are ready.
     ///
     /// # Errors
     /// [`InferenceError::Setting`], [`InferenceError::Bundle`] with every problem found,
@@ -97,7 +97,7 @@ impl ModelWorker {
                 precision: settings.precision,
                 pass_frames: settings.max_batch_frames,
             };
-            let networks = Networks::load(&bundle, running)?;
+            let networks = Networks::load(bundle.folder(), &bundle.models, running)?;
             networks
                 .warm_up(bundle.max_frames())
                 .map_err(|reason| InferenceError::ModelFailed { reason })?;
@@ -266,19 +266,22 @@ impl<E: Engine> Desk<'_, E> {
     }
 }
 
-/// Joins both models' logits for the track and for each frame.
+/// Joins the models' logits for the track and for each frame.
 fn fuse(fusion: &Fusion, scores: EngineScores) -> Result<ClipScores, ScoreError> {
     let (sequence_track, sequence_frames) = match scores.sequence {
         Some((track, frames)) => (Some(track), frames),
         None => (None, vec![]),
     };
-    let at = |frame: usize| sequence_frames.get(frame).copied();
-    let fused_frames = scores.frames.iter().enumerate();
-    let fused_frames = fused_frames
-        .map(|(n, logit)| fusion.fuse(at(n), *logit))
+    let frames = 0..sequence_frames.len().max(scores.frames.len());
+    let at = |logits: &[Logit], frame: usize| logits.get(frame).copied();
+    let fused_frames = frames
+        .map(|n| fusion.fuse(at(&sequence_frames, n), at(&scores.frames, n)))
         .collect::<Result<_, _>>()?;
+    let frame_track = (!scores.frames.is_empty())
+        .then(|| mean(&scores.frames))
+        .transpose()?;
     Ok(ClipScores {
-        fused_track: fusion.fuse(sequence_track, mean(&scores.frames)?)?,
+        fused_track: fusion.fuse(sequence_track, frame_track)?,
         fused_frames,
         sequence_track,
         sequence_frames,

@@ -195,13 +195,13 @@ struct Track {
     first_time_sec: Option<f64>,
     /// Last appearance in seconds.
     last_time_sec: Option<f64>,
-    /// P(manipulated) by both models together; `null` when nothing could be scored.
+    /// P(manipulated) by all models together; `null` when nothing could be scored.
     #[schema(minimum = 0, maximum = 1)]
     probability_fake: Option<f64>,
-    /// P(manipulated) by the sequence model.
+    /// P(manipulated) by the sequence model; `null` when it did not speak.
     #[schema(minimum = 0, maximum = 1)]
     sequence_probability: Option<f64>,
-    /// P(manipulated) by the frame model.
+    /// P(manipulated) by the frame model; `null` when it did not speak.
     #[schema(minimum = 0, maximum = 1)]
     frame_probability: Option<f64>,
     /// How far the face lies from what the models learned from: about 1 is typical. `null` when
@@ -244,13 +244,13 @@ struct Face {
     detection_score: f64,
     /// Variance of the Laplacian of the crop: higher is sharper.
     sharpness: f64,
-    /// P(manipulated) by both models together; `null` when the face was not scored.
+    /// P(manipulated) by all models together; `null` when the face was not scored.
     #[schema(minimum = 0, maximum = 1)]
     probability_fake: Option<f64>,
-    /// P(manipulated) by the sequence model.
+    /// P(manipulated) by the sequence model; `null` when it did not speak.
     #[schema(minimum = 0, maximum = 1)]
     sequence_probability: Option<f64>,
-    /// P(manipulated) by the frame model.
+    /// P(manipulated) by the frame model; `null` when it did not speak.
     #[schema(minimum = 0, maximum = 1)]
     frame_probability: Option<f64>,
 }

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::super::checkpoint::Naming;
+use super::super::image_model::ImageFormat;
 use super::{Architecture, Kind, out_of_range, stage_problems};
 
 /// The families; the fields of each stand beside `family`.
@@ -17,7 +18,18 @@ pub(in crate::inference) enum FrameArchitecture {
     ClipVitNormLinear(ClipVitNormLinear),
     #[serde(rename = "resnet")]
     ResNet(ResNetShape),
+    /// A module that the file holds whole, code and weights.
+    #[serde(rename = "torchscript")]
+    TorchScript(Whole),
+    /// A graph that the file holds whole.
+    #[serde(rename = "onnx")]
+    Onnx(Whole),
 }
+
+/// A network that its file describes; the manifest has no sizes for it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::inference) struct Whole {}
 
 /// CLIP's vision transformer. ViT-L/14 is image 224, patch 14, width 1024, 24 layers, 16 heads.
 #[derive(Debug, Clone, Deserialize)]
@@ -83,6 +95,21 @@ pub(in crate::inference) enum ResNetHead {
     /// `fc` is a sequence of dropout and the linear layer.
     #[serde(rename = "fc.1")]
     Fc1,
+}
+
+impl FrameArchitecture {
+    /// How to read the file of an image model that a user brought whole; `None` for the networks
+    /// that are built here from tensors.
+    pub(in crate::inference) fn image_format(&self) -> Option<ImageFormat> {
+        match self {
+            Self::TorchScript(_) => Some(ImageFormat::TorchScript),
+            Self::Onnx(_) => Some(ImageFormat::Onnx),
+            Self::ClipVitD3(_)
+            | Self::ClipVitLinear(_)
+            | Self::ClipVitNormLinear(_)
+            | Self::ResNet(_) => None,
+        }
+    }
 }
 
 impl ViTShape {
@@ -156,10 +183,11 @@ impl ResNetShape {
 impl Architecture for FrameArchitecture {
     const KIND: Kind = Kind::Frame;
 
-    fn outputs(&self) -> usize {
+    fn outputs(&self) -> Option<usize> {
         match self {
-            Self::ClipVitD3(_) | Self::ClipVitLinear(_) => 1,
-            Self::ClipVitNormLinear(_) | Self::ResNet(_) => 2,
+            Self::ClipVitD3(_) | Self::ClipVitLinear(_) => Some(1),
+            Self::ClipVitNormLinear(_) | Self::ResNet(_) => Some(2),
+            Self::TorchScript(_) | Self::Onnx(_) => None,
         }
     }
 
@@ -168,7 +196,7 @@ impl Architecture for FrameArchitecture {
             Self::ClipVitD3(_) | Self::ClipVitLinear(_) | Self::ClipVitNormLinear(_) => {
                 Naming::Clip
             }
-            Self::ResNet(_) => Naming::Own,
+            Self::ResNet(_) | Self::TorchScript(_) | Self::Onnx(_) => Naming::Own,
         }
     }
 
@@ -182,6 +210,7 @@ impl Architecture for FrameArchitecture {
             }
             Self::ClipVitNormLinear(shape) => shape.tower.problems(size_px),
             Self::ResNet(shape) => shape.problems(size_px),
+            Self::TorchScript(_) | Self::Onnx(_) => Vec::new(),
         }
     }
 }

@@ -22,7 +22,7 @@ pub(super) use frame::{
     ClipVitD3, ClipVitLinear, ClipVitNormLinear, FrameArchitecture, ResNetHead, ResNetShape,
     ViTShape,
 };
-pub(super) use output::{Calibration, Label, Output};
+pub(super) use output::{Activation as OutputActivation, Calibration, Label, Output};
 pub(super) use preprocess::{Fit, Preprocess, Resize};
 pub(super) use sequence::{
     Activation, Pooling, ResNeXtShape, ResnextBilstm, ResnextBilstmMean, ResnextLstm,
@@ -70,8 +70,9 @@ pub(super) trait Architecture: DeserializeOwned {
     fn naming(&self) -> Naming {
         Naming::Own
     }
-    /// Numbers its head gives for a picture or a track: one logit or two.
-    fn outputs(&self) -> usize;
+    /// Numbers its head gives for a picture or a track, one or two; `None` for an image model,
+    /// which gives as many as the manifest has labels.
+    fn outputs(&self) -> Option<usize>;
     /// Channels after each stage of its trunk, where distances can be measured.
     fn stage_widths(&self) -> Vec<i64> {
         Vec::new()

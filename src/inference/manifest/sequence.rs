@@ -144,8 +144,8 @@ impl SequenceArchitecture {
 impl Architecture for SequenceArchitecture {
     const KIND: Kind = Kind::Sequence;
 
-    fn outputs(&self) -> usize {
-        2
+    fn outputs(&self) -> Option<usize> {
+        Some(2)
     }
 
     fn stage_widths(&self) -> Vec<i64> {

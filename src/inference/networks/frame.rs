@@ -3,6 +3,7 @@
 use tch::Tensor;
 
 use super::super::Precision;
+use super::super::image_model::ImageModel;
 use super::super::manifest::FrameArchitecture;
 use super::super::weights::Tensors;
 use super::clip_heads::{ProjectedLinear, UnitLinear};
@@ -15,10 +16,12 @@ pub(in crate::inference) enum FrameNetwork {
     ProjectedLinear(ProjectedLinear),
     UnitLinear(UnitLinear),
     ResNet(ResNet),
+    /// Brought whole by a user.
+    Image(ImageModel),
 }
 
 impl FrameNetwork {
-    /// The network of the family that `architecture` names.
+    /// The network of the family that `architecture` names, which must not be an image model.
     pub(in crate::inference) fn take(
         tensors: &mut Tensors,
         architecture: &FrameArchitecture,
@@ -34,16 +37,23 @@ impl FrameNetwork {
                 Self::UnitLinear(UnitLinear::take(&mut root, shape, kind))
             }
             FrameArchitecture::ResNet(shape) => Self::ResNet(ResNet::take(&mut root, shape, kind)),
+            FrameArchitecture::TorchScript(_) | FrameArchitecture::Onnx(_) => {
+                unreachable!("the engine loads image models whole, not tensor by tensor")
+            }
         }
     }
 
     /// `[n, 3, side, side]` → `[n, outputs]` in 32 bits.
-    pub(in crate::inference) fn run(&self, pictures: &Tensor) -> Tensor {
+    ///
+    /// # Errors
+    /// A sentence when an image model fails.
+    pub(in crate::inference) fn run(&self, pictures: &Tensor) -> Result<Tensor, String> {
         match self {
-            Self::D3(network) => network.run(pictures),
-            Self::ProjectedLinear(network) => network.run(pictures),
-            Self::UnitLinear(network) => network.run(pictures),
-            Self::ResNet(network) => network.run(pictures),
+            Self::D3(network) => Ok(network.run(pictures)),
+            Self::ProjectedLinear(network) => Ok(network.run(pictures)),
+            Self::UnitLinear(network) => Ok(network.run(pictures)),
+            Self::ResNet(network) => Ok(network.run(pictures)),
+            Self::Image(model) => model.run(pictures),
         }
     }
 }

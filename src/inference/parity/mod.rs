@@ -65,7 +65,7 @@ fn logits(name: &str, reference: &Reference, precision: Precision) -> Logits {
         vec![("track_logits", track), ("frame_logits", frames)]
     } else {
         let (network, input) = network(name, count as usize, precision, FrameNetwork::take);
-        vec![("frame_logits", network.run(&input))]
+        vec![("frame_logits", network.run(&input).unwrap())]
     }
 }
 

@@ -1,0 +1,74 @@
+//! `framewitness models …`: what is in the models directory, and how one's own checkpoints get
+//! there.
+//!
+//! `pull` fetches a public file and checks it, `add` makes a model folder of a file, `use` makes the
+//! bundle name it; `list` and `check` look. Nothing becomes visible before it was loaded strictly.
+
+mod add;
+mod catalog;
+mod check;
+mod download;
+mod facts;
+mod list;
+mod presets;
+mod pull;
+mod serve_with;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use framewitness::config::Settings;
+
+use super::{FAILED, print};
+
+/// Where `pull` puts files, under the models directory.
+const DOWNLOADS: &str = "downloads";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show every model folder: kind, digests, sizes, licence, and whether it loads.
+    List,
+    /// Load a model folder strictly, or say what a weights file holds.
+    Check {
+        /// A model folder or a weights file.
+        path: std::path::PathBuf,
+    },
+    /// Make a model folder of a weights file.
+    Add(add::Options),
+    /// Make the bundle serve these models; a part that is not named is left out.
+    Use(serve_with::Options),
+    /// Fetch a public checkpoint and check its digest; without a name, list them.
+    Pull(pull::Options),
+}
+
+impl Command {
+    /// Whether networks run in it.
+    pub(crate) fn runs_models(&self) -> bool {
+        !matches!(self, Self::Pull(_))
+    }
+}
+
+/// Runs a command to its exit code.
+pub(crate) fn run(settings: &Settings, command: Command) -> ExitCode {
+    let folder = settings.models_dir.as_path();
+    let outcome = match command {
+        Command::List => list::run(folder, settings.device),
+        Command::Check { path } => check::run(&path, settings.device),
+        Command::Add(options) => add::run(folder, settings.device, &options),
+        Command::Use(options) => serve_with::run(folder, settings.device, &options),
+        Command::Pull(options) => pull::run(folder, options),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("framewitness: {message}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+/// An I/O error with the path it is about.
+fn at(path: &Path) -> impl Fn(std::io::Error) -> String {
+    move |error| format!("{}: {error}", path.display())
+}

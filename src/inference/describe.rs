@@ -1,0 +1,134 @@
+//! What a weights file holds, told without running anything in it.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use super::InferenceError;
+use super::checkpoint::Checkpoint;
+use super::image_model;
+
+/// The format of a weights file, told by its first bytes and never by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileFormat {
+    /// Tensors and their names.
+    Safetensors,
+    /// The zip archive of `torch.save` or of TorchScript.
+    PyTorch,
+    /// An ONNX graph.
+    Onnx,
+    /// None of these.
+    Unknown,
+}
+
+impl FileFormat {
+    /// Looks at the first bytes of a file.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn of(path: &Path) -> io::Result<Self> {
+        let mut start = Vec::new();
+        File::open(path)?.take(16).read_to_end(&mut start)?;
+        Ok(match start.as_slice() {
+            [b'P', b'K', 3, 4, ..] => Self::PyTorch,
+            bytes if bytes.get(8) == Some(&b'{') => Self::Safetensors,
+            // Field 1 of ONNX's ModelProto, the version of the format: a small number.
+            [0x08, 1..=32, ..] => Self::Onnx,
+            _ => Self::Unknown,
+        })
+    }
+
+    /// What its file names end in.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::Safetensors => "safetensors",
+            Self::PyTorch => "pt",
+            Self::Onnx => "onnx",
+            Self::Unknown => "bin",
+        }
+    }
+}
+
+impl fmt::Display for FileFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Safetensors => "safetensors",
+            Self::PyTorch => "PyTorch archive",
+            Self::Onnx => "ONNX graph",
+            Self::Unknown => "unknown format",
+        })
+    }
+}
+
+/// What a file holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileContents {
+    /// Its format.
+    pub format: FileFormat,
+    /// Tensors by name; none for a graph.
+    pub tensors: Vec<TensorFacts>,
+    /// Inputs, outputs and operators of a graph, a line each.
+    pub notes: Vec<String>,
+}
+
+/// A tensor without its numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TensorFacts {
+    /// Its name, without the wrappers that loading takes off.
+    pub name: String,
+    /// Its dimensions.
+    pub shape: Vec<i64>,
+    /// What its numbers are stored as.
+    pub element: String,
+}
+
+/// Looks into a weights file. Nothing in it is executed.
+///
+/// # Errors
+/// [`InferenceError::File`], which names the file and what is wrong with it.
+pub fn describe_file(path: &Path) -> Result<FileContents, InferenceError> {
+    let unreadable = |error| InferenceError::File(format!("{}: {error}", path.display()));
+    let format = FileFormat::of(path).map_err(unreadable)?;
+    if format == FileFormat::Onnx {
+        let notes = image_model::describe_onnx(path).map_err(InferenceError::File)?;
+        return Ok(FileContents {
+            format,
+            tensors: Vec::new(),
+            notes,
+        });
+    }
+    let checkpoint = Checkpoint::open(path).map_err(|e| InferenceError::File(e.to_string()))?;
+    let tensors = checkpoint.tensors().iter();
+    let tensors = tensors.map(|(name, stored)| TensorFacts {
+        name: name.clone(),
+        shape: stored.shape().to_vec(),
+        element: format!("{:?}", stored.element()),
+    });
+    Ok(FileContents {
+        format,
+        tensors: tensors.collect(),
+        notes: Vec::new(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_format_is_told_by_the_first_bytes_whatever_the_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weights.safetensors");
+        for (bytes, expected) in [
+            (&b"PK\x03\x04rest"[..], FileFormat::PyTorch),
+            (b"\x10\0\0\0\0\0\0\0{\"a\":1}", FileFormat::Safetensors),
+            (b"\x08\x08\x12\x07pytorch", FileFormat::Onnx),
+            (b"<html>", FileFormat::Unknown),
+            (b"", FileFormat::Unknown),
+        ] {
+            std::fs::write(&path, bytes).unwrap();
+            assert_eq!(FileFormat::of(&path).unwrap(), expected, "{bytes:?}");
+        }
+    }
+}

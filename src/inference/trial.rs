@@ -1,0 +1,91 @@
+//! Models tried out before they serve: loaded strictly and run once on a grey clip.
+//!
+//! The same code loads them as at start, so what passes here serves.
+
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::bundle::{Bundle, ModelFolder, Models};
+use super::engine::{Networks, Running};
+use super::manifest::Kind;
+use super::{DeviceChoice, InferenceError, Precision};
+
+/// Pictures in one pass; one is enough to see whether a network runs.
+const PASS_FRAMES: usize = 1;
+
+/// Only what tells which kind of network a manifest describes.
+#[derive(Deserialize)]
+struct KindOnly {
+    kind: Kind,
+}
+
+/// Loads the sequence or frame model in `folder` and runs it once.
+///
+/// # Errors
+/// [`InferenceError::Bundle`] with everything that is wrong with its manifest and weights,
+/// [`InferenceError::ModelFailed`] when it loads but does not run, [`InferenceError::Device`].
+pub fn try_model(folder: &Path, device: DeviceChoice) -> Result<(), InferenceError> {
+    let mut problems = Vec::new();
+    let models = read(folder, &mut problems);
+    match models {
+        Some(models) if problems.is_empty() => try_models(folder, &models, device),
+        Some(_) | None => Err(InferenceError::Bundle {
+            folder: folder.to_owned(),
+            problems,
+        }),
+    }
+}
+
+/// Loads every model of a bundle and runs them once.
+///
+/// # Errors
+/// As [`try_model`].
+pub fn try_bundle(bundle: &Bundle, device: DeviceChoice) -> Result<(), InferenceError> {
+    try_models(bundle.folder(), &bundle.models, device)
+}
+
+fn read(folder: &Path, problems: &mut Vec<String>) -> Option<Models> {
+    let path = folder.join("manifest.toml");
+    let mut wrong = |problem: String| problems.push(format!("{}: {problem}", path.display()));
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) => {
+            wrong(format!("cannot be read: {error}"));
+            return None;
+        }
+    };
+    match toml::from_str::<KindOnly>(&text) {
+        Err(error) => {
+            wrong(error.to_string());
+            None
+        }
+        Ok(KindOnly {
+            kind: Kind::Sequence,
+        }) => Some(Models {
+            sequence: Some(ModelFolder::read(folder.to_owned(), problems)?),
+            frame: None,
+        }),
+        Ok(KindOnly { kind: Kind::Frame }) => Some(Models {
+            sequence: None,
+            frame: Some(ModelFolder::read(folder.to_owned(), problems)?),
+        }),
+    }
+}
+
+fn try_models(folder: &Path, models: &Models, device: DeviceChoice) -> Result<(), InferenceError> {
+    let _no_grad = tch::no_grad_guard();
+    let running = Running {
+        device: device.resolve()?,
+        precision: Precision::Fp32,
+        pass_frames: PASS_FRAMES,
+    };
+    let networks = Networks::load(folder, models, running)?;
+    let outcome = catch_unwind(AssertUnwindSafe(|| networks.warm_up(PASS_FRAMES)));
+    let outcome = outcome.unwrap_or_else(|_| Err("the network panicked on a grey picture".into()));
+    outcome.map_err(|reason| InferenceError::ModelFailed {
+        reason: format!("{}: {reason}", folder.display()),
+    })
+}
