@@ -34,7 +34,7 @@ pub(super) struct Decision {
 pub(super) struct Means {
     pub(super) thresholds: Thresholds,
     /// Whether still images can be judged.
-    pub(super) has_frame_model: bool,
+    pub(super) judges_stills: bool,
 }
 
 /// Decides for a file. `scores` runs beside `observation.tracks`.
@@ -57,7 +57,7 @@ pub(super) fn decide(
         scores,
         deciding.map(|(position, _)| position),
     ));
-    reasons.extend(remarks(observation, means.has_frame_model));
+    reasons.extend(remarks(observation, means.judges_stills));
     Decision {
         verdict: Verdict {
             label,
@@ -150,9 +150,9 @@ fn unfamiliar_people(scores: &[Option<ClipScores>], deciding: Option<usize>) -> 
     (count > 0).then_some(Reason::PeopleUnlikeTrainingData { count })
 }
 
-fn remarks(observation: &Observation, has_frame_model: bool) -> Vec<Reason> {
+fn remarks(observation: &Observation, judges_stills: bool) -> Vec<Reason> {
     let mut remarks = Vec::new();
-    if observation.info.kind == MediaKind::Image && has_frame_model {
+    if observation.info.kind == MediaKind::Image && judges_stills {
         remarks.push(Reason::StillImage);
     }
     for note in &observation.notes {

@@ -217,7 +217,7 @@ impl Analyzer {
         let scores = self.score(&mut observation.tracks, deadline).await?;
         let means = decide::Means {
             thresholds: self.scorer.thresholds(),
-            has_frame_model: self.scorer.has_frame_model(),
+            judges_stills: self.scorer.judges_stills(),
         };
         let decision = decide::decide(&observation, &scores, means);
         let timings = observation.timings.with_scores(&scores);
@@ -238,16 +238,16 @@ impl Analyzer {
         })
     }
 
-    /// Scores every track that has enough usable faces, all at once; `None` for the others. Only a
-    /// frame model can look at a still image.
+    /// Scores every track that has enough usable faces, all at once; `None` for the others. Not
+    /// every bundle can judge a still image.
     async fn score(
         &self,
         tracks: &mut [ObservedTrack],
         deadline: Instant,
     ) -> Result<Vec<Option<ClipScores>>, AnalysisError> {
-        let has_frame_model = self.scorer.has_frame_model();
+        let judges_stills = self.scorer.judges_stills();
         let clips = tracks.iter_mut().map(|track| {
-            if track.is_still && !has_frame_model {
+            if track.is_still && !judges_stills {
                 track.obstacle.get_or_insert(Reason::NoFrameModel);
             }
             let clip = track

@@ -97,7 +97,7 @@ pub enum Reason {
         /// How many.
         count: u32,
     },
-    /// A still image has no motion: only the frame model spoke.
+    /// A still image has no motion to judge.
     StillImage,
     /// A still image, and no frame model that could judge it.
     NoFrameModel,
@@ -191,7 +191,7 @@ impl std::fmt::Display for Reason {
                 f,
                 "Unlike what the models learned from: {count} more in the picture. The verdict does not speak for them."
             ),
-            Self::StillImage => write!(f, "A still image: only the frame model was used."),
+            Self::StillImage => write!(f, "A still image: there was no motion to judge."),
             Self::NoFrameModel => write!(
                 f,
                 "A still image, and the models in use judge motion only; a frame model is needed."

@@ -138,6 +138,7 @@ pub(super) fn fusion() -> Fusion {
         bias: 0.0,
         sequence_weight: 0.5,
         frame_weight: 0.5,
+        stills: None,
     }
 }
 
@@ -154,6 +155,6 @@ fn about() -> About {
         bundle: "told".into(),
         device: "cpu".into(),
         max_frames: 16,
-        has_frame_model: true,
+        judges_stills: true,
     }
 }

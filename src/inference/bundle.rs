@@ -36,6 +36,8 @@ pub struct Bundle {
 pub(super) struct Models {
     pub(super) sequence: Option<ModelFolder<SequenceArchitecture>>,
     pub(super) frame: Option<ModelFolder<FrameArchitecture>>,
+    /// Whether the sequence model is asked about still images too.
+    pub(super) sequence_sees_stills: bool,
 }
 
 /// A network's folder and its manifest.
@@ -149,6 +151,7 @@ impl Bundle {
             models: Models {
                 sequence: all_or_nothing(sequence)?,
                 frame: all_or_nothing(frame)?,
+                sequence_sees_stills: file.fusion.stills.is_some(),
             },
         })
     }
@@ -180,15 +183,22 @@ impl Bundle {
 
     /// The models that score: the sequence model, the frame model, or both in this order.
     pub fn models(&self) -> Vec<ModelIdentity> {
-        let Models { sequence, frame } = &self.models;
+        let Models {
+            sequence, frame, ..
+        } = &self.models;
         let sequence = sequence.as_ref().map(ModelFolder::identity);
         let frame = frame.as_ref().map(ModelFolder::identity);
         sequence.into_iter().chain(frame).collect()
     }
 
     /// Whether there is a model that judges single pictures.
-    pub fn has_frame_model(&self) -> bool {
-        self.models.frame.is_some()
+    pub fn judges_stills(&self) -> bool {
+        let Models {
+            sequence,
+            frame,
+            sequence_sees_stills,
+        } = &self.models;
+        frame.is_some() || (sequence.is_some() && *sequence_sees_stills)
     }
 
     /// Longest clip the sequence model takes, in frames; without such a model, any.

@@ -8,7 +8,8 @@ use crate::domain::{CROP_CANVAS_PX, Familiarity, Logit, Rgb8Image};
 pub struct Clip {
     /// Squares of [`CROP_CANVAS_PX`] in time order; at least one.
     pub crops: Vec<Rgb8Image>,
-    /// From a still image: only the frame model is asked for a score, and there must be one.
+    /// From a still image, which some model of the bundle must judge: the frame model, or a sequence
+    /// model where the bundle says how its answer counts.
     pub is_still: bool,
 }
 

@@ -33,7 +33,7 @@ pub(super) trait Engine {
 /// Calibrated logits of one clip.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct EngineScores {
-    /// Track and frames; `None` for a still image or without a sequence model.
+    /// Track and frames; `None` without a sequence model, or for a still image it is not asked about.
     pub(super) sequence: Option<(Logit, Vec<Logit>)>,
     /// Empty without a frame model.
     pub(super) frames: Vec<Logit>,
@@ -44,6 +44,7 @@ pub(super) struct EngineScores {
 /// The networks of a bundle.
 pub(super) struct Networks {
     sequence: Option<Model<SequenceNetwork>>,
+    sequence_sees_stills: bool,
     distances: Option<Distances>,
     frame: Option<Model<FrameNetwork>>,
     /// Pictures in one forward pass at most.
@@ -68,7 +69,7 @@ struct Distances {
 /// What the sequence model says of a clip.
 #[derive(Default)]
 struct SequenceScores {
-    /// Track and frames; `None` for a still image.
+    /// Track and frames; `None` for a still image it is not asked about.
     logits: Option<(Logit, Vec<Logit>)>,
     familiarity: Option<Familiarity>,
 }
@@ -108,6 +109,7 @@ impl Networks {
         }
         Ok(Self {
             sequence,
+            sequence_sees_stills: models.sequence_sees_stills,
             distances,
             frame,
             pass_frames: running.pass_frames,
@@ -136,8 +138,9 @@ impl Networks {
 
 impl Engine for Networks {
     fn score(&self, clips: &[&Clip]) -> Result<Vec<EngineScores>, String> {
+        let only_measured = |clip: &Clip| clip.is_still && !self.sequence_sees_stills;
         let (stills, moving): (Vec<&Clip>, Vec<&Clip>) =
-            clips.iter().copied().partition(|c| c.is_still);
+            clips.iter().copied().partition(|clip| only_measured(clip));
         let (sequences, stills) = match &self.sequence {
             Some(model) => {
                 let distances = self.distances.as_ref();
@@ -157,7 +160,7 @@ impl Engine for Networks {
         clips
             .iter()
             .map(|clip| {
-                let next = if clip.is_still {
+                let next = if only_measured(clip) {
                     stills.next()
                 } else {
                     sequences.next()

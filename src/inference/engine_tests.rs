@@ -278,6 +278,25 @@ async fn a_still_image_is_scored_by_the_frame_model_alone() {
     assert_eq!(scores.fused_track, scores.frame_frames[0]);
 }
 
+#[tokio::test]
+async fn a_still_image_is_also_a_track_of_one_frame_where_the_bundle_says_how_it_counts() {
+    let bundle = TinyBundle::new();
+    let stills =
+        "[fusion.stills]\nbias = 0.25\nsequence_weight = 1.0\nframe_weight = 0.0\n[thresholds]";
+    bundle.edit("bundle.toml", "[thresholds]", stills);
+    let (_worker, scorer) = ModelWorker::start(bundle.settings()).unwrap();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let moving = scorer.score(noise_clip(8, 1), deadline).await.unwrap();
+    let still = Clip {
+        is_still: true,
+        ..noise_clip(8, 1)
+    };
+    let still = scorer.score(still, deadline).await.unwrap();
+    assert_eq!(still.sequence_track, moving.sequence_track);
+    let track = still.sequence_track.unwrap().get();
+    assert_eq!(still.fused_track.get(), 0.25 + track);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_same_clip_gives_the_same_bits_whoever_else_is_scored() {
     let bundle = TinyBundle::new();

@@ -51,7 +51,7 @@ pub use clip::{Clip, ClipScores};
 pub use describe::{FileContents, FileFormat, TensorFacts, describe_file};
 pub use device::{DeviceChoice, UnknownDevice};
 pub use error::InferenceError;
-pub use fusion::Fusion;
+pub use fusion::{Fusion, Mix};
 pub use metrics::describe_metrics;
 pub use precision::{Precision, UnknownPrecision};
 pub use scorer::Scorer;

@@ -29,7 +29,7 @@ pub(super) struct About {
     pub(super) device: String,
     pub(super) max_frames: usize,
     /// Whether there is a model for still images.
-    pub(super) has_frame_model: bool,
+    pub(super) judges_stills: bool,
 }
 
 impl About {
@@ -42,7 +42,7 @@ impl About {
             bundle: format!("{} {}", bundle.name(), bundle.version()),
             device,
             max_frames: bundle.max_frames(),
-            has_frame_model: bundle.has_frame_model(),
+            judges_stills: bundle.judges_stills(),
         }
     }
 }
@@ -116,9 +116,9 @@ impl Scorer {
         &self.about.device
     }
 
-    /// Whether there is a frame model; without one a still image cannot be scored.
-    pub fn has_frame_model(&self) -> bool {
-        self.about.has_frame_model
+    /// Whether a model judges still images; without one they cannot be scored.
+    pub fn judges_stills(&self) -> bool {
+        self.about.judges_stills
     }
 
     /// Most crops a clip may have.

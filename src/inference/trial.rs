@@ -65,10 +65,12 @@ fn read(folder: &Path, problems: &mut Vec<String>) -> Option<Models> {
         Ok(KindOnly {
             kind: Kind::Sequence,
         }) => Some(Models {
+            sequence_sees_stills: false,
             sequence: Some(ModelFolder::read(folder.to_owned(), problems)?),
             frame: None,
         }),
         Ok(KindOnly { kind: Kind::Frame }) => Some(Models {
+            sequence_sees_stills: false,
             sequence: None,
             frame: Some(ModelFolder::read(folder.to_owned(), problems)?),
         }),

@@ -18,7 +18,7 @@ use super::engine::{Engine, EngineScores, Networks, Running};
 use super::fusion::mean;
 use super::queue::{Entry, Queue, Taken};
 use super::scorer::{About, Scorer};
-use super::{Bundle, Fusion, InferenceError, InferenceSettings, device, metrics as names};
+use super::{Bundle, Fusion, InferenceError, InferenceSettings, Mix, device, metrics as names};
 use crate::domain::{CROP_CANVAS_PX, Logit, Rgb8Image, ScoreError};
 
 /// Failed batches in a row before readiness turns off.
@@ -235,7 +235,12 @@ impl<E: Engine> Desk<'_, E> {
     fn reply(&self, entry: Entry, started: Instant, outcome: Result<EngineScores, String>) {
         let waited = started.saturating_duration_since(entry.queued_at);
         metrics::histogram!(names::WAIT_SECONDS).record(waited.as_secs_f64());
-        let fused = outcome.and_then(|s| fuse(&self.fusion, s).map_err(|e| e.to_string()));
+        let mix = if entry.clip.is_still {
+            self.fusion.of_stills()
+        } else {
+            self.fusion.of_tracks()
+        };
+        let fused = outcome.and_then(|s| fuse(mix, s).map_err(|e| e.to_string()));
         let answer = fused
             .map(|scores| ClipScores {
                 queue_ms: waited.as_secs_f64() * 1e3,
@@ -267,7 +272,7 @@ impl<E: Engine> Desk<'_, E> {
 }
 
 /// Joins the models' logits for the track and for each frame.
-fn fuse(fusion: &Fusion, scores: EngineScores) -> Result<ClipScores, ScoreError> {
+fn fuse(mix: Mix, scores: EngineScores) -> Result<ClipScores, ScoreError> {
     let (sequence_track, sequence_frames) = match scores.sequence {
         Some((track, frames)) => (Some(track), frames),
         None => (None, vec![]),
@@ -275,13 +280,13 @@ fn fuse(fusion: &Fusion, scores: EngineScores) -> Result<ClipScores, ScoreError>
     let frames = 0..sequence_frames.len().max(scores.frames.len());
     let at = |logits: &[Logit], frame: usize| logits.get(frame).copied();
     let fused_frames = frames
-        .map(|n| fusion.fuse(at(&sequence_frames, n), at(&scores.frames, n)))
+        .map(|n| mix.fuse(at(&sequence_frames, n), at(&scores.frames, n)))
         .collect::<Result<_, _>>()?;
     let frame_track = (!scores.frames.is_empty())
         .then(|| mean(&scores.frames))
         .transpose()?;
     Ok(ClipScores {
-        fused_track: fusion.fuse(sequence_track, frame_track)?,
+        fused_track: mix.fuse(sequence_track, frame_track)?,
         fused_frames,
         sequence_track,
         sequence_frames,
