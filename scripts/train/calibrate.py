@@ -6,6 +6,7 @@
 Each model's logit gets a scale and a bias by logistic regression (Platt). The two calibrated logits are then mixed, the
 frame model with the largest share that costs at most 0.002 of the mix's best AUC (two unlike networks are harder to fool than
 one, but not at any price), and the mix is scaled by a second regression. Classes weigh the same, so 0.5 means "as likely as not" where genuine and forged are equally common.
+Pictures, of which there is one frame, get a fusion of their own, fitted on single frames of the same videos.
 Thresholds: at most 5 % of genuine validation videos may be called FAKE, at most 5 % of forged ones REAL.
 """
 
@@ -19,7 +20,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from evaluate import Bundle, read_scores, report_videos
+from evaluate import Bundle, read_scores, report
 from export import bundle as write_bundle
 from export import manifest
 from settings import CACHE_DIR, HERE, MODELS_DIR, read_config
@@ -31,27 +32,29 @@ CONFIGS = {"sequence": HERE / "configs/sequence-s.toml", "frame": HERE / "config
 
 
 def calibrate(models_dir: Path, cache_dir: Path) -> None:
-    scores = read_scores("validation", cache_dir)
-    forged = scores["family"] != "genuine"
+    videos, stills = read_scores("validation", cache_dir), read_scores("validation-stills", cache_dir)
     for kind, path in CONFIGS.items():
         config = read_config(path)
         folder = models_dir / config["name"]
-        fitted = regression(scores[kind][:, None], forged)
+        fitted = regression(videos[kind][:, None], videos["family"] != "genuine")
         calibration = (float(fitted.coef_[0, 0]), float(fitted.intercept_[0]))
         (folder / "manifest.toml").write_text(manifest(config, folder / "weights.safetensors", calibration))
-        scores[f"calibrated_{kind}"] = calibration[0] * scores[kind] + calibration[1]
+        for scores in (videos, stills):
+            scores[f"calibrated_{kind}"] = calibration[0] * scores[kind] + calibration[1]
         version = config["version"]
-    fusion, probability = fuse(scores, forged)
-    write_bundle(models_dir, version, fusion, thresholds(probability, forged))
-    print(report_videos(Bundle(models_dir), scores))
+    fusion, probability = fuse(videos)
+    fusion["stills"], probability_stills = fuse(stills)
+    write_bundle(models_dir, version, fusion, thresholds([(probability, videos), (probability_stills, stills)]))
+    print(report(Bundle(models_dir), videos), report(Bundle(models_dir), stills, stills=True), sep="\n")
 
 
 def regression(inputs: np.ndarray, forged: np.ndarray) -> LogisticRegression:
     return LogisticRegression(class_weight="balanced", C=10.0).fit(inputs, forged)
 
 
-def fuse(scores: dict[str, np.ndarray], forged: np.ndarray) -> tuple[dict, np.ndarray]:
-    """The fusion table of bundle.toml, and P(fake) of every video."""
+def fuse(scores: dict[str, np.ndarray]) -> tuple[dict, np.ndarray]:
+    """A fusion table of bundle.toml, and P(fake) of every video or still."""
+    forged = scores["family"] != "genuine"
     mixes = {share: (1 - share) * scores["calibrated_sequence"] + share * scores["calibrated_frame"] for share in FRAME_SHARES}
     aucs = {share: roc_auc_score(forged, mix) for share, mix in mixes.items()}
     share = max(share for share, auc in aucs.items() if auc >= max(aucs.values()) - ALLOWED_AUC_COST)
@@ -61,10 +64,14 @@ def fuse(scores: dict[str, np.ndarray], forged: np.ndarray) -> tuple[dict, np.nd
     return fusion, 1 / (1 + np.exp(-(scale * mixes[share] + bias)))
 
 
-def thresholds(probability: np.ndarray, forged: np.ndarray) -> dict:
-    """FAKE from the 95th percentile of genuine videos on, REAL up to the 5th of forged ones; never on the wrong side of 1/2."""
-    fake = max(0.5, float(np.quantile(probability[~forged], 1 - ALLOWED_ERROR, method="higher")) + 1e-3)
-    real = min(0.5 - 1e-3, float(np.quantile(probability[forged], ALLOWED_ERROR, method="lower")) - 1e-3)
+def thresholds(sets: list[tuple[np.ndarray, dict[str, np.ndarray]]]) -> dict:
+    """FAKE from the 95th percentile of the genuine on, REAL up to the 5th of the forged, for videos and for stills alike; never
+    on the wrong side of 1/2."""
+    fake, real = 0.5, 0.5 - 1e-3
+    for probability, scores in sets:
+        forged = scores["family"] != "genuine"
+        fake = max(fake, float(np.quantile(probability[~forged], 1 - ALLOWED_ERROR, method="higher")) + 1e-3)
+        real = min(real, float(np.quantile(probability[forged], ALLOWED_ERROR, method="lower")) - 1e-3)
     return {"fake_at_or_above": round(fake, 3), "real_at_or_below": round(max(real, 0.0), 3)}
 
 

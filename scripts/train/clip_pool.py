@@ -27,6 +27,7 @@ from pseudo_video import Clip, animate, forge_clip, talking_head
 from settings import CACHE_DIR, read_config
 from split import splits
 from still_pool import shrink
+from swap_autoencoder import load_swap_autoencoder
 
 
 class ClipMaker:
@@ -92,16 +93,18 @@ def fill_videos(config: dict, split: str, cache_dir: Path) -> None:
     """For each of some people: one genuine video and one of every family (of the trained ones only for validation)."""
     faces, plan, folder = Faces(cache_dir), config["videos"], cache_dir / "videos" / split
     folder.mkdir(parents=True, exist_ok=True)
-    maker = ClipMaker(faces, split, config, config["seed"] + {"validation": 70_000, "test": 80_000}[split])
+    maker = ClipMaker(faces, split, config, plan["seed"] + {"validation": 70_000, "test": 80_000}[split])
+    if split == "test":
+        maker.forger.held_out_redrawer = load_swap_autoencoder(cache_dir)
     families = ["genuine", *(FAMILIES if split == "test" else TRAINED_FAMILIES)]
-    people = list(dict.fromkeys(faces.people[int(i)] for i in maker.rng.choice(maker.stills, 3000, p=maker.odds)))[: plan["people"]]
+    people = list(dict.fromkeys(faces.people[int(i)] for i in maker.rng.choice(maker.stills, 3000, p=maker.odds)))[: plan["people"][split]]
     sources = [("still", next(i for i in maker.stills if faces.people[i] == person)) for person in people]
-    sources += [("head", indices) for indices in maker.heads.values() for _ in range(plan["per_talking_head"])]
+    sources += [("head", indices) for indices in maker.heads.values() for _ in range(plan["per_talking_head"][split])]
     for number, (kind, source) in enumerate(sources):
         path = folder / f"{number:03d}.npz"
         if path.exists():
             continue
-        maker.rng = np.random.default_rng([config["seed"], number, split == "test"])
+        maker.rng = np.random.default_rng([plan["seed"], number, split == "test"])
         maker.forger.rng = maker.rng
         frames = plan["frames"]
         clips = [maker.animated(int(source), frames) if kind == "still" else talking_head(faces, source, frames, maker.rng) for _ in families]

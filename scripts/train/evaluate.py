@@ -4,9 +4,10 @@
     python scripts/train/evaluate.py --models models --videos test --report test.md      # once, at the very end
     python scripts/train/evaluate.py --models models --groups ../shared/data/eval/utkface --report groups.md
 
-Protocol: 32 frames a video; the frame model's score is the mean of its frame logits, the sequence model sees the 32 frames
-as one track. Intervals are percentile bootstraps over people (2000 draws), because the videos of a person are not
-independent. Scores are kept in <cache>/scores so that `calibrate.py` does not run the networks again.
+Protocol (DeepfakeBench's): 32 frames a video; the frame model's score is the mean of its frame logits, the sequence model
+sees the 32 frames as one track. Some frames are scored once more, each alone, as a picture is served: `stills`. Intervals are
+percentile bootstraps over people (2000 draws), because the videos of a person are not independent. Scores are kept in
+<cache>/scores so that `calibrate.py` does not run the networks again.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import csv
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -25,13 +27,25 @@ from tqdm import tqdm
 
 from export import NETWORKS
 from faces import FaceFinder, align
+from manipulate import HELD_OUT_FAMILIES
 from settings import CACHE_DIR, DATA_DIR, MODELS_DIR
 from still_pool import shrink
 from stills import normalise
 
 DRAWS = 2000
+STILL_FRAMES = (3, 13, 23)
 GENDERS = ("male", "female")
 ETHNICITIES = ("white", "black", "asian", "indian", "other")  # UTKFace's own labels
+
+
+@dataclass
+class Raw:
+    """Raw logits of one video."""
+
+    sequence: float  # the track
+    frame: float  # mean over the frames
+    sequence_alone: np.ndarray  # [T], every frame a track of its own
+    frame_alone: np.ndarray  # [T]
 
 
 class Bundle:
@@ -47,34 +61,39 @@ class Bundle:
             self.networks[kind].load_state_dict(load_file(home / "weights.safetensors"), strict=True)
 
     @torch.no_grad()
-    def raw(self, frames: np.ndarray) -> tuple[float, float]:
-        """Raw logits of FAKE of one video u8 [T, S, S, 3]: the sequence model's, and the frame model's mean."""
+    def raw(self, frames: np.ndarray) -> Raw:
+        """Raw logits of FAKE of one video u8 [T, S, S, 3]."""
         pictures = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
-        track, _ = self.networks["sequence"](normalise(pictures, self.manifests["sequence"]["preprocess"])[None])
+        sequence = self.networks["sequence"]
+        features = sequence.frame_features(normalise(pictures, self.manifests["sequence"]["preprocess"]))
+        track, _ = sequence.over_time(features[None])
+        alone, _ = sequence.over_time(features[:, None])
         per_frame = self.networks["frame"](normalise(pictures, self.manifests["frame"]["preprocess"]))
-        return float(track[0, 0] - track[0, 1]), float(per_frame.mean())
+        return Raw(float(track[0, 0] - track[0, 1]), float(per_frame.mean()), (alone[:, 0] - alone[:, 1]).numpy(), per_frame.numpy())
 
-    def probability(self, sequence: np.ndarray, frame: np.ndarray) -> np.ndarray:
+    def probability(self, sequence: np.ndarray, frame: np.ndarray, stills: bool = False) -> np.ndarray:
         """P(fake) by the bundle's fusion of calibrated logits."""
-        logits = self.bundle["fusion"]["bias"]
+        fusion = self.bundle["fusion"]["stills"] if stills else self.bundle["fusion"]
+        logits = fusion["bias"]
         for kind, raw in (("sequence", sequence), ("frame", frame)):
             calibration = self.manifests[kind]["calibration"]
-            logits = logits + self.bundle["fusion"][f"{kind}_weight"] * (calibration["scale"] * raw + calibration["bias"])
+            logits = logits + fusion[f"{kind}_weight"] * (calibration["scale"] * raw + calibration["bias"])
         return 1 / (1 + np.exp(-logits))
 
 
-def score_videos(bundle: Bundle, split: str, cache_dir: Path) -> dict[str, np.ndarray]:
-    """Columns person, kind, family, sequence, frame; written to <cache>/scores/<split>.csv as well."""
-    rows = []
+def score_videos(bundle: Bundle, split: str, cache_dir: Path) -> None:
+    """Columns person, kind, family, sequence, frame into <cache>/scores/<split>.csv, those of single frames into <split>-stills.csv."""
+    videos, stills = [], []
     for path in tqdm(sorted((cache_dir / "videos" / split).glob("*.npz")), desc=split):
-        videos = np.load(path)
-        for family, frames in zip(videos["families"], videos["frames"]):
-            rows.append([str(videos["person"]), str(videos["kind"]), str(family), *bundle.raw(frames)])
-    folder = cache_dir / "scores"
-    folder.mkdir(exist_ok=True)
-    with open(folder / f"{split}.csv", "w", newline="") as file:
-        csv.writer(file).writerows([["person", "kind", "family", "sequence", "frame"], *rows])
-    return read_scores(split, cache_dir)
+        stored = np.load(path)
+        for family, frames in zip(stored["families"], stored["frames"]):
+            about, raw = [str(stored["person"]), str(stored["kind"]), str(family)], bundle.raw(frames)
+            videos.append([*about, raw.sequence, raw.frame])
+            stills += [[*about, raw.sequence_alone[t], raw.frame_alone[t]] for t in STILL_FRAMES]
+    (cache_dir / "scores").mkdir(exist_ok=True)
+    for name, rows in ((split, videos), (f"{split}-stills", stills)):
+        with open(cache_dir / f"scores/{name}.csv", "w", newline="") as file:
+            csv.writer(file).writerows([["person", "kind", "family", "sequence", "frame"], *rows])
 
 
 def read_scores(split: str, cache_dir: Path) -> dict[str, np.ndarray]:
@@ -97,14 +116,15 @@ def auc_with_interval(scores: np.ndarray, forged: np.ndarray, people: np.ndarray
     return roc_auc_score(forged, scores), *np.percentile(drawn, [2.5, 97.5])
 
 
-def report_videos(bundle: Bundle, scores: dict[str, np.ndarray]) -> str:
-    """Markdown tables: AUC per family and model; verdicts at the thresholds."""
+def report(bundle: Bundle, scores: dict[str, np.ndarray], stills: bool = False) -> str:
+    """Markdown tables of videos or of single frames: AUC per family and model; verdicts at the thresholds."""
     forged, families = scores["family"] != "genuine", [f for f in dict.fromkeys(scores["family"]) if f != "genuine"]
-    fused = bundle.probability(scores["sequence"], scores["frame"])
+    fused = bundle.probability(scores["sequence"], scores["frame"], stills)
     columns = {"sequence-s": scores["sequence"], "frame-s": scores["frame"], "fused": fused}
-    lines = ["| forgery | videos | " + " | ".join(columns) + " |", "|---|---|" + "---|" * len(columns)]
-    for family in ["all", *families]:
-        chosen = ~forged | (scores["family"] == family) | (family == "all")
+    lines = ["| forgery | forged vs genuine | " + " | ".join(columns) + " |", "|---|---|" + "---|" * len(columns)]
+    unseen = np.isin(scores["family"], HELD_OUT_FAMILIES)
+    for family in ["all", *(["families unseen in training"] if unseen.any() else []), *families]:
+        chosen = ~forged | (scores["family"] == family) | (family == "all") | (unseen & (family == "families unseen in training"))
         cells = ["{:.3f} ({:.3f}-{:.3f})".format(*auc_with_interval(s[chosen], forged[chosen], scores["person"][chosen])) for s in columns.values()]
         lines.append(f"| {family} | {(forged & chosen).sum()} vs {(~forged).sum()} | " + " | ".join(cells) + " |")
     limits = bundle.bundle["thresholds"]
@@ -127,8 +147,8 @@ def report_groups(bundle: Bundle, folder: Path, data_dir: Path) -> str:
         fields = path.name.split("_")
         if landmarks is None or len(fields) < 4 or not fields[1].isdigit() or not fields[2].isdigit():
             continue
-        frame = shrink(np.ascontiguousarray(align(image, landmarks)[0][..., ::-1]), size)
-        probability = float(bundle.probability(*map(np.array, bundle.raw(frame[None]))))
+        raw = bundle.raw(shrink(np.ascontiguousarray(align(image, landmarks)[0][..., ::-1]), size)[None])
+        probability = float(bundle.probability(raw.sequence, raw.frame, stills=True))
         age = min(int(fields[0]) // 20 * 20, 60)
         for group in ("all", GENDERS[int(fields[1])], ETHNICITIES[int(fields[2])], f"age {age}-{age + 19}" if age < 60 else "age 60+"):
             found.setdefault(group, []).append(probability)
@@ -156,8 +176,10 @@ if __name__ == "__main__":
     if arguments.groups:
         text = report_groups(opened, arguments.groups, arguments.data.resolve())
     else:
-        score = read_scores if arguments.stored else lambda split, cache: score_videos(opened, split, cache)
-        text = report_videos(opened, score(arguments.videos, arguments.cache))
+        if not arguments.stored:
+            score_videos(opened, arguments.videos, arguments.cache)
+        parts = {"Videos": arguments.videos, "Single frames": f"{arguments.videos}-stills"}
+        text = "\n".join(f"{title}\n\n{report(opened, read_scores(name, arguments.cache), stills=title != 'Videos')}" for title, name in parts.items())
     print(text)
     if arguments.report:
         arguments.report.write_text(text)

@@ -80,7 +80,9 @@ def literal(value: object) -> str:
 def bundle(models_dir: Path, version: str, fusion: dict, thresholds: dict) -> None:
     head = {"schema": 1, "name": "framewitness-default", "version": version,
             "detector": "face-detector-s", "sequence": "sequence-s", "frame": "frame-s"}
-    text = toml(head) + f"\n[fusion]\n{toml(fusion)}" + f"\n[thresholds]\n{toml(thresholds)}"
+    stills = fusion.pop("stills")
+    tables = {"fusion": fusion, "fusion.stills": stills, "thresholds": thresholds}
+    text = toml(head) + "".join(f"\n[{name}]\n{toml(table)}" for name, table in tables.items())
     (models_dir / "bundle.toml").write_text(text)
 
 

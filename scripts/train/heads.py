@@ -46,12 +46,16 @@ class ResidualMaskHead(nn.Module):
 class SequenceTrainee(nn.Module):
     """The sequence network's backbone with a picture logit and a mask head."""
 
-    def __init__(self, network: SequenceNetwork):
+    distillation = None
+
+    def __init__(self, network: SequenceNetwork, cosine_stem: bool = True):
         super().__init__()
         self.network = network
         stem, stages = network.shape["stem_width"], len(network.shape["layers"])
         self.mask_head = ResidualMaskHead(stem * 8)
         self.picture_head = nn.Linear(stem * 4 * 2 ** (stages - 1), 1)
+        if not cosine_stem:
+            return
         with torch.no_grad():
             network.feature_extractor[0].weight.copy_(dct_filters(stem, 7))
 
@@ -64,11 +68,11 @@ class SequenceTrainee(nn.Module):
 
 
 class FrameTrainee(nn.Module):
-    """The tower with a class-token logit and a mask logit per patch token."""
+    """The tower with a class-token logit and a mask logit per patch token; with a `distillation`, also what that needs."""
 
-    def __init__(self, visual: VisualTower, shape: dict):
+    def __init__(self, visual: VisualTower, shape: dict, distillation: nn.Module | None = None):
         super().__init__()
-        self.visual = visual
+        self.visual, self.distillation = visual, distillation
         self.side = shape["image_px"] // shape["patch_px"]
         self.picture_head = nn.Linear(shape["width"], 1)
         self.mask_head = nn.Linear(shape["width"], 1)
@@ -76,10 +80,15 @@ class FrameTrainee(nn.Module):
             visual.conv1.weight.copy_(dct_filters(shape["width"], shape["patch_px"]))
             visual.positional_embedding.copy_(grid_positions(self.side, shape["width"]))
 
-    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """[B, 3, S, S] -> logits of P(fake) [B], mask logits [B, side, side]."""
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """[B, 3, S, S] -> logits of P(fake) [B], mask logits [B, side, side], output tokens."""
         tokens = self.visual.tokens(self.visual.embed(images))
-        return self.picture_head(tokens[:, 0])[:, 0], self.mask_head(tokens[:, 1:])[..., 0].unflatten(1, (self.side, self.side))
+        masks = self.mask_head(tokens[:, 1:])[..., 0].unflatten(1, (self.side, self.side))
+        return self.picture_head(tokens[:, 0])[:, 0], masks, tokens
+
+    def extra_loss(self, pictures: torch.Tensor, outputs: tuple) -> torch.Tensor:
+        """What the teacher adds to the loss: pictures u8 [B, 3, S, S] and this trainee's outputs for them."""
+        return self.distillation(pictures, outputs[2], outputs[0])
 
 
 def grid_positions(side: int, width: int) -> torch.Tensor:

@@ -14,7 +14,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import nn
 
-from stills import StillPool, curriculum, jitter, normalise, picture_and_mask_loss
+from stills import StillPool, curriculum, jitter, normalise, picture_and_mask_loss, shift
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
@@ -32,12 +32,14 @@ class StillTraining:
         groups = [{"params": decayed, "weight_decay": self.plan["weight_decay"]}, {"params": plain, "weight_decay": 0.0}]
         self.optimizer = torch.optim.AdamW(groups, lr=self.plan["learning_rate"], betas=(0.9, 0.98))
         self.step, self.seconds, self.history = 0, 0.0, []
-        self.pool, self.validation = StillPool("train"), StillPool("validation")
+        self.pool, self.validation = StillPool("train"), StillPool("validation").complete()
+        if "families" in self.plan:
+            self.pool.keep_families(self.plan["families"])
         folder.mkdir(parents=True, exist_ok=True)
 
     def sample(self, pairs: int) -> torch.Tensor:
         """Normalised training stills [2*pairs, 3, S, S]."""
-        self.pool.wait()
+        self.pool.take(1)
         batch = self.pool.batch(pairs, {"easy": 1.0}, np.random.default_rng(self.config["seed"]))
         return normalise(batch["images"], self.config["preprocess"])
 
@@ -49,7 +51,6 @@ class StillTraining:
     def run(self) -> nn.Module:
         """Train to the configured number of steps and give the averaged trainee back."""
         self.resume()
-        self.pool.wait()
         while self.step < self.plan["steps"]:
             started = time.time()
             loss = self.one_step()
@@ -64,16 +65,18 @@ class StillTraining:
     def one_step(self) -> float:
         progress = self.step / self.plan["steps"]
         rng = np.random.default_rng([self.config["seed"], self.step])
-        if self.step % 20 == 0:
-            self.pool.rescan()
-        batch = self.pool.batch(self.plan["pairs"], curriculum(progress, self.plan["curriculum"]), rng)
-        images = normalise(jitter(batch["images"], rng), self.config["preprocess"]).contiguous(memory_format=torch.channels_last)
+        self.take_shards()
+        batch = shift(self.pool.batch(self.plan["pairs"], curriculum(progress, self.plan["curriculum"]), rng), rng)
+        pictures = jitter(batch["images"], rng)
+        images = normalise(pictures, self.config["preprocess"]).contiguous(memory_format=torch.channels_last)
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate(progress)
         self.trainee.train()
         with torch.autocast("cpu", torch.bfloat16):
             outputs = self.trainee(images)
         loss, picture_loss = picture_and_mask_loss(outputs, batch, self.plan["mask_weight"])
+        if self.trainee.distillation is not None:
+            loss = loss + self.trainee.extra_loss(pictures, outputs)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.trainee.parameters(), 1.0)
@@ -81,6 +84,10 @@ class StillTraining:
         self.step += 1
         self.update_average()
         return float(picture_loss)
+
+    def take_shards(self) -> None:
+        """The first round of shards at once, then one more every `steps_per_shard` steps."""
+        self.pool.take(self.plan["first_shards"] + self.step // self.plan["steps_per_shard"])
 
     def rate(self, progress: float) -> float:
         """Warm-up, a plateau, then a straight line to zero over the last part."""
@@ -106,7 +113,7 @@ class StillTraining:
             for shard in self.validation.stage(stage)[:1]:
                 images = torch.from_numpy(np.array(shard["pairs"][: self.plan["validation_pairs"]])).flatten(0, 1).permute(0, 3, 1, 2)
                 with torch.autocast("cpu", torch.bfloat16):
-                    outputs = [self.average(normalise(part, self.config["preprocess"])) for part in images.split(64)]
+                    outputs = [self.average(normalise(part, self.config["preprocess"]))[:2] for part in images.split(64)]
                 scores = torch.cat([picture.float() for picture, _ in outputs])
                 masks = torch.cat([mask.float().sigmoid().flatten(1).topk(max(1, mask[0].numel() // 16)).values.mean(1) for _, mask in outputs])
                 labels = np.tile([0, 1], len(scores) // 2)

@@ -1,7 +1,7 @@
-"""Forgeries made from genuine canvases: the families of training and the one that only testing sees.
+"""Forgeries made from genuine canvases: the families of training and those that only testing sees.
 
 A forgery is a `Recipe`: two layers and a mask. Stills blend it once; pseudo-videos blend it anew for every frame.
-`self_blend`, `swap`, `resample` and `autoencoder` are trained on; `mesh_poisson` is held out.
+`self_blend`, `swap`, `resample` and `autoencoder` are trained on; `mesh_poisson` and `autoencoder_swap` are held out.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from autoencoder import Autoencoder
 from faces import CANVAS_PX, Faces, similarity
 from layers import match_colour, nudge, rescale, shift_colour, shift_frequency, upsampling_traces
 from masks import WHOLE_FACE, draw_mask, fit, mesh_warp
+from swap_autoencoder import SwapAutoencoder
 
 TRAINED_FAMILIES = ("self_blend", "swap", "resample", "autoencoder")
-HELD_OUT_FAMILIES = ("mesh_poisson",)
+HELD_OUT_FAMILIES = ("mesh_poisson", "autoencoder_swap")
 FAMILIES = TRAINED_FAMILIES + HELD_OUT_FAMILIES
-SHARES = {"self_blend": 4.0, "swap": 3.0, "resample": 1.5, "autoencoder": 1.5, "mesh_poisson": 3.0}
+SHARES = {"self_blend": 4.0, "swap": 3.0, "resample": 1.5, "autoencoder": 1.5}
 
 
 @dataclass
@@ -41,6 +42,7 @@ class Forger:
 
     def __init__(self, faces: Faces, pool: np.ndarray, rng: np.random.Generator, redrawer: Autoencoder | None):
         self.faces, self.pool, self.rng, self.redrawer = faces, pool, rng, redrawer
+        self.held_out_redrawer: SwapAutoencoder | None = None
 
     def draw_family(self, families: tuple[str, ...] = TRAINED_FAMILIES) -> str:
         usable = [name for name in families if name != "autoencoder" or self.redrawer]
@@ -99,6 +101,14 @@ class Forger:
         blended = cv2.seamlessClone(source, target, hard, (x + width // 2, y + height // 2), cv2.NORMAL_CLONE)
         # Poisson blending meets the target at the edge of its region, so a slightly wider mask cuts nothing off
         return Recipe("mesh_poisson", target, blended, cv2.dilate(mask, np.ones((9, 9), np.uint8))[..., None])
+
+    def autoencoder_swap(self, target: np.ndarray, landmarks: np.ndarray, _strength: float, person: str) -> Recipe:
+        """Held out: another person's face in the target's pose, redrawn by an autoencoder that training never used."""
+        other, other_landmarks = self.other_person(person, target)
+        matrix = similarity(other_landmarks, landmarks)
+        source = cv2.warpAffine(other, matrix, (CANVAS_PX, CANVAS_PX), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+        mask = draw_mask(landmarks, self.rng, str(self.rng.choice(WHOLE_FACE)), hardness=0.5)
+        return Recipe("autoencoder_swap", target, match_colour(self.held_out_redrawer.redraw(source), target, mask), mask)
 
     def mask(self, landmarks: np.ndarray, strength: float, whole: bool = False, solid: bool = False) -> np.ndarray:
         region = str(self.rng.choice(WHOLE_FACE)) if whole else None

@@ -10,6 +10,7 @@ REPOSITORY = HERE.parents[1]
 DATA_DIR = REPOSITORY.parent / "shared/data"
 CACHE_DIR = Path.home() / ".cache/framewitness/train"
 MODELS_DIR = REPOSITORY / "models"
+POOL_CONFIG = HERE / "configs/pool.toml"
 
 
 def read_config(path: Path) -> dict:

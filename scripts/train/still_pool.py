@@ -112,10 +112,13 @@ def fill(config: dict, split: str, cache_dir: Path) -> None:
 
 
 def plan(config: dict, split: str) -> list[tuple[str, int]]:
-    """Shards in the order they are wanted: easy ones first, then all stages by turns."""
-    counts = config["shards"][split]
-    return sorted(((name, index) for name, count in counts.items() for index in range(count)),
-                  key=lambda item: item[1] + config["stage"][item[0]]["starts_after_shards"])
+    """Shards in the order they are wanted, round after round: easy ones first, then all stages by turns."""
+    planned, made = [], {}
+    for counts in config["shards"][split]:
+        wanted = [(name, made.get(name, 0) + index) for name, count in counts.items() for index in range(count)]
+        planned += sorted(wanted, key=lambda item: item[1] - made.get(item[0], 0) + config["stage"][item[0]]["starts_after_shards"])
+        made = {name: made.get(name, 0) + counts.get(name, 0) for name in {**made, **counts}}
+    return planned
 
 
 if __name__ == "__main__":

@@ -9,31 +9,47 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from settings import CACHE_DIR
+from manipulate import FAMILIES
+from settings import CACHE_DIR, POOL_CONFIG, read_config
+from still_pool import plan
 
 
 class StillPool:
-    """Shards of one split. New shards are noticed between batches."""
+    """The shards of one split, in the order of the plan; `still_pool.py` may still be making the later ones."""
 
     def __init__(self, split: str, cache_dir: Path = CACHE_DIR):
         self.folder = cache_dir / "stills" / split
+        self.planned = [f"{name}-{index:03d}" for name, index in plan(read_config(POOL_CONFIG), split)]
         self.shards: dict[str, dict] = {}
-        self.rescan()
+        self.families: list[int] | None = None
 
-    def rescan(self) -> None:
-        for path in sorted(self.folder.glob("*.npz")):
-            if path.stem not in self.shards:
-                self.shards[path.stem] = dict(np.load(path)) | {"pairs": np.load(path.with_suffix(".npy"), mmap_mode="r")}
+    def complete(self) -> "StillPool":
+        """The pool with every planned shard."""
+        self.take(len(self.planned))
+        return self
 
-    def wait(self) -> None:
-        """Until the first shard is there."""
-        while not self.shards:
-            print(f"waiting for still_pool.py to fill {self.folder}", flush=True)
-            time.sleep(10)
-            self.rescan()
+    def take(self, count: int) -> None:
+        """Use the first `count` planned shards, waiting for any that is not there yet: which pictures a step sees must
+        not depend on how fast they are made."""
+        for name in self.planned[len(self.shards) : count]:
+            path = self.folder / f"{name}.npz"
+            while not path.exists():
+                print(f"waiting for still_pool.py to make {path}", flush=True)
+                time.sleep(10)
+            self.shards[name] = dict(np.load(path)) | {"pairs": np.load(path.with_suffix(".npy"), mmap_mode="r")}
 
     def stage(self, name: str) -> list[dict]:
         return [shard for key, shard in sorted(self.shards.items()) if key.startswith(name + "-")]
+
+    def keep_families(self, names: list[str]) -> None:
+        """Only pairs forged in one of these ways, in shards taken so far and later; for ablations."""
+        self.families = [FAMILIES.index(name) for name in names]
+
+    def draw(self, shard: dict, rng: np.random.Generator) -> int:
+        while True:
+            index = int(rng.integers(len(shard["masks"])))
+            if self.families is None or shard["families"][index] in self.families:
+                return index
 
     def batch(self, pairs: int, odds: dict[str, float], rng: np.random.Generator) -> dict[str, torch.Tensor]:
         """`images` u8 [2*pairs, 3, S, S] (genuine first, then their forgeries), `masks` [2*pairs, 16, 16], `labels` [2*pairs]."""
@@ -43,7 +59,7 @@ class StillPool:
         for name in names:
             shards = self.stage(str(name))
             shard = shards[rng.integers(len(shards))]
-            index = int(rng.integers(len(shard["masks"])))
+            index = self.draw(shard, rng)
             pair, mask = np.array(shard["pairs"][index]), shard["masks"][index]
             if rng.random() < 0.5:
                 pair, mask = pair[:, :, ::-1], mask[:, ::-1]
@@ -70,6 +86,25 @@ def normalise(images: torch.Tensor, preprocess: dict) -> torch.Tensor:
     return (images.float() / 255 - mean) / std
 
 
+def shift(batch: dict[str, torch.Tensor], rng: np.random.Generator) -> dict[str, torch.Tensor]:
+    """Both pictures of each pair and the mask moved by 0 or 8 px (one cell of the mask) each way, as a landmark error would."""
+    images, masks = batch["images"].clone(), batch["masks"].clone()
+    pairs = len(images) // 2
+    for pair, (rows, columns) in enumerate(rng.integers(-1, 2, (pairs, 2))):
+        for half in (pair, pair + pairs):
+            images[half] = moved(images[half], 8 * int(rows), 8 * int(columns))
+            masks[half] = moved(masks[half], int(rows), int(columns))
+    return {**batch, "images": images, "masks": masks}
+
+
+def moved(picture: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
+    """[..., H, W] moved by whole cells; the edge is repeated."""
+    height, width = picture.shape[-2:]
+    take_rows = (torch.arange(height) - rows).clamp(0, height - 1)
+    take_columns = (torch.arange(width) - columns).clamp(0, width - 1)
+    return picture[..., take_rows, :][..., take_columns]
+
+
 def jitter(images: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     """Brightness, contrast and channel gains, equal for both halves of each pair: u8 in, u8 out."""
     pairs = len(images) // 2
@@ -80,7 +115,7 @@ def jitter(images: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
 
 def picture_and_mask_loss(outputs: tuple, batch: dict, mask_weight: float) -> tuple[torch.Tensor, torch.Tensor]:
     """Cross-entropy of the picture logits, and of the mask logits against the (pooled) blend mask."""
-    picture, mask = (part.float() for part in outputs)
+    picture, mask = (part.float() for part in outputs[:2])
     wanted = F.adaptive_avg_pool2d(batch["masks"][:, None], mask.shape[-2:])[:, 0]
     picture_loss = F.binary_cross_entropy_with_logits(picture, batch["labels"])
     mask_loss = F.binary_cross_entropy_with_logits(mask, wanted)

@@ -2,8 +2,8 @@
 
     python scripts/train/train_frame.py --config scripts/train/configs/frame-s.toml
 
-First the tower learns from stills, with a logit on the class token and the blend mask on the patch tokens. Then, as D3
-does, the tower is frozen and the attention head learns from the class tokens of the shuffled and the original view.
+First the tower learns from stills, with a logit on the class token, the blend mask on the patch tokens, and the features of
+the sequence model's backbone as a guide (`distil.py`; train that model first). Then, as D3 does, the tower is frozen and the attention head learns from the class tokens of the shuffled and the original view.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch.nn import functional as F
 
+from distil import Distillation, Teacher
 from heads import FrameTrainee, whiten
 from loop import StillTraining
 from networks import FrameNetwork
@@ -28,7 +29,9 @@ def train(config: dict, cache_dir: Path) -> None:
     torch.manual_seed(config["seed"])
     folder = cache_dir / "runs" / config["name"]
     network = FrameNetwork(config["architecture"])
-    trainee = FrameTrainee(network.visual, config["architecture"])
+    teacher = Teacher(config["distil"]["teacher"], cache_dir)
+    distillation = Distillation(teacher, config["architecture"]["width"], config["distil"])
+    trainee = FrameTrainee(network.visual, config["architecture"], distillation)
     training = StillTraining(trainee, config, folder)
     training.start_from(lambda: whiten(network.visual.conv1, training.sample(128)))
     trained = training.run()
@@ -60,7 +63,7 @@ def fit_head(network: FrameNetwork, config: dict) -> None:
 @torch.no_grad()
 def class_tokens(network: FrameNetwork, split: str, plan: dict, config: dict, rng: np.random.Generator) -> tuple:
     """Both views' class tokens [N, 2, width] and labels [N] of pool stills."""
-    pool, views, labels = StillPool(split), [], []
+    pool, views, labels = StillPool(split).complete(), [], []
     for _ in range(plan["pairs"] // 32):
         batch = pool.batch(32, plan["shares"], rng)
         images = jitter(batch["images"], rng) if split == "train" else batch["images"]

@@ -115,7 +115,7 @@ def clip_features(network: SequenceNetwork, cache_dir: Path, config: dict) -> to
 
 def still_features(network: SequenceNetwork, cache_dir: Path, config: dict) -> torch.Tensor:
     """Features [N, 2, 1, C] of stills, as clips of one frame: far more people than the clips show."""
-    pool = StillPool("train", cache_dir)
+    pool = StillPool("train", cache_dir).complete()
     rng = np.random.default_rng(config["seed"] + 1)
     parts = []
     for _ in tqdm(range(config["clips"]["stills"] // 32), desc="still features"):
