@@ -27,6 +27,7 @@ from tqdm import tqdm
 
 from export import NETWORKS
 from faces import FaceFinder, align
+from familiarity import Region, unit
 from manipulate import HELD_OUT_FAMILIES
 from settings import CACHE_DIR, DATA_DIR, MODELS_DIR
 from still_pool import shrink
@@ -46,6 +47,8 @@ class Raw:
     frame: float  # mean over the frames
     sequence_alone: np.ndarray  # [T], every frame a track of its own
     frame_alone: np.ndarray  # [T]
+    distance: float  # of the track from the training data
+    distance_alone: np.ndarray  # [T]
 
 
 class Bundle:
@@ -59,17 +62,31 @@ class Bundle:
             self.manifests[kind] = tomllib.loads((home / "manifest.toml").read_text())
             self.networks[kind] = NETWORKS[kind](self.manifests[kind]["architecture"]).eval()
             self.networks[kind].load_state_dict(load_file(home / "weights.safetensors"), strict=True)
+        self.familiarity = self.manifests["sequence"]["familiarity"]
+        self.region = Region(**load_file(folder / self.bundle["sequence"] / self.familiarity["file"]))
 
     @torch.no_grad()
     def raw(self, frames: np.ndarray) -> Raw:
         """Raw logits of FAKE of one video u8 [T, S, S, 3]."""
         pictures = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
         sequence = self.networks["sequence"]
-        features = sequence.frame_features(normalise(pictures, self.manifests["sequence"]["preprocess"]))
+        middle, features = self.features(normalise(pictures, self.manifests["sequence"]["preprocess"]))
         track, _ = sequence.over_time(features[None])
         alone, _ = sequence.over_time(features[:, None])
         per_frame = self.networks["frame"](normalise(pictures, self.manifests["frame"]["preprocess"]))
-        return Raw(float(track[0, 0] - track[0, 1]), float(per_frame.mean()), (alone[:, 0] - alone[:, 1]).numpy(), per_frame.numpy())
+        distances = self.region.distance(unit(torch.cat([middle.mean(0, keepdim=True), middle])))
+        return Raw(float(track[0, 0] - track[0, 1]), float(per_frame.mean()), (alone[:, 0] - alone[:, 1]).numpy(), per_frame.numpy(),
+                   float(distances[0]), distances[1:])
+
+    def features(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Normalised [T, 3, S, S] -> pooled features after the stage that distances are measured at, and after the last."""
+        parts, stage = self.networks["sequence"].feature_extractor, 4 + self.familiarity["stage"]
+        middle = parts[:stage](images)
+        return middle.mean((2, 3)), parts[stage:](middle).mean((2, 3))
+
+    def unfamiliar(self, distance: np.ndarray) -> np.ndarray:
+        """Whether tracks are INCONCLUSIVE whatever their probability."""
+        return distance > self.familiarity["limit"]
 
     def probability(self, sequence: np.ndarray, frame: np.ndarray, stills: bool = False) -> np.ndarray:
         """P(fake) by the bundle's fusion of calibrated logits."""
@@ -82,24 +99,24 @@ class Bundle:
 
 
 def score_videos(bundle: Bundle, split: str, cache_dir: Path) -> None:
-    """Columns person, kind, family, sequence, frame into <cache>/scores/<split>.csv, those of single frames into <split>-stills.csv."""
+    """Columns person, kind, family, sequence, frame, distance into <cache>/scores/<split>.csv, those of single frames into <split>-stills.csv."""
     videos, stills = [], []
     for path in tqdm(sorted((cache_dir / "videos" / split).glob("*.npz")), desc=split):
         stored = np.load(path)
         for family, frames in zip(stored["families"], stored["frames"]):
             about, raw = [str(stored["person"]), str(stored["kind"]), str(family)], bundle.raw(frames)
-            videos.append([*about, raw.sequence, raw.frame])
-            stills += [[*about, raw.sequence_alone[t], raw.frame_alone[t]] for t in STILL_FRAMES]
+            videos.append([*about, raw.sequence, raw.frame, raw.distance])
+            stills += [[*about, raw.sequence_alone[t], raw.frame_alone[t], raw.distance_alone[t]] for t in STILL_FRAMES]
     (cache_dir / "scores").mkdir(exist_ok=True)
     for name, rows in ((split, videos), (f"{split}-stills", stills)):
         with open(cache_dir / f"scores/{name}.csv", "w", newline="") as file:
-            csv.writer(file).writerows([["person", "kind", "family", "sequence", "frame"], *rows])
+            csv.writer(file).writerows([["person", "kind", "family", "sequence", "frame", "distance"], *rows])
 
 
 def read_scores(split: str, cache_dir: Path) -> dict[str, np.ndarray]:
     with open(cache_dir / "scores" / f"{split}.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    numbers = ("sequence", "frame")
+    numbers = ("sequence", "frame", "distance")
     return {key: np.array([float(row[key]) if key in numbers else row[key] for row in rows]) for key in rows[0]}
 
 
@@ -128,7 +145,8 @@ def report(bundle: Bundle, scores: dict[str, np.ndarray], stills: bool = False) 
         cells = ["{:.3f} ({:.3f}-{:.3f})".format(*auc_with_interval(s[chosen], forged[chosen], scores["person"][chosen])) for s in columns.values()]
         lines.append(f"| {family} | {(forged & chosen).sum()} vs {(~forged).sum()} | " + " | ".join(cells) + " |")
     limits = bundle.bundle["thresholds"]
-    fake, real = fused >= limits["fake_at_or_above"], fused <= limits["real_at_or_below"]
+    unfamiliar = bundle.unfamiliar(scores["distance"])
+    fake, real = (fused >= limits["fake_at_or_above"]) & ~unfamiliar, (fused <= limits["real_at_or_below"]) & ~unfamiliar
     lines += ["", "| | called FAKE | INCONCLUSIVE | called REAL |", "|---|---|---|---|"]
     for name in ["genuine", *families]:
         mine = scores["family"] == name
@@ -140,7 +158,7 @@ def report(bundle: Bundle, scores: dict[str, np.ndarray], stills: bool = False) 
 def report_groups(bundle: Bundle, folder: Path, data_dir: Path) -> str:
     """Genuine UTKFace stills as tracks of one frame: the share called FAKE, by group."""
     finder, size = FaceFinder(data_dir), bundle.manifests["frame"]["preprocess"]["size_px"]
-    found: dict[str, list[float]] = {}
+    found: dict[str, list[tuple[float, bool]]] = {}
     for path in tqdm(sorted(folder.glob("*.jpg")), desc="groups"):
         image = cv2.imread(str(path))
         landmarks = finder.largest(image)
@@ -151,13 +169,14 @@ def report_groups(bundle: Bundle, folder: Path, data_dir: Path) -> str:
         probability = float(bundle.probability(raw.sequence, raw.frame, stills=True))
         age = min(int(fields[0]) // 20 * 20, 60)
         for group in ("all", GENDERS[int(fields[1])], ETHNICITIES[int(fields[2])], f"age {age}-{age + 19}" if age < 60 else "age 60+"):
-            found.setdefault(group, []).append(probability)
+            found.setdefault(group, []).append((probability, bool(bundle.unfamiliar(raw.distance))))
     limits = bundle.bundle["thresholds"]
-    lines = ["| group | faces | called FAKE | called REAL | mean P(fake) |", "|---|---|---|---|---|"]
+    lines = ["| group | faces | called FAKE | called REAL | unlike the training data | mean P(fake) |", "|---|---|---|---|---|---|"]
     for group, values in sorted(found.items(), key=lambda item: (item[0] != "all", item[0])):
-        values = np.array(values)
-        fake, real = values >= limits["fake_at_or_above"], values <= limits["real_at_or_below"]
-        lines.append(f"| {group} | {len(values)} | {100 * fake.mean():.1f} % | {100 * real.mean():.1f} % | {values.mean():.2f} |")
+        values, unfamiliar = map(np.array, zip(*values))
+        fake, real = (values >= limits["fake_at_or_above"]) & ~unfamiliar, (values <= limits["real_at_or_below"]) & ~unfamiliar
+        shares = " | ".join(f"{100 * part.mean():.1f} %" for part in (fake, real, unfamiliar))
+        lines.append(f"| {group} | {len(values)} | {shares} | {values.mean():.2f} |")
     return "\n".join(lines) + "\n"
 
 

@@ -49,17 +49,18 @@ def report(bundle: Bundle, folder: Path, data_dir: Path) -> str:
         frames = aligned_frames(path, finder, bundle.manifests["frame"]["preprocess"]["size_px"])
         if len(frames):
             raw = bundle.raw(frames)
-            rows.append((path.stem, forged, raw.sequence, raw.frame, float(bundle.probability(raw.sequence, raw.frame, stills=len(frames) == 1))))
+            rows.append((path.stem, forged, raw.sequence, raw.frame, float(bundle.probability(raw.sequence, raw.frame, stills=len(frames) == 1)),
+                         bool(bundle.unfamiliar(raw.distance))))
     names, forged = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
-    sequence, frame, fused = (np.array([row[i] for row in rows]) for i in (2, 3, 4))
+    sequence, frame, fused, unfamiliar = (np.array([row[i] for row in rows]) for i in (2, 3, 4, 5))
     lines = [f"{len(rows)} of {len(files)} files gave a face, {forged.sum()} of them forged.", "", "| model | AUC (95 % interval) |", "|---|---|"]
     for name, scores in (("sequence-s", sequence), ("frame-s", frame), ("fused", fused)):
         lines.append("| {} | {:.2f} ({:.2f}-{:.2f}) |".format(name, *auc_with_interval(scores, forged, names)))
     limits = bundle.bundle["thresholds"]
+    fake, real = (fused >= limits["fake_at_or_above"]) & ~unfamiliar, (fused <= limits["real_at_or_below"]) & ~unfamiliar
     lines += ["", "| | called FAKE | INCONCLUSIVE | called REAL |", "|---|---|---|---|"]
     for name, mine in (("genuine", ~forged), ("forged", forged)):
-        fake, real = fused[mine] >= limits["fake_at_or_above"], fused[mine] <= limits["real_at_or_below"]
-        lines.append(f"| {name} ({mine.sum()}) | {fake.sum()} | {(~fake & ~real).sum()} | {real.sum()} |")
+        lines.append(f"| {name} ({mine.sum()}) | {(fake & mine).sum()} | {(~fake & ~real & mine).sum()} | {(real & mine).sum()} |")
     return "\n".join(lines) + "\n"
 
 
