@@ -22,6 +22,7 @@ import cv2
 import numpy as np
 import torch
 from safetensors.torch import load_file
+from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 from tqdm import tqdm
 
@@ -171,12 +172,14 @@ def report_groups(bundle: Bundle, folder: Path, data_dir: Path) -> str:
         for group in ("all", GENDERS[int(fields[1])], ETHNICITIES[int(fields[2])], f"age {age}-{age + 19}" if age < 60 else "age 60+"):
             found.setdefault(group, []).append((probability, bool(bundle.unfamiliar(raw.distance))))
     limits = bundle.bundle["thresholds"]
-    lines = ["| group | faces | called FAKE | called REAL | unlike the training data | mean P(fake) |", "|---|---|---|---|---|---|"]
+    lines = ["| group | faces | called FAKE (95 % interval) | called REAL | unlike the training data | mean P(fake) |", "|---|---|---|---|---|---|"]
     for group, values in sorted(found.items(), key=lambda item: (item[0] != "all", item[0])):
         values, unfamiliar = map(np.array, zip(*values))
         fake, real = (values >= limits["fake_at_or_above"]) & ~unfamiliar, (values <= limits["real_at_or_below"]) & ~unfamiliar
-        shares = " | ".join(f"{100 * part.mean():.1f} %" for part in (fake, real, unfamiliar))
-        lines.append(f"| {group} | {len(values)} | {shares} | {values.mean():.2f} |")
+        low, high = binomtest(int(fake.sum()), len(values)).proportion_ci(method="wilson")
+        shares = " | ".join(f"{100 * part.mean():.1f} %" for part in (real, unfamiliar))
+        called_fake = f"{100 * fake.mean():.1f} % ({100 * low:.1f}-{100 * high:.1f})"
+        lines.append(f"| {group} | {len(values)} | {called_fake} | {shares} | {values.mean():.2f} |")
     return "\n".join(lines) + "\n"
 
 

@@ -48,14 +48,12 @@ class SequenceTrainee(nn.Module):
 
     distillation = None
 
-    def __init__(self, network: SequenceNetwork, cosine_stem: bool = True):
+    def __init__(self, network: SequenceNetwork):
         super().__init__()
         self.network = network
         stem, stages = network.shape["stem_width"], len(network.shape["layers"])
         self.mask_head = ResidualMaskHead(stem * 8)
         self.picture_head = nn.Linear(stem * 4 * 2 ** (stages - 1), 1)
-        if not cosine_stem:
-            return
         with torch.no_grad():
             network.feature_extractor[0].weight.copy_(dct_filters(stem, 7))
 
