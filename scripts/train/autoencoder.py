@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -63,28 +65,45 @@ def load_autoencoder(cache_dir: Path = CACHE_DIR) -> Autoencoder:
 
 
 def train(cache_dir: Path, steps: int, seed: int) -> None:
+    torch.manual_seed(seed)
+    model = fit(Autoencoder(), as_batch, Plan(cache_dir, steps, seed, learning_rate=3e-3))
+    torch.save(model.state_dict(), cache_dir / "autoencoder.pt")
+
+
+@dataclass
+class Plan:
+    """How an autoencoder is trained."""
+
+    cache_dir: Path
+    steps: int
+    seed: int
+    learning_rate: float
+
+
+def fit(model: nn.Module, prepare: Callable[[list[np.ndarray]], torch.Tensor], plan: Plan) -> nn.Module:
+    """Any autoencoder on canvases of training people, 24 a step; `prepare` makes them its input and target."""
     from faces import Faces
     from split import splits
 
-    torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
-    faces = Faces(cache_dir)
+    rng, faces, started = np.random.default_rng(plan.seed), Faces(plan.cache_dir), time.time()
     pool = [index for index, person in enumerate(faces.people) if splits()[person] == "train"]
-    model = Autoencoder()
-    optimizer = torch.optim.Adam(model.parameters(), 2e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps)
-    started = time.time()
-    for step in range(steps):
-        squares = [cv2.resize(faces.canvases[i][REGION, REGION], (FACE_PX, FACE_PX), interpolation=cv2.INTER_AREA) for i in rng.choice(pool, 24)]
-        batch = torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2).float() / 255
+    optimizer = torch.optim.Adam(model.parameters())
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, plan.learning_rate, total_steps=plan.steps)
+    for step in range(plan.steps):
+        batch = prepare([faces.canvases[i] for i in rng.choice(pool, 24)])
         loss = (model(batch) - batch).abs().mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         schedule.step()
-        if step % 100 == 0 or step == steps - 1:
+        if step % 100 == 0 or step == plan.steps - 1:
             print(f"step {step} mean error {loss.item() * 255:.1f}/255 after {time.time() - started:.0f} s", flush=True)
-    torch.save(model.state_dict(), cache_dir / "autoencoder.pt")
+    return model
+
+
+def as_batch(canvases: list[np.ndarray]) -> torch.Tensor:
+    squares = [cv2.resize(canvas[REGION, REGION], (FACE_PX, FACE_PX), interpolation=cv2.INTER_AREA) for canvas in canvases]
+    return torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2).float() / 255
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ Built as face-swap programs build theirs: strided convolutions to a dense bottle
 from __future__ import annotations
 
 import argparse
-import time
 from pathlib import Path
 
 import cv2
@@ -16,9 +15,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from faces import Faces
+from autoencoder import Plan, fit
 from settings import CACHE_DIR
-from split import splits
 
 FACE_PX = 80
 REGION = slice(52, 228)  # the square of the canvas that is redrawn, both axes
@@ -65,21 +63,7 @@ def load_swap_autoencoder(cache_dir: Path = CACHE_DIR) -> SwapAutoencoder:
 
 def train(cache_dir: Path, steps: int, seed: int) -> None:
     torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
-    faces, started = Faces(cache_dir), time.time()
-    pool = [index for index, person in enumerate(faces.people) if splits()[person] == "train"]
-    model = SwapAutoencoder()
-    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1.5e-3, total_steps=steps)
-    for step in range(steps):
-        batch = as_batch([faces.canvases[i] for i in rng.choice(pool, 24)])
-        loss = (model(batch) - batch).abs().mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        if step % 100 == 0 or step == steps - 1:
-            print(f"step {step} mean error {loss.item() * 255:.1f}/255 after {time.time() - started:.0f} s", flush=True)
+    model = fit(SwapAutoencoder(), as_batch, Plan(cache_dir, steps, seed, learning_rate=1.5e-3))
     torch.save(model.state_dict(), cache_dir / "swap_autoencoder.pt")
 
 
