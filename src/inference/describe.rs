@@ -5,8 +5,10 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use tch::Tensor;
+
 use super::InferenceError;
-use super::checkpoint::Checkpoint;
+use super::checkpoint::{Checkpoint, StoredTensor};
 use super::image_model;
 
 /// The format of a weights file, told by its first bytes and never by its name.
@@ -112,6 +114,30 @@ pub fn describe_file(path: &Path) -> Result<FileContents, InferenceError> {
     })
 }
 
+/// Writes every tensor of a checkpoint to `destination` as safetensors, floats as 32-bit ones, and
+/// gives their number. Names are those that loading uses. Nothing in the file is executed.
+///
+/// # Errors
+/// [`InferenceError::File`], which names the file and what is wrong with it.
+pub fn write_safetensors(path: &Path, destination: &Path) -> Result<usize, InferenceError> {
+    let checkpoint = Checkpoint::open(path).map_err(|e| InferenceError::File(e.to_string()))?;
+    let about = |place: &Path, problem: String| {
+        InferenceError::File(format!("{}: {problem}", place.display()))
+    };
+    let read = |(name, stored): (&String, &StoredTensor)| {
+        let tensor = (checkpoint.read(stored)).map_err(|e| about(path, format!("{name}: {e}")))?;
+        Ok((name.clone(), tensor))
+    };
+    let tensors: Vec<(String, Tensor)> =
+        (checkpoint.tensors().iter().map(read)).collect::<Result<_, _>>()?;
+    if tensors.is_empty() {
+        return Err(about(path, "holds no tensors".to_owned()));
+    }
+    Tensor::write_safetensors(&tensors, destination)
+        .map_err(|e| about(destination, e.to_string()))?;
+    Ok(tensors.len())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,6 +155,44 @@ mod tests {
         ] {
             std::fs::write(&path, bytes).unwrap();
             assert_eq!(FileFormat::of(&path).unwrap(), expected, "{bytes:?}");
+        }
+    }
+
+    fn checkpoint(name: &str) -> std::path::PathBuf {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/checkpoints");
+        folder.join(name)
+    }
+
+    #[test]
+    fn a_converted_checkpoint_holds_the_same_tensors_under_the_names_of_loading() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in [
+            "data-parallel.pth",
+            "half.pth",
+            "strided.pth",
+            "clip-openai.pt",
+        ] {
+            let destination = folder.path().join(format!("{name}.safetensors"));
+            let count = write_safetensors(&checkpoint(name), &destination).unwrap();
+            let source = Checkpoint::open(&checkpoint(name)).unwrap();
+            let converted = Checkpoint::open(&destination).unwrap();
+            assert_eq!(converted.tensors().len(), count, "{name}");
+            for (tensor, stored) in source.tensors() {
+                let before = source.read(stored).unwrap();
+                let after = converted.read(&converted.tensors()[tensor]).unwrap();
+                assert!(before.equal(&after), "{name}: {tensor}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_does_not_open_is_named_and_nothing_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let destination = folder.path().join("weights.safetensors");
+        for name in ["legacy.pth", "nothing.pth"] {
+            let error = write_safetensors(&checkpoint(name), &destination).unwrap_err();
+            assert!(error.to_string().contains(name), "{error}");
+            assert!(!destination.exists());
         }
     }
 }

@@ -2,11 +2,12 @@
 //! there.
 //!
 //! `pull` fetches a public file and checks it, `add` makes a model folder of a file, `use` makes the
-//! bundle name it; `list` and `check` look. Nothing becomes visible before it was loaded strictly.
+//! bundle name it; `list` and `check` look; `convert` writes safetensors. Nothing becomes visible before it was loaded strictly.
 
 mod add;
 mod catalog;
 mod check;
+mod convert;
 mod download;
 mod facts;
 mod list;
@@ -30,9 +31,17 @@ pub(crate) enum Command {
     /// Show every model folder: kind, digests, sizes, licence, and whether it loads.
     List,
     /// Load a model folder strictly, or say what a weights file holds.
+    #[command(visible_aliases = ["info", "verify"])]
     Check {
         /// A model folder or a weights file.
         path: std::path::PathBuf,
+    },
+    /// Write the tensors of a weights file as safetensors, under the names loading gives them.
+    Convert {
+        /// A `.pt`, `.pth`, TorchScript or safetensors file; nothing in it is run.
+        source: std::path::PathBuf,
+        /// The file to write; it must not exist.
+        destination: std::path::PathBuf,
     },
     /// Make a model folder of a weights file.
     Add(add::Options),
@@ -55,6 +64,10 @@ pub(crate) fn run(settings: &Settings, command: Command) -> ExitCode {
     let outcome = match command {
         Command::List => list::run(folder, settings.device),
         Command::Check { path } => check::run(&path, settings.device),
+        Command::Convert {
+            source,
+            destination,
+        } => convert::run(&source, &destination),
         Command::Add(options) => add::run(folder, settings.device, &options),
         Command::Use(options) => serve_with::run(folder, settings.device, &options),
         Command::Pull(options) => pull::run(folder, options),
