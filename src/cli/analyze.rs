@@ -13,7 +13,9 @@ use framewitness::config::Settings;
 use framewitness::domain::{Analysis, Probability};
 use framewitness::inference::ModelWorker;
 use framewitness::integrity;
-use framewitness::store::{self, ArtifactName, ArtifactStore, RecordStore, StoreError};
+use framewitness::store::{
+    self, ArtifactName, ArtifactStore, RecordStore, StoreError, Stored, Submission,
+};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{FAILED, describe, fail, print};
@@ -116,12 +118,12 @@ async fn analyze_one(bench: &Bench, path: &Path, options: &Options) -> Result<An
         write_out(&outcome, out)
             .map_err(|error| format!("cannot write to {}: {error}", out.display()))?;
     }
-    let analysis = outcome.analysis.clone();
-    (record(bench, outcome).await).map_err(|e| format!("not stored: {}", describe(&e)))?;
-    Ok(analysis)
+    let stored = record(bench, outcome).await;
+    let stored = stored.map_err(|e| format!("not stored: {}", describe(&e)))?;
+    Ok(stored.analysis)
 }
 
-async fn record(bench: &Bench, outcome: Outcome) -> Result<(), StoreError> {
+async fn record(bench: &Bench, outcome: Outcome) -> Result<Stored, StoreError> {
     let pictures = (outcome.artifacts.into_iter())
         .map(|artifact| {
             let name = ArtifactName::parse(&artifact.name)
@@ -132,7 +134,8 @@ async fn record(bench: &Bench, outcome: Outcome) -> Result<(), StoreError> {
     store::keep(
         &bench.records,
         &bench.artifacts,
-        &outcome.analysis,
+        outcome.analysis,
+        Submission::default(),
         pictures,
     )
     .await

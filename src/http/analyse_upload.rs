@@ -8,12 +8,12 @@ use actix_web::web::{Data, Payload};
 use utoipa::ToSchema;
 
 use super::Service;
+use super::caller::Caller;
 use super::error::HttpError;
 use super::reception::Visit;
 use super::upload::{Form, Received, receive};
 use crate::analysis::{Admission, MediaFile, Outcome, Timings};
-use crate::domain::Analysis;
-use crate::store::{self, ArtifactName};
+use crate::store::{self, ArtifactName, Stored, Submission};
 
 const FORM: Form = Form {
     file_fields: &["file", "video"],
@@ -38,7 +38,7 @@ pub(super) struct VideoForm {
 
 /// An analysis that is stored, and where the time went.
 pub(super) struct Analysed {
-    pub(super) analysis: Analysis,
+    pub(super) stored: Stored,
     upload: Duration,
     timings: Timings,
     store: Duration,
@@ -58,7 +58,11 @@ pub(super) async fn analyse_upload(
     let limits = service.settings.body;
     let upload = receive(request, body, FORM, &service.uploads, limits).await?;
     let outcome = analyse(service, &upload, admission).await?;
-    keep(service, outcome, upload.took, visit).await
+    let submission = Submission {
+        owner: Caller::of(request).key(),
+        ..Submission::default()
+    };
+    keep(service, outcome, (upload.took, visit), submission).await
 }
 
 async fn analyse(
@@ -85,16 +89,16 @@ async fn analyse(
 async fn keep(
     service: &Data<Service>,
     outcome: Outcome,
-    upload: Duration,
-    visit: Visit,
+    (upload, visit): (Duration, Visit),
+    submission: Submission,
 ) -> Result<Analysed, HttpError> {
     let service = Data::clone(service);
     let storing = actix_web::rt::spawn(async move {
         let _visit = visit;
         let started = Instant::now();
-        let (analysis, timings) = keep_outcome(&service, outcome).await?;
+        let (stored, timings) = keep_outcome(&service, outcome, submission).await?;
         Ok(Analysed {
-            analysis,
+            stored,
             upload,
             timings,
             store: started.elapsed(),
@@ -106,13 +110,14 @@ async fn keep(
 async fn keep_outcome(
     service: &Service,
     outcome: Outcome,
-) -> Result<(Analysis, Timings), HttpError> {
-    let analysis = outcome.analysis;
+    submission: Submission,
+) -> Result<(Stored, Timings), HttpError> {
     let pictures = (outcome.artifacts.into_iter())
         .map(|artifact| Ok((ArtifactName::parse(&artifact.name)?, artifact.bytes)))
         .collect::<Result<Vec<_>, HttpError>>()?;
-    store::keep(&service.records, &service.artifacts, &analysis, pictures).await?;
-    Ok((analysis, outcome.timings))
+    let (records, artifacts) = (&service.records, &service.artifacts);
+    let stored = store::keep(records, artifacts, outcome.analysis, submission, pictures).await?;
+    Ok((stored, outcome.timings))
 }
 
 impl Analysed {

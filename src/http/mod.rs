@@ -18,6 +18,7 @@
 mod analyse_upload;
 mod answer;
 mod body;
+mod caller;
 mod error;
 mod filename;
 mod health;

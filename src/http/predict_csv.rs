@@ -80,7 +80,7 @@ pub(super) async fn predict_csv(
     let analysed = analyse_upload(&request, body, &service).await?;
     let mut response = HttpResponse::Ok();
     response.insert_header(("server-timing", analysed.server_timing()));
-    let analysis = &analysed.analysis;
+    let analysis = &analysed.stored.analysis;
     match form {
         Table::Json => Ok(response.json(FrameTable::from(analysis))),
         Table::Csv => {

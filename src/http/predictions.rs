@@ -7,9 +7,11 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Service;
 use super::answer::AnalysisAnswer;
+use super::caller::Caller;
 use super::error::HttpError;
 use super::problem::Problem;
 use crate::domain::AnalysisId;
+use crate::store::{HistoryFilter, PagePosition};
 
 const DEFAULT_LIMIT: u32 = 20;
 const MAX_LIMIT: u32 = 100;
@@ -44,16 +46,20 @@ pub(super) struct RecentAnswer {
 #[get("/api/v1/predictions/recent")]
 pub(super) async fn recent(
     service: Data<Service>,
+    caller: Caller,
     page: Query<Page>,
 ) -> Result<Json<RecentAnswer>, HttpError> {
     let limit = page.limit()?;
     // One more than asked for tells whether there is a next part.
-    let mut analyses = service.records.recent(limit + 1, page.before()?).await?;
-    let more = analyses.len() > limit as usize;
-    analyses.truncate(limit as usize);
-    let next_before = analyses.last().filter(|_| more).map(|a| a.id.to_string());
+    let filter = HistoryFilter::all(caller.reader());
+    let records = &service.records;
+    let mut page = records.page(&filter, page.position()?, limit + 1).await?;
+    let more = page.len() > limit as usize;
+    page.truncate(limit as usize);
+    let next_before = page.last().filter(|_| more).map(|a| a.id().to_string());
+    let answers = page.iter().map(|a| AnalysisAnswer::from(&a.analysis));
     Ok(Json(RecentAnswer {
-        predictions: analyses.iter().map(AnalysisAnswer::from).collect(),
+        predictions: answers.collect(),
         next_before,
     }))
 }
@@ -68,13 +74,13 @@ impl Page {
         Ok(limit)
     }
 
-    fn before(&self) -> Result<Option<AnalysisId>, HttpError> {
+    fn position(&self) -> Result<PagePosition, HttpError> {
         let Some(text) = &self.before else {
-            return Ok(None);
+            return Ok(PagePosition::Newest);
         };
         let id = AnalysisId::parse(text);
         let problem = || HttpError::Query("before must be the id of an analysis".into());
-        id.map(Some).ok_or_else(problem)
+        id.map(PagePosition::Before).ok_or_else(problem)
     }
 }
 
@@ -90,10 +96,12 @@ impl Page {
 #[get("/api/v1/predictions/{id}")]
 pub(super) async fn by_id(
     service: Data<Service>,
+    caller: Caller,
     id: Path<String>,
 ) -> Result<Json<AnalysisAnswer>, HttpError> {
     const NOT_FOUND: HttpError = HttpError::NotFound("analysis");
     let id = AnalysisId::parse(&id).ok_or(NOT_FOUND)?;
-    let analysis = service.records.get(id).await?.ok_or(NOT_FOUND)?;
-    Ok(Json(AnalysisAnswer::from(&analysis)))
+    let stored = service.records.get(id, caller.reader()).await?;
+    let stored = stored.ok_or(NOT_FOUND)?;
+    Ok(Json(AnalysisAnswer::from(&stored.analysis)))
 }

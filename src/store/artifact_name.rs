@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// Longest stem in bytes; far under the 255 a file system allows.
@@ -19,7 +20,8 @@ pub struct ArtifactNameError;
 ///
 /// Matches `[a-z0-9-]{1,64}\.jpg` and nothing else, so that a name holds no separator, no dot-dot,
 /// no second extension and no upper case that some file systems would fold.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct ArtifactName(String);
 
 impl ArtifactName {
@@ -50,6 +52,19 @@ impl ArtifactName {
     /// The file name.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl TryFrom<String> for ArtifactName {
+    type Error = ArtifactNameError;
+    fn try_from(text: String) -> Result<Self, ArtifactNameError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<ArtifactName> for String {
+    fn from(name: ArtifactName) -> Self {
+        name.0
     }
 }
 

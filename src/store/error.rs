@@ -116,6 +116,21 @@ impl StoreError {
         }
     }
 
+    /// Says which record a refused insert was of.
+    pub(super) fn of_record(self, id: AnalysisId) -> Self {
+        let Self::Database(sqlx::Error::Database(refused)) = &self else {
+            return self;
+        };
+        if refused.is_unique_violation() {
+            Self::DuplicateRecord { id }
+        } else if refused.is_check_violation() {
+            let reason = refused.to_string();
+            Self::UnstorableRecord { id, reason }
+        } else {
+            self
+        }
+    }
+
     /// Wraps a file-system error with what was being done to `path`.
     pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();

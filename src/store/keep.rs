@@ -1,6 +1,6 @@
 //! Pictures first, then the record that makes them findable.
 
-use super::{ArtifactName, ArtifactStore, RecordStore, StoreError};
+use super::{ArtifactName, ArtifactStore, RecordStore, StoreError, Stored, Submission};
 use crate::domain::Analysis;
 
 /// Stores an analysis and its pictures, or neither: without the record the pictures go again.
@@ -10,15 +10,22 @@ use crate::domain::Analysis;
 pub async fn keep(
     records: &RecordStore,
     artifacts: &ArtifactStore,
-    analysis: &Analysis,
+    analysis: Analysis,
+    submission: Submission,
     pictures: Vec<(ArtifactName, Vec<u8>)>,
-) -> Result<(), StoreError> {
+) -> Result<Stored, StoreError> {
     artifacts.put_all(analysis.id, pictures).await?;
-    if let Err(error) = records.insert(analysis).await {
-        take_back(artifacts, analysis).await;
-        return Err(error);
+    match records.insert(&analysis, &submission).await {
+        Ok(number) => Ok(Stored {
+            number,
+            analysis,
+            submission,
+        }),
+        Err(error) => {
+            take_back(artifacts, &analysis).await;
+            Err(error)
+        }
     }
-    Ok(())
 }
 
 /// The caller hears of the record that failed; that the pictures stay is for the log and the sweep.

@@ -23,19 +23,29 @@
 mod artifact_name;
 mod artifacts;
 mod blocking;
+mod database;
 mod disk;
+mod document;
 mod error;
+mod history;
 mod keep;
 mod records;
 mod retention;
 mod session;
 mod sqlite;
+mod statement;
+mod submission;
+#[cfg(test)]
+mod tests;
 mod uploads;
 
 pub use artifact_name::{ArtifactName, ArtifactNameError};
 pub use artifacts::ArtifactStore;
+pub use document::DOCUMENT_SCHEMA_VERSION;
 pub use error::StoreError;
+pub use history::{HistoryFilter, PagePosition, Statistics};
 pub use keep::keep;
-pub use records::{DOCUMENT_SCHEMA_VERSION, MAX_PAGE, RecordStore};
+pub use records::{MAX_PAGE, RecordStore};
 pub use retention::{RetentionPolicy, SweepReport};
+pub use submission::{Batch, BatchId, BatchIdError, KeyId, Reader, Stored, Submission};
 pub use uploads::{Upload, UploadDir, UploadWriter};

@@ -1,15 +1,16 @@
 //! The record store as its callers see it, whatever it rests on.
 
-use std::path::Path;
-
 use crate::domain::{Analysis, AnalysisId};
 
+use super::database::{Database, Number};
+use super::document::{BatchRow, RecordRow, insert_batch_statement, insert_statement};
 use super::error::StoreError;
-use super::sqlite::SqliteRecords;
-
-/// Version of the JSON document a record is kept as. Raise it when [`Analysis`] changes in a way
-/// that older documents do not read as, and teach the reader the older one.
-pub const DOCUMENT_SCHEMA_VERSION: i64 = 1;
+use super::history::{
+    HistoryFilter, PagePosition, RECORD_COLUMNS, Statistics, Totals, page_statement,
+    statistics_statement,
+};
+use super::statement::Statement;
+use super::submission::{Batch, BatchId, Reader, Stored, Submission};
 
 /// Most records one page holds.
 pub const MAX_PAGE: u32 = 500;
@@ -17,12 +18,7 @@ pub const MAX_PAGE: u32 = 500;
 /// Records of analyses. Clones share one store.
 #[derive(Debug, Clone)]
 pub struct RecordStore {
-    backend: Backend,
-}
-
-#[derive(Debug, Clone)]
-enum Backend {
-    Sqlite(SqliteRecords),
+    pub(super) database: Database,
 }
 
 impl RecordStore {
@@ -33,67 +29,134 @@ impl RecordStore {
     /// [`StoreError::UnsupportedDatabase`], [`StoreError::OpenDatabase`],
     /// [`StoreError::Migrate`].
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        let path = url
-            .strip_prefix("sqlite://")
-            .or_else(|| url.strip_prefix("sqlite:"))
-            .filter(|path| !path.is_empty() && !path.contains(['?', '#']) && *path != ":memory:")
-            .ok_or_else(|| StoreError::UnsupportedDatabase {
-                url: without_password(url),
-            })?;
-        Self::open_file(Path::new(path)).await
-    }
-
-    /// Opens or creates the SQLite file at `path`; its folder is made (mode 0700) where needed.
-    ///
-    /// # Errors
-    /// [`StoreError::OpenDatabase`], [`StoreError::Migrate`], [`StoreError::Io`].
-    pub async fn open_file(path: &Path) -> Result<Self, StoreError> {
         Ok(Self {
-            backend: Backend::Sqlite(SqliteRecords::open(path).await?),
+            database: Database::open(url).await?,
         })
     }
 
-    /// Keeps an analysis. It is on disk when this returns.
+    /// Keeps an analysis and gives it its number. It is on disk when this returns.
     ///
     /// # Errors
     /// [`StoreError::DuplicateRecord`]; [`StoreError::UnstorableRecord`] for an analysis that
     /// would not read back; [`StoreError::DatabaseBusy`]; [`StoreError::Database`].
-    pub async fn insert(&self, analysis: &Analysis) -> Result<(), StoreError> {
-        let Backend::Sqlite(sqlite) = &self.backend;
-        sqlite.insert(analysis).await
+    pub async fn insert(
+        &self,
+        analysis: &Analysis,
+        submission: &Submission,
+    ) -> Result<u64, StoreError> {
+        let statement = insert_statement(analysis, submission)?;
+        let written = self.database.write::<Number>(statement).await;
+        let written = written.map_err(|error| error.of_record(analysis.id))?;
+        given_number(&written)
     }
 
-    /// One analysis; `None` when none has this name.
+    /// One analysis; `None` when none has this name or `reader` may not read it.
     ///
     /// # Errors
     /// [`StoreError::UnreadableRecord`]; [`StoreError::Database`].
-    pub async fn get(&self, id: AnalysisId) -> Result<Option<Analysis>, StoreError> {
-        let Backend::Sqlite(sqlite) = &self.backend;
-        sqlite.get(id).await
+    pub async fn get(&self, id: AnalysisId, reader: Reader) -> Result<Option<Stored>, StoreError> {
+        let mut statement = record_statement("id", reader);
+        statement.value(id.to_string());
+        self.one(statement).await
     }
 
-    /// Up to `limit` (at most [`MAX_PAGE`]) analyses, newest first, older than `before` where
-    /// given. The id of the last one is the cursor of the next page.
+    /// The analysis with this number; `None` as with [`Self::get`].
+    ///
+    /// # Errors
+    /// [`StoreError::UnreadableRecord`]; [`StoreError::Database`].
+    pub async fn get_by_number(
+        &self,
+        number: u64,
+        reader: Reader,
+    ) -> Result<Option<Stored>, StoreError> {
+        let Ok(number) = i64::try_from(number) else {
+            return Ok(None);
+        };
+        let mut statement = record_statement("number", reader);
+        statement.value(number);
+        self.one(statement).await
+    }
+
+    async fn one(&self, statement: Statement) -> Result<Option<Stored>, StoreError> {
+        let mut rows = self.database.read::<RecordRow>(statement).await?;
+        rows.pop().map(RecordRow::read).transpose()
+    }
+
+    /// Up to `limit` (at most [`MAX_PAGE`]) analyses of `filter`, newest first. The id of the last
+    /// one is the cursor of the next page; a cursor that names no record gives an empty page.
     ///
     /// # Errors
     /// [`StoreError::UnreadableRecord`] naming the first record of the page that does not read
     /// back; [`StoreError::Database`].
-    pub async fn recent(
+    pub async fn page(
         &self,
+        filter: &HistoryFilter,
+        position: PagePosition,
         limit: u32,
-        before: Option<AnalysisId>,
-    ) -> Result<Vec<Analysis>, StoreError> {
-        let Backend::Sqlite(sqlite) = &self.backend;
-        sqlite.recent(limit.min(MAX_PAGE), before).await
+    ) -> Result<Vec<Stored>, StoreError> {
+        let (after, offset) = match position {
+            PagePosition::Newest => (None, 0),
+            PagePosition::Offset(offset) => (None, offset),
+            PagePosition::Before(id) => match self.time_of(id).await? {
+                Some(analyzed_at_us) => (Some((analyzed_at_us, id)), 0),
+                None => return Ok(Vec::new()),
+            },
+        };
+        let statement = page_statement(filter, after, (limit.min(MAX_PAGE), offset));
+        let rows = self.database.read::<RecordRow>(statement).await?;
+        rows.into_iter().map(RecordRow::read).collect()
     }
 
-    /// Number of records.
+    /// When the record of a cursor was analysed, in the order that pages have.
+    async fn time_of(&self, id: AnalysisId) -> Result<Option<i64>, StoreError> {
+        let mut statement =
+            Statement::new("SELECT analyzed_at_us AS number FROM analyses WHERE id = ");
+        statement.value(id.to_string());
+        let rows = self.database.read::<Number>(statement).await?;
+        Ok(rows.first().map(|row| row.number))
+    }
+
+    /// Number of records of `filter`.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn count(&self) -> Result<u64, StoreError> {
-        let Backend::Sqlite(sqlite) = &self.backend;
-        sqlite.count().await
+    pub async fn count(&self, filter: &HistoryFilter) -> Result<u64, StoreError> {
+        Ok(self.statistics(filter).await?.total)
+    }
+
+    /// What the records of `filter` amount to, by one query over totals kept by day.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn statistics(&self, filter: &HistoryFilter) -> Result<Statistics, StoreError> {
+        let rows = self
+            .database
+            .read::<Totals>(statistics_statement(filter))
+            .await?;
+        Ok(Statistics::from_totals(&rows))
+    }
+
+    /// Keeps how a batch went, under the number that this answers.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn insert_batch(&self, batch: &Batch) -> Result<u64, StoreError> {
+        let statement = insert_batch_statement(batch);
+        given_number(&self.database.write::<Number>(statement).await?)
+    }
+
+    /// How a batch went; `None` when none has this name or `reader` may not read it.
+    ///
+    /// # Errors
+    /// [`StoreError::UnreadableRecord`]; [`StoreError::Database`].
+    pub async fn batch(&self, id: BatchId, reader: Reader) -> Result<Option<Batch>, StoreError> {
+        let mut statement = Statement::new(
+            "SELECT number, id, owner, total, successful, failed FROM batches WHERE id = ",
+        );
+        statement.value(id.to_string());
+        let mut rows = self.database.read::<BatchRow>(statement).await?;
+        let batch = rows.pop().map(BatchRow::read).transpose()?;
+        Ok(batch.filter(|batch| reader.may_read(batch.owner)))
     }
 
     /// Whether the store can be read and written now; quick enough for a readiness probe.
@@ -101,27 +164,30 @@ impl RecordStore {
     /// # Errors
     /// [`StoreError::DatabaseBusy`]; [`StoreError::Database`].
     pub async fn health(&self) -> Result<(), StoreError> {
-        let Backend::Sqlite(sqlite) = &self.backend;
-        sqlite.health().await
+        self.database.health().await
     }
 
-    /// Finishes what is under way and folds the write-ahead log into the database file. Later
-    /// calls on any clone fail.
+    /// Finishes what is under way and closes the connections. Later calls on any clone fail.
     pub async fn close(&self) {
-        let Backend::Sqlite(sqlite) = &self.backend;
-        sqlite.close().await;
+        self.database.close().await;
     }
 }
 
-/// `scheme://user:secret@host/…` without the secret, fit for an error message.
-fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
-    };
-    match rest.rsplit_once('@') {
-        Some((_credentials, place)) => format!("{scheme}://…@{place}"),
-        None => url.to_owned(),
+/// Reads one record; the value that `column` must have comes last.
+fn record_statement(column: &str, reader: Reader) -> Statement {
+    let mut statement = Statement::new("SELECT ");
+    statement.push(RECORD_COLUMNS).push(" FROM analyses WHERE ");
+    if let Some(key) = reader.key() {
+        statement.push("owner = ").value(key.get()).push(" AND ");
     }
+    statement.push(column).push(" = ");
+    statement
+}
+
+fn given_number(rows: &[Number]) -> Result<u64, StoreError> {
+    let row = rows.first();
+    row.map(|row| row.number.unsigned_abs())
+        .ok_or(StoreError::Database(sqlx::Error::RowNotFound))
 }
 
 #[cfg(test)]
@@ -131,7 +197,7 @@ mod tests {
     #[tokio::test]
     async fn a_url_of_another_database_is_refused_without_showing_its_password() {
         for url in [
-            "postgres://me:hunter2@db.example/x",
+            "oracle://me:hunter2@db.example/x",
             "mysql://db/x",
             "sqlite:",
             "records.db",

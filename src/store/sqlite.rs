@@ -9,16 +9,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
-    SqliteSynchronous,
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Connection, Row};
+use sqlx::{AssertSqlSafe, Connection};
 
-use crate::domain::{Analysis, AnalysisId, MediaKind};
-
+use super::database::Row;
 use super::error::StoreError;
-use super::records::DOCUMENT_SCHEMA_VERSION;
 use super::session::create_private_dir;
+use super::statement::{Statement, Value};
 
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const READERS: u32 = 4;
@@ -29,12 +27,13 @@ const SQLITE_BUSY: u32 = 5;
 
 /// Cloning shares the connections.
 #[derive(Debug, Clone)]
-pub(super) struct SqliteRecords {
-    writer: SqlitePool,
-    readers: SqlitePool,
+pub(super) struct Sqlite {
+    pub(super) writer: SqlitePool,
+    pub(super) readers: SqlitePool,
 }
 
-impl SqliteRecords {
+impl Sqlite {
+    /// Opens or creates the file at `path`; its folder is made (mode 0700) where needed.
     pub(super) async fn open(path: &Path) -> Result<Self, StoreError> {
         if let Some(folder) = path
             .parent()
@@ -48,85 +47,12 @@ impl SqliteRecords {
         Ok(Self { writer, readers })
     }
 
-    pub(super) async fn insert(&self, analysis: &Analysis) -> Result<(), StoreError> {
-        let document = to_document(analysis)?;
-        let outcome = sqlx::query(
-            "INSERT INTO analyses (id, analyzed_at_us, kind, verdict, probability_fake, sha256, \
-             filename, schema_version, document) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(analysis.id.to_string())
-        .bind(unix_microseconds(analysis))
-        .bind(match analysis.media.kind {
-            MediaKind::Video => "video",
-            MediaKind::Image => "image",
-        })
-        .bind(analysis.verdict.label.as_str())
-        .bind(
-            analysis
-                .verdict
-                .probability_fake
-                .map(|p| f64::from(p.get())),
-        )
-        .bind(&analysis.sha256)
-        .bind(&analysis.filename)
-        .bind(DOCUMENT_SCHEMA_VERSION)
-        .bind(document)
-        .execute(&self.writer)
-        .await;
-        match outcome {
-            Ok(_) => Ok(()),
-            Err(sqlx::Error::Database(refused)) if refused.is_unique_violation() => {
-                Err(StoreError::DuplicateRecord { id: analysis.id })
-            }
-            Err(sqlx::Error::Database(refused)) if refused.is_check_violation() => {
-                Err(StoreError::UnstorableRecord {
-                    id: analysis.id,
-                    reason: refused.to_string(),
-                })
-            }
-            Err(other) => Err(from_sqlx(other)),
-        }
+    pub(super) async fn read<T: Row>(&self, statement: Statement) -> Result<Vec<T>, StoreError> {
+        rows(&self.readers, statement).await
     }
 
-    pub(super) async fn get(&self, id: AnalysisId) -> Result<Option<Analysis>, StoreError> {
-        sqlx::query("SELECT id, schema_version, document FROM analyses WHERE id = ?")
-            .bind(id.to_string())
-            .fetch_optional(&self.readers)
-            .await
-            .map_err(from_sqlx)?
-            .map(|row| from_row(&row))
-            .transpose()
-    }
-
-    pub(super) async fn recent(
-        &self,
-        limit: u32,
-        before: Option<AnalysisId>,
-    ) -> Result<Vec<Analysis>, StoreError> {
-        let page = match before {
-            Some(before) => sqlx::query(
-                "SELECT id, schema_version, document FROM analyses WHERE id < ? \
-                 ORDER BY id DESC LIMIT ?",
-            )
-            .bind(before.to_string()),
-            None => sqlx::query(
-                "SELECT id, schema_version, document FROM analyses ORDER BY id DESC LIMIT ?",
-            ),
-        };
-        let rows = page
-            .bind(limit)
-            .fetch_all(&self.readers)
-            .await
-            .map_err(from_sqlx)?;
-        rows.iter().map(from_row).collect()
-    }
-
-    pub(super) async fn count(&self) -> Result<u64, StoreError> {
-        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM analyses")
-            .fetch_one(&self.readers)
-            .await
-            .map_err(from_sqlx)?;
-        Ok(count.unsigned_abs())
+    pub(super) async fn write<T: Row>(&self, statement: Statement) -> Result<Vec<T>, StoreError> {
+        rows(&self.writer, statement).await
     }
 
     /// Reads a row and takes the write lock for a moment.
@@ -186,42 +112,16 @@ async fn migrate(writer: &SqlitePool, path: &Path) -> Result<(), StoreError> {
         })
 }
 
-/// The JSON document, proven to read back: JSON has no word for NaN, and a record nobody can read
-/// is noticed now rather than in a year.
-fn to_document(analysis: &Analysis) -> Result<String, StoreError> {
-    let unstorable = |error: serde_json::Error| StoreError::UnstorableRecord {
-        id: analysis.id,
-        reason: error.to_string(),
-    };
-    let document = serde_json::to_string(analysis).map_err(unstorable)?;
-    serde_json::from_str::<Analysis>(&document).map_err(unstorable)?;
-    Ok(document)
-}
-
-fn from_row(row: &SqliteRow) -> Result<Analysis, StoreError> {
-    let id: String = row.try_get("id").map_err(from_sqlx)?;
-    let schema_version: i64 = row.try_get("schema_version").map_err(from_sqlx)?;
-    let document: String = row.try_get("document").map_err(from_sqlx)?;
-    let unreadable = |reason: String| StoreError::UnreadableRecord {
-        id: id.clone(),
-        reason,
-    };
-    if schema_version != DOCUMENT_SCHEMA_VERSION {
-        return Err(unreadable(format!(
-            "it has schema version {schema_version}, this program reads {DOCUMENT_SCHEMA_VERSION}"
-        )));
+async fn rows<T: Row>(pool: &SqlitePool, statement: Statement) -> Result<Vec<T>, StoreError> {
+    let mut query = sqlx::query_as(AssertSqlSafe(statement.sql));
+    for value in statement.values {
+        query = match value {
+            Value::Integer(value) => query.bind(value),
+            Value::Real(value) => query.bind(value),
+            Value::Text(value) => query.bind(value),
+        };
     }
-    let analysis: Analysis =
-        serde_json::from_str(&document).map_err(|error| unreadable(error.to_string()))?;
-    if analysis.id.to_string() != id {
-        return Err(unreadable(format!("its document is of {}", analysis.id)));
-    }
-    Ok(analysis)
-}
-
-fn unix_microseconds(analysis: &Analysis) -> i64 {
-    // `time` ends in the year 9999, far inside 64 bits of microseconds.
-    (analysis.analyzed_at.unix_timestamp_nanos() / 1_000) as i64
+    query.fetch_all(pool).await.map_err(from_sqlx)
 }
 
 fn from_sqlx(error: sqlx::Error) -> StoreError {

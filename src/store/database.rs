@@ -1,0 +1,78 @@
+//! The database behind the records, whichever it is: runs a [`Statement`] and answers rows.
+
+use std::path::Path;
+
+use sqlx::FromRow;
+use sqlx::sqlite::SqliteRow;
+
+use super::error::StoreError;
+use super::sqlite::Sqlite;
+use super::statement::Statement;
+
+/// A row that every database can give.
+pub(super) trait Row: for<'r> FromRow<'r, SqliteRow> + Send + Unpin {}
+
+impl<T> Row for T where T: for<'r> FromRow<'r, SqliteRow> + Send + Unpin {}
+
+/// Cloning shares the connections.
+#[derive(Debug, Clone)]
+pub(super) enum Database {
+    Sqlite(Sqlite),
+}
+
+/// One number, as counts and `RETURNING` give.
+#[derive(Debug, FromRow)]
+pub(super) struct Number {
+    pub(super) number: i64,
+}
+
+impl Database {
+    pub(super) async fn open(url: &str) -> Result<Self, StoreError> {
+        let path = url
+            .strip_prefix("sqlite://")
+            .or_else(|| url.strip_prefix("sqlite:"))
+            .filter(|path| !path.is_empty() && !path.contains(['?', '#']) && *path != ":memory:")
+            .ok_or_else(|| StoreError::UnsupportedDatabase {
+                url: without_password(url),
+            })?;
+        Ok(Self::Sqlite(Sqlite::open(Path::new(path)).await?))
+    }
+
+    /// Rows of a statement that only reads.
+    pub(super) async fn read<T: Row>(&self, statement: Statement) -> Result<Vec<T>, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.read(statement).await,
+        }
+    }
+
+    /// Rows of a statement that writes, in a transaction of its own.
+    pub(super) async fn write<T: Row>(&self, statement: Statement) -> Result<Vec<T>, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.write(statement).await,
+        }
+    }
+
+    /// Whether it can be read and written now.
+    pub(super) async fn health(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.health().await,
+        }
+    }
+
+    pub(super) async fn close(&self) {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.close().await,
+        }
+    }
+}
+
+/// `scheme://user:secret@host/…` without the secret, fit for an error message.
+fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    match rest.rsplit_once('@') {
+        Some((_credentials, place)) => format!("{scheme}://…@{place}"),
+        None => url.to_owned(),
+    }
+}

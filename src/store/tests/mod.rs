@@ -1,0 +1,46 @@
+//! What every store of records does, whatever database it rests on: one test a sentence, run on
+//! each.
+
+mod bench;
+pub(super) mod fixture;
+mod history;
+mod records;
+
+use bench::Bench;
+
+/// Runs each sentence on every database.
+macro_rules! on_every_database {
+    ($($module:ident: $($sentence:ident),+;)+) => {
+        mod sqlite {
+            $($(
+                #[tokio::test]
+                async fn $sentence() {
+                    super::$module::$sentence(super::Bench::sqlite().await).await;
+                }
+            )+)+
+        }
+    };
+}
+
+on_every_database! {
+    records:
+        an_analysis_reads_back_exactly_also_after_a_restart,
+        records_are_numbered_in_the_order_of_storing,
+        how_it_was_asked_for_reads_back,
+        recording_twice_is_refused_and_keeps_the_first,
+        an_analysis_that_would_not_read_back_is_refused,
+        a_record_that_does_not_read_back_is_an_error_that_names_it,
+        the_searched_columns_repeat_the_document,
+        another_keys_record_is_not_there,
+        a_batch_reads_back_for_its_key_only,
+        health_notices_a_database_that_is_gone,
+        many_writers_and_readers_at_once_all_get_through;
+    history:
+        pages_follow_each_other_from_the_newest_without_gap_or_repeat,
+        a_page_by_offset_is_the_page_by_cursor,
+        a_cursor_that_names_no_record_gives_an_empty_page,
+        each_filter_keeps_what_it_names,
+        statistics_are_the_sums_of_the_records,
+        statistics_follow_the_filter_to_the_microsecond,
+        statistics_forget_what_is_deleted;
+}
