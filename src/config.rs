@@ -95,7 +95,8 @@ settings! {
     bind: SocketAddr = "127.0.0.1:8080";
     /// Directory for records, artifacts, keys and uploads in progress.
     data_dir: PathBuf = "data";
-    /// SQLite database of the records, as `sqlite:PATH`; empty: `framewitness.db` under `data_dir`.
+    /// Database of the records: `sqlite:PATH` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`;
+    /// empty: SQLite, `framewitness.db` under `data_dir`.
     database_url: String = "";
     /// Directory with `bundle.toml` and the models it names.
     models_dir: PathBuf = "models";

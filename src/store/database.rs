@@ -3,21 +3,28 @@
 use std::path::Path;
 
 use sqlx::FromRow;
+use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 
 use super::error::StoreError;
+use super::postgres::Postgres;
 use super::sqlite::Sqlite;
 use super::statement::Statement;
 
 /// A row that every database can give.
-pub(super) trait Row: for<'r> FromRow<'r, SqliteRow> + Send + Unpin {}
+pub(super) trait Row:
+    for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin
+{
+}
 
-impl<T> Row for T where T: for<'r> FromRow<'r, SqliteRow> + Send + Unpin {}
+impl<T> Row for T where T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin
+{}
 
 /// Cloning shares the connections.
 #[derive(Debug, Clone)]
 pub(super) enum Database {
     Sqlite(Sqlite),
+    Postgres(Postgres),
 }
 
 /// One number, as counts and `RETURNING` give.
@@ -28,6 +35,9 @@ pub(super) struct Number {
 
 impl Database {
     pub(super) async fn open(url: &str) -> Result<Self, StoreError> {
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Ok(Self::Postgres(Postgres::open(url).await?));
+        }
         let path = url
             .strip_prefix("sqlite://")
             .or_else(|| url.strip_prefix("sqlite:"))
@@ -42,6 +52,7 @@ impl Database {
     pub(super) async fn read<T: Row>(&self, statement: Statement) -> Result<Vec<T>, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.read(statement).await,
+            Self::Postgres(postgres) => postgres.rows(statement).await,
         }
     }
 
@@ -49,6 +60,7 @@ impl Database {
     pub(super) async fn write<T: Row>(&self, statement: Statement) -> Result<Vec<T>, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.write(statement).await,
+            Self::Postgres(postgres) => postgres.rows(statement).await,
         }
     }
 
@@ -56,12 +68,14 @@ impl Database {
     pub(super) async fn health(&self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.health().await,
+            Self::Postgres(postgres) => postgres.health().await,
         }
     }
 
     pub(super) async fn close(&self) {
         match self {
             Self::Sqlite(sqlite) => sqlite.close().await,
+            Self::Postgres(postgres) => postgres.close().await,
         }
     }
 }

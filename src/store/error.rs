@@ -12,32 +12,42 @@ use crate::domain::AnalysisId;
 pub enum StoreError {
     /// The database URL names something this build does not speak.
     #[error(
-        "the database URL `{url}` is not supported: use `sqlite:///absolute/path/records.sqlite3` \
-         or `sqlite://relative/path`"
+        "the database URL `{url}` is not supported: use `sqlite:///absolute/path/records.sqlite3`, \
+         `sqlite://relative/path` or `postgres://user:password@host:5432/database`"
     )]
     UnsupportedDatabase {
         /// The URL, password removed.
         url: String,
     },
-    /// The database file cannot be opened or is not a database.
-    #[error("cannot open the record database {}: {source}", path.display())]
+    /// The PostgreSQL URL does not read; it is not shown, because it may hold a password.
+    #[error(
+        "the database URL cannot be read: it has the form \
+         `postgres://user:password@host:5432/database`, with characters such as `@`, `/` and `%` \
+         in the password written as %40, %2F and %25"
+    )]
+    DatabaseUrl,
+    /// The database cannot be opened, or the file is not a database.
+    #[error("cannot open the record database {place}: {source}")]
     OpenDatabase {
-        /// The file.
-        path: PathBuf,
-        /// SQLite's reason.
+        /// The file, or the server and the database's name.
+        place: String,
+        /// The database's reason.
         source: sqlx::Error,
     },
     /// The tables cannot be brought to this version's shape.
     #[error(
-        "cannot migrate the record database {}: {source}; if a newer framewitness wrote it, run \
-         that version or restore a backup", path.display()
+        "cannot migrate the record database {place}: {source}; if a newer framewitness wrote it, \
+         run that version or restore a backup"
     )]
     Migrate {
-        /// The file.
-        path: PathBuf,
+        /// The file, or the server and the database's name.
+        place: String,
         /// What sqlx found.
         source: sqlx::migrate::MigrateError,
     },
+    /// The database server cannot be reached, ends or starts.
+    #[error("the record database does not answer; try again shortly")]
+    DatabaseAway,
     /// Another process held the write lock for longer than the busy timeout.
     #[error("the record database is busy: another process kept it locked; try again")]
     DatabaseBusy,
@@ -102,8 +112,10 @@ impl StoreError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::UnsupportedDatabase { .. } => "unsupported-database",
+            Self::DatabaseUrl => "database-url-unreadable",
             Self::OpenDatabase { .. } => "database-not-opened",
             Self::Migrate { .. } => "database-not-migrated",
+            Self::DatabaseAway => "database-away",
             Self::DatabaseBusy => "database-busy",
             Self::Database(_) => "database-failed",
             Self::DuplicateRecord { .. } => "duplicate-record",

@@ -2,7 +2,7 @@
 //!
 //! | type | keeps | where |
 //! |---|---|---|
-//! | [`RecordStore`] | every [`Analysis`](crate::domain::Analysis) | SQLite, one file |
+//! | [`RecordStore`] | every [`Analysis`](crate::domain::Analysis), its number and sender | SQLite, one file, or PostgreSQL |
 //! | [`ArtifactStore`] | the frames and crops an analysis shows | disk, one folder per analysis |
 //! | [`UploadDir`] | uploads in progress | disk, gone when the [`Upload`] is dropped |
 //!
@@ -17,8 +17,8 @@
 //! - **Names cannot escape.** Paths are built from [`AnalysisId`](crate::domain::AnalysisId) and
 //!   [`ArtifactName`] only, whose values cannot hold a separator or a dot-dot.
 //!
-//! Each store hides its backend in an enum, so that PostgreSQL and S3 become further variants
-//! without a change to callers.
+//! Each store hides its backend in an enum, so that callers do not know it. Both databases run the
+//! same statements (`statement`), whose text is ours and whose values travel beside it.
 
 mod artifact_name;
 mod artifacts;
@@ -29,6 +29,7 @@ mod document;
 mod error;
 mod history;
 mod keep;
+mod postgres;
 mod records;
 mod retention;
 mod session;

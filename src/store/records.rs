@@ -22,12 +22,13 @@ pub struct RecordStore {
 }
 
 impl RecordStore {
-    /// Opens or creates what `url` names (`sqlite:///var/lib/framewitness/records.sqlite3`,
-    /// `sqlite://data/records.sqlite3`) and brings its tables up to date.
+    /// Opens what `url` names and brings its tables up to date. SQLite
+    /// (`sqlite:///var/lib/framewitness/records.sqlite3`, `sqlite://data/records.sqlite3`) makes
+    /// the file where needed; PostgreSQL (`postgres://user:password@host/database`) has it.
     ///
     /// # Errors
-    /// [`StoreError::UnsupportedDatabase`], [`StoreError::OpenDatabase`],
-    /// [`StoreError::Migrate`].
+    /// [`StoreError::UnsupportedDatabase`], [`StoreError::DatabaseUrl`],
+    /// [`StoreError::OpenDatabase`], [`StoreError::Migrate`].
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         Ok(Self {
             database: Database::open(url).await?,
@@ -38,7 +39,8 @@ impl RecordStore {
     ///
     /// # Errors
     /// [`StoreError::DuplicateRecord`]; [`StoreError::UnstorableRecord`] for an analysis that
-    /// would not read back; [`StoreError::DatabaseBusy`]; [`StoreError::Database`].
+    /// would not read back; [`StoreError::DatabaseBusy`]; [`StoreError::DatabaseAway`];
+    /// [`StoreError::Database`].
     pub async fn insert(
         &self,
         analysis: &Analysis,
@@ -207,6 +209,14 @@ mod tests {
             assert!(!error.to_string().contains("hunter2"), "{error}");
             assert!(error.to_string().contains("sqlite:///"), "{error}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_postgres_url_that_does_not_read_is_refused_without_showing_its_password() {
+        let url = "postgres://me:hunter2@db.example:port/x";
+        let error = RecordStore::open(url).await.unwrap_err();
+        assert_eq!(error.code(), "database-url-unreadable");
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
     }
 
     #[tokio::test]

@@ -5,7 +5,7 @@
 //! log allows. `synchronous=FULL` makes a commit outlive a power cut (under `NORMAL` the last ones
 //! may be lost).
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use sqlx::sqlite::{
@@ -97,7 +97,7 @@ async fn connect(path: &Path, connections: u32, read_only: bool) -> Result<Sqlit
         .connect_with(options)
         .await
         .map_err(|source| StoreError::OpenDatabase {
-            path: path.to_path_buf(),
+            place: path.display().to_string(),
             source,
         })
 }
@@ -107,7 +107,7 @@ async fn migrate(writer: &SqlitePool, path: &Path) -> Result<(), StoreError> {
         .run(writer)
         .await
         .map_err(|source| StoreError::Migrate {
-            path: PathBuf::from(path),
+            place: path.display().to_string(),
             source,
         })
 }

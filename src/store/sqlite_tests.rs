@@ -1,5 +1,7 @@
 //! What holds for SQLite alone; what holds for every database is in `store/tests`.
 
+use std::path::PathBuf;
+
 use sqlx::FromRow;
 
 use super::*;

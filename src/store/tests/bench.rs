@@ -1,13 +1,15 @@
 //! A database of its own for each test.
 
+use super::server::Postgres;
 use crate::store::RecordStore;
 use crate::store::database::Database;
 
 /// An open store and what it rests on; all of it goes with the bench.
 pub(super) struct Bench {
     pub(super) records: RecordStore,
-    url: String,
-    _folder: tempfile::TempDir,
+    pub(super) url: String,
+    pub(super) server: Option<Postgres>,
+    _folder: Option<tempfile::TempDir>,
 }
 
 impl Bench {
@@ -17,7 +19,19 @@ impl Bench {
         Self {
             records: RecordStore::open(&url).await.unwrap(),
             url,
-            _folder: folder,
+            server: None,
+            _folder: Some(folder),
+        }
+    }
+
+    pub(super) async fn postgres() -> Self {
+        let server = Postgres::start();
+        let url = server.url();
+        Self {
+            records: RecordStore::open(&url).await.unwrap(),
+            url,
+            server: Some(server),
+            _folder: None,
         }
     }
 
@@ -28,13 +42,10 @@ impl Bench {
 
     /// Changes the stored rows behind the store's back.
     pub(super) async fn tamper(&self, statement: &'static str) {
+        let statement = sqlx::raw_sql(statement);
         match &self.records.database {
-            Database::Sqlite(sqlite) => {
-                sqlx::query(statement)
-                    .execute(&sqlite.writer)
-                    .await
-                    .unwrap();
-            }
+            Database::Sqlite(sqlite) => drop(statement.execute(&sqlite.writer).await.unwrap()),
+            Database::Postgres(postgres) => drop(statement.execute(&postgres.pool).await.unwrap()),
         }
     }
 }

@@ -4,18 +4,29 @@
 mod bench;
 pub(super) mod fixture;
 mod history;
+mod postgres;
 mod records;
+#[path = "../../../tests/support/postgres.rs"]
+mod server;
 
 use bench::Bench;
 
 /// Runs each sentence on every database.
 macro_rules! on_every_database {
     ($($module:ident: $($sentence:ident),+;)+) => {
-        mod sqlite {
+        mod on_sqlite {
             $($(
                 #[tokio::test]
                 async fn $sentence() {
                     super::$module::$sentence(super::Bench::sqlite().await).await;
+                }
+            )+)+
+        }
+        mod on_postgres {
+            $($(
+                #[tokio::test]
+                async fn $sentence() {
+                    super::$module::$sentence(super::Bench::postgres().await).await;
                 }
             )+)+
         }

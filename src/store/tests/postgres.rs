@@ -1,0 +1,117 @@
+//! What holds for PostgreSQL alone.
+
+use super::bench::Bench;
+use super::fixture::analysis;
+use super::server::PASSWORD;
+use crate::store::history::{page_statement, statistics_statement};
+use crate::store::statement::Statement;
+use crate::store::{HistoryFilter, KeyId, Reader, RecordStore, Submission};
+
+#[tokio::test]
+async fn a_database_that_was_away_is_used_again_without_a_restart() {
+    let mut bench = Bench::postgres().await;
+    let submission = Submission::default();
+    bench
+        .records
+        .insert(&analysis(1), &submission)
+        .await
+        .unwrap();
+    bench.server.as_mut().unwrap().stop();
+    for error in [
+        bench.records.health().await.unwrap_err(),
+        bench
+            .records
+            .insert(&analysis(2), &submission)
+            .await
+            .unwrap_err(),
+        bench
+            .records
+            .get(analysis(1).id, Reader::Unrestricted)
+            .await
+            .unwrap_err(),
+    ] {
+        assert_eq!(error.code(), "database-away", "{error:?}");
+    }
+    bench.server.as_mut().unwrap().start_again();
+    bench.records.health().await.unwrap();
+    let read = bench
+        .records
+        .get(analysis(1).id, Reader::Unrestricted)
+        .await;
+    assert_eq!(read.unwrap().unwrap().analysis, analysis(1));
+    bench
+        .records
+        .insert(&analysis(2), &submission)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_there_or_not_ours_is_named_without_the_password() {
+    let bench = Bench::postgres().await;
+    let wrong = bench.url.replace(PASSWORD, "wrong-hunter3");
+    let absent = bench.url.replace("/postgres?", "/nowhere?");
+    for (url, secret) in [(wrong, "wrong-hunter3"), (absent, PASSWORD)] {
+        let error = RecordStore::open(&url).await.unwrap_err();
+        assert_eq!(error.code(), "database-not-opened");
+        let shown = format!("{error} {error:?}");
+        assert!(shown.contains("postgres://"), "{shown}");
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn several_processes_may_start_on_an_empty_database_at_once() {
+    let bench = Bench::postgres().await;
+    bench
+        .tamper("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        .await;
+    let (first, second, third) = tokio::join!(bench.another(), bench.another(), bench.another());
+    for store in [first, second, third] {
+        store.health().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn every_page_is_read_in_its_order_through_an_index() {
+    #[derive(sqlx::FromRow)]
+    struct Step {
+        #[sqlx(rename = "QUERY PLAN")]
+        detail: String,
+    }
+    let bench = Bench::postgres().await;
+    // A plan depends on what is there; rows enough make a sort dearer than an index.
+    bench
+        .tamper(
+            "INSERT INTO analyses (id, analyzed_at_us, kind, verdict, processing_time_s, sha256, \
+             filename, owner, submission, schema_version, document) \
+             SELECT lpad(n::text, 36, '0'), n::bigint * 1000000000, 'video', 'FAKE', 1.0, repeat('a', 64), \
+             'a', n % 3, '{}', 1, '{}' FROM generate_series(1, 20000) AS n; ANALYZE",
+        )
+        .await;
+    let all = HistoryFilter::all(Reader::Unrestricted);
+    let cursor = Some((10_000_000_000_000, analysis(1).id));
+    for filter in [
+        all.clone(),
+        HistoryFilter {
+            label: Some(crate::domain::VerdictLabel::Fake),
+            ..all.clone()
+        },
+        HistoryFilter::all(Reader::Key(KeyId::new(1))),
+    ] {
+        let plan = explain::<Step>(&bench, page_statement(&filter, cursor, (10, 0))).await;
+        let plan: Vec<String> = plan.into_iter().map(|step| step.detail).collect();
+        let plan = plan.join("\n");
+        assert!(plan.contains("Index Scan"), "{plan}");
+        assert!(!plan.contains("Sort"), "{plan}");
+    }
+    let plan = explain::<Step>(&bench, statistics_statement(&all)).await;
+    assert!(plan.iter().all(|step| !step.detail.contains("analyses")));
+}
+
+async fn explain<T: crate::store::database::Row>(bench: &Bench, statement: Statement) -> Vec<T> {
+    let mut explained = Statement::new("EXPLAIN ");
+    explained.push(&statement.sql);
+    explained.values = statement.values;
+    bench.records.database.read(explained).await.unwrap()
+}
