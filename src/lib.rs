@@ -10,19 +10,22 @@
 //! | [`faces`] | detection, tracking through frames, aligned crops, sharpness | OpenCV |
 //! | [`inference`] | devices, weights, networks, preprocessing, the batching model worker | libtorch |
 //! | [`analysis`] | the story: media → faces → scores → verdict; CSV | – |
+//! | [`evaluation`] | measuring the models on files whose truth is known | plotters |
 //! | [`integrity`] | keys, signatures, signed statements | rsa, sha2, base64 |
 //! | [`store`] | records (SQLite) and artifacts (disk) | sqlx |
 //! | [`http`] | server, uploads, errors, limits, routes, OpenAPI, the page | actix-web |
 //! | [`app`], [`config`], [`telemetry`], `main`, `cli` | composition, settings, logs and metrics, the command line | clap |
 //!
 //! Dependencies run one way: `main → app → http → analysis → {media, faces, inference} → domain`;
-//! `store` and `integrity` are used by `http` and `app`. Leaves never import each other; the test
+//! `store` and `integrity` are used by `http` and `app`;
+//! `evaluation` stands beside `http`, on `analysis`. Leaves never import each other; the test
 //! `tests/service/architecture.rs` reads the `use` lines and fails when one does.
 
 pub mod analysis;
 pub mod app;
 pub mod config;
 pub mod domain;
+pub mod evaluation;
 pub mod faces;
 pub mod http;
 pub mod inference;

@@ -2,7 +2,7 @@
 //! same records.
 
 use std::fs::{self, File};
-use std::io::{self, IsTerminal};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -16,8 +16,8 @@ use framewitness::integrity;
 use framewitness::store::{
     self, ArtifactName, ArtifactStore, RecordStore, StoreError, Stored, Submission,
 };
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::progress::progress_bar;
 use super::{FAILED, describe, fail, print};
 
 #[derive(Debug, Args)]
@@ -94,20 +94,6 @@ async fn analyze_all(bench: &Bench, options: &Options) -> ExitCode {
         return fail(FAILED, &error);
     }
     ExitCode::from(if failed { FAILED } else { 0 })
-}
-
-/// Nothing is drawn where standard error is no terminal.
-fn progress_bar(files: usize) -> ProgressBar {
-    let target = if io::stderr().is_terminal() {
-        ProgressDrawTarget::stderr()
-    } else {
-        ProgressDrawTarget::hidden()
-    };
-    let style = ProgressStyle::with_template("{spinner} {bar:30} {pos}/{len} {elapsed} {msg}")
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
-    let bar = ProgressBar::with_draw_target(Some(files as u64), target).with_style(style);
-    bar.enable_steady_tick(std::time::Duration::from_millis(120));
-    bar
 }
 
 async fn analyze_one(bench: &Bench, path: &Path, options: &Options) -> Result<Analysis, String> {

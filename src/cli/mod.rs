@@ -1,7 +1,9 @@
 //! Commands and their exit codes: 0 done, 1 some input failed, 2 wrong usage or settings.
 
 mod analyze;
+mod evaluate;
 mod models;
+mod progress;
 mod serve;
 mod signing;
 mod start_over;
@@ -58,6 +60,8 @@ enum Command {
     },
     /// Analyse videos and images.
     Analyze(analyze::Options),
+    /// Measure the models on files whose truth is known.
+    Evaluate(evaluate::Options),
     /// Print a base64 signature of a file.
     Sign {
         /// The file to sign.
@@ -91,7 +95,7 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         return fail(USAGE, &error);
     }
     let runs_models = match &command {
-        Command::Serve { .. } | Command::Analyze(_) => true,
+        Command::Serve { .. } | Command::Analyze(_) | Command::Evaluate(_) => true,
         Command::Models { command } => command.runs_models(),
         Command::Sign { .. } | Command::Verify { .. } | Command::Settings => false,
     };
@@ -101,6 +105,7 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
     match command {
         Command::Serve { .. } => serve::run(settings),
         Command::Analyze(options) => analyze::run(settings, &options),
+        Command::Evaluate(options) => evaluate::run(settings, &options),
         Command::Sign { file } => signing::sign(&settings, &file),
         Command::Verify { file, signature } => signing::verify(&settings, &file, &signature),
         Command::Models { command } => models::run(&settings, command),
@@ -115,6 +120,7 @@ fn flags(common: &Common, command: &Command) -> Flags {
     let bind = match command {
         Command::Serve { bind } => bind.as_ref(),
         Command::Analyze(_)
+        | Command::Evaluate(_)
         | Command::Sign { .. }
         | Command::Verify { .. }
         | Command::Models { .. }
@@ -136,6 +142,7 @@ fn log_filter(command: &Command, settings: &Settings) -> String {
     match command {
         Command::Serve { .. } => settings.log_filter.clone(),
         Command::Analyze(_)
+        | Command::Evaluate(_)
         | Command::Sign { .. }
         | Command::Verify { .. }
         | Command::Models { .. }

@@ -10,6 +10,7 @@ mod frame;
 mod media;
 mod model;
 mod score;
+mod truth;
 mod verdict;
 
 pub use analysis::{
@@ -20,4 +21,5 @@ pub use frame::{FrameError, Rgb8Image, Sample, SampleNote, SampledFrame};
 pub use media::{DeviceTags, FrameRate, MediaInfo, MediaKind, PictureInfo, Rotation};
 pub use model::ModelIdentity;
 pub use score::{Familiarity, Logit, Probability, ScoreError};
+pub use truth::Truth;
 pub use verdict::{Reason, Thresholds, ThresholdsError, Verdict, VerdictLabel};

@@ -1,11 +1,7 @@
 //! `labels.txt`: what the outputs of a user's image model mean, one label a line.
 //!
-//! Only the letters of a line count, in either case. Known are:
-//!
-//! | means | words |
-//! |---|---|
-//! | FAKE | fake, deepfake, manipulated, synthetic, generated, ai, forged, tampered, spoof |
-//! | REAL | real, genuine, authentic, original, pristine, live, bonafide |
+//! Only the letters of a line count, in either case; the words are those of
+//! [`Truth::from_word`].
 //!
 //! A label is one of these words, alone or with its number (`0 real`, `1: fake`). Anything else is
 //! an error that shows the lines that were read.
@@ -14,27 +10,8 @@ use std::fs;
 use std::path::Path;
 
 use super::manifest::Label;
+use crate::domain::Truth;
 
-const FAKE: &[&str] = &[
-    "fake",
-    "deepfake",
-    "manipulated",
-    "synthetic",
-    "generated",
-    "ai",
-    "forged",
-    "tampered",
-    "spoof",
-];
-const REAL: &[&str] = &[
-    "real",
-    "genuine",
-    "authentic",
-    "original",
-    "pristine",
-    "live",
-    "bonafide",
-];
 /// Nothing longer is a list of labels.
 const LONGEST_BYTES: u64 = 4096;
 
@@ -74,13 +51,10 @@ fn label(line: &str) -> Option<Label> {
         .filter(|c| c.is_alphabetic())
         .flat_map(char::to_lowercase)
         .collect();
-    if FAKE.contains(&word.as_str()) {
-        Some(Label::Fake)
-    } else if REAL.contains(&word.as_str()) {
-        Some(Label::Real)
-    } else {
-        None
-    }
+    Truth::from_word(&word).map(|truth| match truth {
+        Truth::Manipulated => Label::Fake,
+        Truth::Genuine => Label::Real,
+    })
 }
 
 #[cfg(test)]

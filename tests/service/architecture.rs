@@ -29,6 +29,7 @@ const MODULES: &[(&str, &[&[&str]])] = &[
     ("telemetry", &[]),
     ("analysis", &[&["domain", "media", "faces", "inference"]]),
     ("http", &[&["domain", "analysis"], LEAVES]),
+    ("evaluation", &[&["domain", "analysis", "integrity"]]),
     (
         "config",
         &[&["domain", "analysis", "http", "telemetry"], LEAVES],
@@ -43,7 +44,15 @@ const MODULES: &[(&str, &[&[&str]])] = &[
     (
         "cli",
         &[
-            &["domain", "analysis", "http", "telemetry", "config", "app"],
+            &[
+                "domain",
+                "analysis",
+                "evaluation",
+                "http",
+                "telemetry",
+                "config",
+                "app",
+            ],
             LEAVES,
         ],
     ),
@@ -74,6 +83,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("safetensors", &["inference"]),
     ("zip", &["inference"]),
     ("tract_onnx", &["inference"]),
+    ("plotters", &["evaluation"]),
     ("ureq", &["cli"]),
     ("sha1", &["cli"]),
     ("rsa", &["integrity"]),

@@ -5,6 +5,7 @@ mod architecture;
 mod browser;
 mod command_line;
 mod ending;
+mod evaluate;
 mod held_upload;
 mod hostile;
 mod own_models;
