@@ -92,7 +92,7 @@ async fn a_quantised_onnx_classifier_is_added_and_serves_without_a_sequence_mode
     models.succeed(&add("mine", "onnx", &weights, &labels));
     let listed = models.succeed(&["list"]);
     assert!(listed.contains("mine 1 (frame, onnx)"), "{listed}");
-    models.succeed(&["use", "--frame", "mine"]);
+    models.succeed(&["use", "mine"]);
     let bundle = fs::read_to_string(models.path().join("bundle.toml")).expect("the bundle");
     assert!(!bundle.contains("sequence ="), "{bundle}");
     let before = fs::read_to_string(models.path().join("bundle.toml.before"));
@@ -214,7 +214,7 @@ fn a_model_whose_file_was_changed_is_named_and_nothing_is_served() {
     let models = Models::new();
     let (weights, labels) = (fixture("int8.onnx"), fixture("labels.txt"));
     models.succeed(&add("mine", "onnx", &weights, &labels));
-    models.succeed(&["use", "--frame", "mine"]);
+    models.succeed(&["use", "sequence-s", "mine"]);
     let file: PathBuf = models.path().join("mine/weights.onnx");
     let mut bytes = fs::read(&file).expect("the weights");
     let middle = bytes.len() / 2;
@@ -248,6 +248,12 @@ fn a_bundle_that_does_not_load_never_replaces_the_one_that_does() {
     assert!(error.contains("sequence-s"), "{error}");
     let error = models.fail(&["use", "--frame", "no-such-model"]);
     assert!(error.contains("no-such-model"), "{error}");
+    let error = models.fail(&["use", "no-such-model"]);
+    assert!(error.contains("no-such-model"), "{error}");
+    let error = models.fail(&["use", "sequence-s", "sequence-s"]);
+    assert!(error.contains("both sequence"), "{error}");
+    let error = models.fail(&["use", "face-detector-s"]);
+    assert!(error.contains("judges nothing"), "{error}");
     assert_eq!(models.run(&["use"]).status.code(), Some(2));
     let after = fs::read(models.path().join("bundle.toml")).expect("the bundle");
     assert_eq!(after, bundle);

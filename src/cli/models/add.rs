@@ -73,8 +73,8 @@ pub(super) fn run(
     let facts = Facts::read(&target)?;
     print(&format!("{}: {}", options.name, facts.describe(&target)));
     print(&format!(
-        "  loads; nothing was measured\nnext: framewitness models use --{} {}\n",
-        facts.kind, options.name
+        "  loads; nothing was measured\nnext: framewitness models use {}\n",
+        options.name
     ));
     Ok(())
 }

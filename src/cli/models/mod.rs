@@ -45,7 +45,8 @@ pub(crate) enum Command {
     },
     /// Make a model folder of a weights file.
     Add(add::Options),
-    /// Make the bundle serve these models; a part that is not named is left out.
+    /// Make the bundle serve these models (`use NAME`, `use NAME NAME`); a kind that is not named is
+    /// left out.
     Use(serve_with::Options),
     /// Fetch a public checkpoint and check its digest; without a name, list them.
     Pull(pull::Options),
@@ -69,7 +70,7 @@ pub(crate) fn run(settings: &Settings, command: Command) -> ExitCode {
             destination,
         } => convert::run(&source, &destination),
         Command::Add(options) => add::run(folder, settings.device, &options),
-        Command::Use(options) => serve_with::run(folder, settings.device, &options),
+        Command::Use(options) => serve_with::run(folder, settings.device, options),
         Command::Pull(options) => pull::run(folder, options),
     };
     match outcome {

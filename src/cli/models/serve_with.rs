@@ -11,6 +11,7 @@ use clap::Args;
 use framewitness::inference::{self, Bundle, DeviceChoice};
 
 use super::super::describe;
+use super::facts::Facts;
 use super::{at, print};
 
 /// Thresholds of models that nothing is known about: far apart, so that little is claimed.
@@ -19,8 +20,12 @@ const REAL_AT_OR_BELOW: f64 = 0.2;
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
+    /// Model folders, at most one of each kind, which their manifests tell: the same as --sequence,
+    /// --frame and --detector.
+    #[arg(value_name = "NAME", required_unless_present_any = ["sequence", "frame"])]
+    names: Vec<String>,
     /// Folder of the sequence model; without it no model looks at motion.
-    #[arg(long, value_name = "NAME", required_unless_present = "frame")]
+    #[arg(long, value_name = "NAME")]
     sequence: Option<String>,
     /// Folder of the frame model; without it still images cannot be judged.
     #[arg(long, value_name = "NAME")]
@@ -36,11 +41,8 @@ pub(crate) struct Options {
     real_at_or_below: Option<f64>,
 }
 
-pub(super) fn run(
-    models_dir: &Path,
-    device: DeviceChoice,
-    options: &Options,
-) -> Result<(), String> {
+pub(super) fn run(models_dir: &Path, device: DeviceChoice, options: Options) -> Result<(), String> {
+    let options = options.with_kinds(models_dir)?;
     let path = models_dir.join("bundle.toml");
     let old = match fs::read_to_string(&path) {
         Ok(text) => Some(text),
@@ -72,6 +74,28 @@ pub(super) fn run(
 }
 
 impl Options {
+    /// Puts each name to the part that its manifest says.
+    fn with_kinds(mut self, models_dir: &Path) -> Result<Self, String> {
+        for name in std::mem::take(&mut self.names) {
+            let kind = Facts::read(&models_dir.join(&name))?.kind;
+            let part = match kind.as_str() {
+                "sequence" => &mut self.sequence,
+                "frame" => &mut self.frame,
+                "detector" => &mut self.detector,
+                other => return Err(format!("{name}: its manifest calls it a {other:?}")),
+            };
+            if let Some(other) = part.replace(name.clone()) {
+                return Err(format!(
+                    "{other} and {name} are both {kind} models; name one"
+                ));
+            }
+        }
+        if self.sequence.is_none() && self.frame.is_none() {
+            return Err("name a sequence or a frame model too: a detector judges nothing".into());
+        }
+        Ok(self)
+    }
+
     fn bundle(&self, detector: &str) -> String {
         let mut text =
             format!("schema = 1\nname = \"chosen\"\nversion = \"1\"\ndetector = {detector:?}\n");
@@ -120,6 +144,7 @@ mod tests {
 
     fn options(sequence: Option<&str>, frame: Option<&str>) -> Options {
         Options {
+            names: Vec::new(),
             sequence: sequence.map(str::to_owned),
             frame: frame.map(str::to_owned),
             detector: None,
