@@ -76,6 +76,7 @@ fn roc(page: &Area<'_>, curves: &[Curve]) -> Drawn {
         .build_cartesian_2d(0.0..1.0, 0.0..1.0)?;
     chart
         .configure_mesh()
+        .light_line_style(TRANSPARENT)
         .x_desc("genuine called manipulated (false-positive rate)")
         .y_desc("manipulated found (true-positive rate)")
         .label_style((FONT, 14))
@@ -90,7 +91,7 @@ fn roc(page: &Area<'_>, curves: &[Curve]) -> Drawn {
             .label(format!("{name}: AUC {:.3}", measured.auc.value))
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 20, y)], colour.stroke_width(2)));
     }
-    legend(&mut chart)
+    legend(&mut chart, SeriesLabelPosition::LowerRight)
 }
 
 fn reliability(page: &Area<'_>, bins: &[Bin]) -> Drawn {
@@ -102,6 +103,7 @@ fn reliability(page: &Area<'_>, bins: &[Bin]) -> Drawn {
         .build_cartesian_2d(0.0..1.0, 0.0..1.0)?;
     chart
         .configure_mesh()
+        .light_line_style(TRANSPARENT)
         .x_desc("mean P(fake) of the files in a tenth")
         .y_desc("share of them that is manipulated")
         .label_style((FONT, 14))
@@ -135,6 +137,7 @@ fn histogram(page: &Area<'_>, evaluated: &[Evaluated]) -> Drawn {
         .build_cartesian_2d(0.0..1.0, 0.0..highest)?;
     chart
         .configure_mesh()
+        .light_line_style(TRANSPARENT)
         .x_desc("P(fake)")
         .y_desc("files")
         .label_style((FONT, 14))
@@ -153,7 +156,7 @@ fn histogram(page: &Area<'_>, evaluated: &[Evaluated]) -> Drawn {
                 Rectangle::new([(x, y - 6), (x + 20, y + 6)], colour.mix(0.45).filled())
             });
     }
-    legend(&mut chart)
+    legend(&mut chart, SeriesLabelPosition::UpperMiddle)
 }
 
 fn count(evaluated: &[Evaluated], truth: Truth) -> [u32; COLUMNS] {
@@ -172,10 +175,10 @@ type Chart<'a, 'b> = ChartContext<
     Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>,
 >;
 
-fn legend<'a, 'b: 'a>(chart: &mut Chart<'a, 'b>) -> Drawn {
+fn legend<'a, 'b: 'a>(chart: &mut Chart<'a, 'b>, place: SeriesLabelPosition) -> Drawn {
     chart
         .configure_series_labels()
-        .position(SeriesLabelPosition::LowerRight)
+        .position(place)
         .background_style(WHITE.mix(0.85))
         .border_style(BLACK.mix(0.3))
         .label_font((FONT, 15))
