@@ -14,6 +14,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use framewitness::config::{Flags, Settings};
+use framewitness::http;
 use framewitness::telemetry;
 use start_over::start_over_where_needed;
 
@@ -81,6 +82,8 @@ enum Command {
     },
     /// Print every setting with its default and meaning.
     Settings,
+    /// Print the OpenAPI document of every route, as the service answers it at /openapi.json.
+    Openapi,
 }
 
 /// Runs a command to its exit code.
@@ -97,7 +100,9 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
     let runs_models = match &command {
         Command::Serve { .. } | Command::Analyze(_) | Command::Evaluate(_) => true,
         Command::Models { command } => command.runs_models(),
-        Command::Sign { .. } | Command::Verify { .. } | Command::Settings => false,
+        Command::Sign { .. } | Command::Verify { .. } | Command::Settings | Command::Openapi => {
+            false
+        }
     };
     if runs_models && let Err(error) = start_over_where_needed() {
         tracing::warn!(%error, "model threads spin while they wait, and memory is kept longer");
@@ -113,6 +118,12 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
             print(&Settings::markdown_table());
             ExitCode::SUCCESS
         }
+        Command::Openapi => {
+            let document = http::openapi_document().to_pretty_json();
+            let document = document.expect("a document of strings, numbers and lists");
+            print(&format!("{document}\n"));
+            ExitCode::SUCCESS
+        }
     }
 }
 
@@ -124,7 +135,8 @@ fn flags(common: &Common, command: &Command) -> Flags {
         | Command::Sign { .. }
         | Command::Verify { .. }
         | Command::Models { .. }
-        | Command::Settings => None,
+        | Command::Settings
+        | Command::Openapi => None,
     };
     [
         ("data_dir", common.data_dir.as_ref()),
@@ -146,7 +158,8 @@ fn log_filter(command: &Command, settings: &Settings) -> String {
         | Command::Sign { .. }
         | Command::Verify { .. }
         | Command::Models { .. }
-        | Command::Settings => "warn".into(),
+        | Command::Settings
+        | Command::Openapi => "warn".into(),
     }
 }
 

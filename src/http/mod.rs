@@ -46,7 +46,7 @@ mod upload_tests;
 pub use body::BodyLimits;
 pub use error::HttpError;
 pub use reception::Refusal;
-pub use server::{HttpSettings, HttpState, run};
+pub use server::{HttpSettings, HttpState, openapi_document, run};
 pub use upload_error::UploadError;
 
 use server::Service;

@@ -125,6 +125,15 @@ async fn drain_after(shutdown: impl Future<Output = ()>, service: Data<Service>)
     }
 }
 
+/// The OpenAPI document of every route, as `/openapi.json` answers it.
+pub fn openapi_document() -> utoipa::openapi::OpenApi {
+    let described = App::new()
+        .into_utoipa_app()
+        .openapi(Preamble::openapi())
+        .configure(routes::register);
+    described.split_for_parts().1
+}
+
 /// One application, as every server thread has its own, still without the parts.
 pub(super) fn app() -> App<
     impl ServiceFactory<

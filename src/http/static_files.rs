@@ -61,7 +61,8 @@ pub(super) async fn page(request: HttpRequest) -> Result<HttpResponse, HttpError
 #[utoipa::path(tag = "page",
     params(("name" = String, Path, description = "File name", example = "style.css")),
     responses(
-        (status = 200, description = "The file", content_type = "application/octet-stream", body = Vec<u8>),
+        (status = 200, description = "The file",
+            content((String = "text/css"), (String = "text/javascript"), (String = "image/svg+xml"), (String = "text/html"))),
         (status = 304, description = "The client's copy is current (`If-None-Match`)"),
         (status = 404, description = "`not-found`", content_type = "application/problem+json", body = Problem),
     ))]
