@@ -1,7 +1,7 @@
 //! Puts the parts together: settings in, a running service out.
 //!
 //! Order of life: directories are swept, keys and records opened, the networks loaded, and only
-//! then is the service ready. It ends the other way round: requests in flight finish, the sweeper
+//! then is the service ready. It ends the other way round: requests in flight finish, the upkeep
 //! stops, the decode threads end, and the model thread last.
 
 use std::net::TcpListener;
@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use metrics_exporter_prometheus::PrometheusHandle;
 use thiserror::Error;
 use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
 
 use crate::analysis::{AnalysisError, AnalysisSettings, Analyzer};
 use crate::config::Settings;
@@ -18,7 +19,9 @@ use crate::http::{self, BodyLimits, HttpSettings, HttpState};
 use crate::inference::{self, InferenceError, InferenceSettings, ModelWorker};
 use crate::integrity::{IntegrityError, Keyring};
 use crate::media::{MediaLimits, SampleOptions};
-use crate::store::{ArtifactStore, RecordStore, RetentionPolicy, StoreError, UploadDir};
+use crate::store::{
+    ArtifactPlace, ArtifactStore, RecordStore, RetentionPolicy, StoreError, UploadDir,
+};
 
 /// What keeps the service from starting or makes it end early.
 #[derive(Debug, Error)]
@@ -48,7 +51,7 @@ pub enum AppError {
 /// A service whose parts are all started.
 pub struct App {
     state: HttpState,
-    sweeper: Sweeper,
+    upkeep: Upkeep,
     // Last: the networks outlive everything that asks them.
     _models: ModelWorker,
 }
@@ -65,10 +68,7 @@ impl App {
         inference::describe_metrics();
         let (analyzer, models) = start_analysis(&settings)?;
 
-        let sweeper = Sweeper::start(
-            artifacts.clone(),
-            Duration::from_secs(settings.sweep_interval_s),
-        );
+        let upkeep = Upkeep::start(&artifacts, &settings);
         let state = HttpState {
             analyzer,
             records,
@@ -80,7 +80,7 @@ impl App {
         };
         Ok(Self {
             state,
-            sweeper,
+            upkeep,
             _models: models,
         })
     }
@@ -95,7 +95,7 @@ impl App {
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), AppError> {
         http::run(listener, self.state, shutdown).await?;
-        drop(self.sweeper);
+        drop(self.upkeep);
         Ok(())
     }
 }
@@ -109,7 +109,13 @@ pub async fn open_stores(settings: &Settings) -> Result<(RecordStore, ArtifactSt
         max_age: Duration::from_secs(settings.artifacts_max_age_h * 3600),
         max_total_bytes: settings.artifacts_max_bytes,
     };
-    let artifacts = ArtifactStore::open(&settings.data_dir.join("artifacts"), retention).await?;
+    let place = ArtifactPlace {
+        url: settings.artifacts_url.clone(),
+        folder: settings.data_dir.join("artifacts"),
+        spool: settings.data_dir.join("artifacts-waiting"),
+        spool_max_bytes: settings.artifacts_spool_max_bytes,
+    };
+    let artifacts = ArtifactStore::open_place(&place, retention).await?;
     let records = RecordStore::open(&database_url(settings)).await?;
     Ok((records, artifacts))
 }
@@ -174,6 +180,7 @@ fn http_settings(settings: &Settings) -> HttpSettings {
             whole_timeout: Duration::from_secs(settings.body_timeout_s),
         },
         max_uploads: settings.max_uploads,
+        artifacts_link: Duration::from_secs(settings.artifacts_link_s),
         shutdown_grace: Duration::from_secs(settings.shutdown_grace_s),
     }
 }
@@ -193,26 +200,49 @@ fn database_url(settings: &Settings) -> String {
     settings.database_url.clone()
 }
 
-/// Sweeps the artifacts now and then; stops when dropped.
-struct Sweeper(JoinHandle<()>);
+/// What is done now and then beside the requests; stops when dropped.
+struct Upkeep(Vec<JoinHandle<()>>);
 
-impl Sweeper {
-    fn start(artifacts: ArtifactStore, interval: Duration) -> Self {
-        Self(tokio::spawn(async move {
-            let mut ticks = tokio::time::interval(interval);
-            loop {
-                ticks.tick().await;
-                match artifacts.sweep(SystemTime::now()).await {
-                    Ok(report) => tracing::debug!(?report, "artifacts swept"),
-                    Err(error) => tracing::error!(%error, "artifacts could not be swept"),
-                }
-            }
-        }))
+impl Upkeep {
+    fn start(artifacts: &ArtifactStore, settings: &Settings) -> Self {
+        let sweeps = Duration::from_secs(settings.sweep_interval_s);
+        let tries = Duration::from_secs(settings.artifacts_retry_interval_s);
+        Self(vec![
+            tokio::spawn(sweep_artifacts(artifacts.clone(), sweeps)),
+            tokio::spawn(send_artifacts(artifacts.clone(), tries)),
+        ])
     }
 }
 
-impl Drop for Sweeper {
+impl Drop for Upkeep {
     fn drop(&mut self) {
-        self.0.abort();
+        for task in &self.0 {
+            task.abort();
+        }
+    }
+}
+
+async fn sweep_artifacts(artifacts: ArtifactStore, interval: Duration) {
+    let mut ticks = tokio::time::interval(interval);
+    loop {
+        ticks.tick().await;
+        match artifacts.sweep(SystemTime::now()).await {
+            Ok(report) => tracing::debug!(?report, "artifacts swept"),
+            Err(error) => tracing::error!(%error, "artifacts could not be swept"),
+        }
+    }
+}
+
+/// Sends the artifacts that waited for their store to come back.
+async fn send_artifacts(artifacts: ArtifactStore, interval: Duration) {
+    let mut ticks = tokio::time::interval(interval);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match artifacts.send_spooled().await {
+            Ok(0) => {}
+            Ok(analyses) => tracing::info!(analyses, "waiting artifacts were sent"),
+            Err(error) => tracing::warn!(%error, "artifacts wait on"),
+        }
     }
 }

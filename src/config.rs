@@ -98,6 +98,15 @@ settings! {
     /// Database of the records: `sqlite:PATH` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`;
     /// empty: SQLite, `framewitness.db` under `data_dir`.
     database_url: String = "";
+    /// Where artifacts (frames and crops) are kept: `file:///ABSOLUTE/PATH` or `s3://BUCKET/PREFIX`
+    /// with the usual `AWS_*` variables; empty: `artifacts` under `data_dir`.
+    artifacts_url: String = "";
+    /// Most bytes of artifacts that wait under `data_dir` while S3 is away; beyond it they are lost.
+    artifacts_spool_max_bytes: u64 = "1073741824" in 0..=u64::MAX;
+    /// Seconds between two tries to send the artifacts that wait.
+    artifacts_retry_interval_s: u64 = "30" in 1..=86_400;
+    /// Seconds that a presigned link to an artifact on S3 works.
+    artifacts_link_s: u64 = "3600" in 1..=604_800;
     /// Directory with `bundle.toml` and the models it names.
     models_dir: PathBuf = "models";
     /// Where the networks run: `auto`, `cpu`, `cuda` or `cuda:N`.

@@ -29,5 +29,5 @@ pub(super) async fn predict(
     let analysed = analyse_upload(&request, body, &service).await?;
     Ok(HttpResponse::Ok()
         .insert_header(("server-timing", analysed.server_timing()))
-        .json(AnalysisAnswer::from(&analysed.stored.analysis)))
+        .json(AnalysisAnswer::from(&analysed.stored)))
 }

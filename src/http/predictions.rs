@@ -41,7 +41,7 @@ pub(super) struct RecentAnswer {
     (status = 200, description = "A part of the history", body = RecentAnswer),
     (status = 400, description = "`invalid-query`", content_type = "application/problem+json", body = Problem),
     (status = 500, description = "The database failed", content_type = "application/problem+json", body = Problem),
-    (status = 503, description = "`database-busy`", content_type = "application/problem+json", body = Problem),
+    (status = 503, description = "`database-busy` or `database-away`", content_type = "application/problem+json", body = Problem),
 ))]
 #[get("/api/v1/predictions/recent")]
 pub(super) async fn recent(
@@ -57,7 +57,7 @@ pub(super) async fn recent(
     let more = page.len() > limit as usize;
     page.truncate(limit as usize);
     let next_before = page.last().filter(|_| more).map(|a| a.id().to_string());
-    let answers = page.iter().map(|a| AnalysisAnswer::from(&a.analysis));
+    let answers = page.iter().map(AnalysisAnswer::from);
     Ok(Json(RecentAnswer {
         predictions: answers.collect(),
         next_before,
@@ -91,7 +91,7 @@ impl Page {
         (status = 200, description = "The same answer as `POST /predict` gave", body = AnalysisAnswer),
         (status = 404, description = "`not-found`", content_type = "application/problem+json", body = Problem),
         (status = 500, description = "The database failed", content_type = "application/problem+json", body = Problem),
-        (status = 503, description = "`database-busy`", content_type = "application/problem+json", body = Problem),
+        (status = 503, description = "`database-busy` or `database-away`", content_type = "application/problem+json", body = Problem),
     ))]
 #[get("/api/v1/predictions/{id}")]
 pub(super) async fn by_id(
@@ -103,5 +103,5 @@ pub(super) async fn by_id(
     let id = AnalysisId::parse(&id).ok_or(NOT_FOUND)?;
     let stored = service.records.get(id, caller.reader()).await?;
     let stored = stored.ok_or(NOT_FOUND)?;
-    Ok(Json(AnalysisAnswer::from(&stored.analysis)))
+    Ok(Json(AnalysisAnswer::from(&stored)))
 }

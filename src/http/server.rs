@@ -46,6 +46,8 @@ pub struct HttpSettings {
     pub body: BodyLimits,
     /// Uploads at the same time.
     pub max_uploads: usize,
+    /// How long a presigned link to a picture works.
+    pub artifacts_link: Duration,
     /// Time that requests in flight get to finish at shutdown.
     pub shutdown_grace: Duration,
 }

@@ -112,6 +112,7 @@ fn client_has(request: &HttpRequest, tag: &EntityTag) -> bool {
         (status = 404, description = "`not-found`: no such picture, or the retention rule removed it",
             content_type = "application/problem+json", body = Problem),
         (status = 500, description = "`storage-failed`", content_type = "application/problem+json", body = Problem),
+        (status = 503, description = "`artifacts-away`: the store of pictures does not answer", content_type = "application/problem+json", body = Problem),
     ))]
 #[get("/static/artifacts/{id}/{name}")]
 pub(super) async fn artifact(

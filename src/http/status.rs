@@ -134,12 +134,15 @@ fn of_integrity(error: &IntegrityError) -> StatusCode {
 
 fn of_store(error: &StoreError) -> StatusCode {
     match error {
-        StoreError::DatabaseBusy | StoreError::DatabaseAway | StoreError::ShuttingDown => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        StoreError::DatabaseBusy
+        | StoreError::DatabaseAway
+        | StoreError::ArtifactsAway(_)
+        | StoreError::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
         StoreError::StorageFull { .. } => StatusCode::INSUFFICIENT_STORAGE,
         StoreError::UnsupportedDatabase { .. }
         | StoreError::DatabaseUrl
+        | StoreError::ArtifactsUrl { .. }
+        | StoreError::ArtifactsRefused { .. }
         | StoreError::OpenDatabase { .. }
         | StoreError::Migrate { .. }
         | StoreError::Database(_)

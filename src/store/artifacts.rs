@@ -1,8 +1,8 @@
 //! The artifact store as its callers see it, whatever it rests on.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::domain::AnalysisId;
 
@@ -10,21 +10,100 @@ use super::artifact_name::ArtifactName;
 use super::blocking::on_disk_thread;
 use super::disk::DiskArtifacts;
 use super::error::StoreError;
+use super::remote::RemoteArtifacts;
 use super::retention::{RetentionPolicy, SweepReport};
+use super::s3::S3Artifacts;
+
+/// Where artifacts are kept.
+#[derive(Debug, Clone)]
+pub struct ArtifactPlace {
+    /// Empty, `file:///absolute/path` or `s3://bucket/prefix`.
+    pub url: String,
+    /// The folder meant by an empty URL.
+    pub folder: PathBuf,
+    /// The folder of the spool that S3 has for the times when it is away.
+    pub spool: PathBuf,
+    /// Most bytes that wait in the spool.
+    pub spool_max_bytes: u64,
+}
+
+/// What became of the artifacts of an analysis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pictures {
+    /// They are in the store.
+    #[default]
+    Stored,
+    /// The store is away: they wait on this machine, where they can be read, and follow.
+    Delayed,
+    /// The store is away and the spool is full: there are none.
+    Lost,
+}
 
 /// Frames and crops of analyses. Clones share one store.
 #[derive(Debug, Clone)]
 pub struct ArtifactStore {
-    backend: Backend,
-    policy: RetentionPolicy,
+    pub(super) backend: Backend,
+    pub(super) policy: RetentionPolicy,
 }
 
 #[derive(Debug, Clone)]
-enum Backend {
+pub(super) enum Backend {
     Disk(Arc<DiskArtifacts>),
+    Remote(Arc<RemoteArtifacts>),
 }
 
 impl ArtifactStore {
+    /// Opens what `place` names. A bucket is asked once: one that refuses us is an error, one that
+    /// does not answer is logged and used when it comes back.
+    ///
+    /// # Errors
+    /// [`StoreError::ArtifactsUrl`]; [`StoreError::ArtifactsRefused`]; [`StoreError::Io`] naming
+    /// the folder.
+    pub async fn open_place(
+        place: &ArtifactPlace,
+        policy: RetentionPolicy,
+    ) -> Result<Self, StoreError> {
+        if place.url.is_empty() {
+            return Self::open(&place.folder, policy).await;
+        }
+        if let Some(path) = place.url.strip_prefix("file://")
+            && path.starts_with('/')
+        {
+            return Self::open(Path::new(path), policy).await;
+        }
+        if !place.url.starts_with("s3://") {
+            return Err(StoreError::ArtifactsUrl {
+                url: place.url.clone(),
+                reason: "it begins neither with file:/// nor with s3://".into(),
+            });
+        }
+        let bucket = S3Artifacts::from_environment(&place.url)?;
+        Self::open_bucket(bucket, place, policy).await
+    }
+
+    pub(super) async fn open_bucket(
+        bucket: S3Artifacts,
+        place: &ArtifactPlace,
+        policy: RetentionPolicy,
+    ) -> Result<Self, StoreError> {
+        match bucket.check().await {
+            Err(StoreError::ArtifactsAway(cause)) => {
+                tracing::warn!(url = place.url, %cause, "the bucket does not answer yet");
+            }
+            checked => checked?,
+        }
+        let spool = place.spool.clone();
+        let spool = on_disk_thread(move || DiskArtifacts::open(&spool)).await?;
+        Ok(Self {
+            backend: Backend::Remote(Arc::new(RemoteArtifacts {
+                bucket,
+                spool: Arc::new(spool),
+                spool_max_bytes: place.spool_max_bytes,
+            })),
+            policy,
+        })
+    }
+
     /// Opens or creates (mode 0700) the folder `root` and clears what interrupted writes of dead
     /// processes left there.
     ///
@@ -39,241 +118,120 @@ impl ArtifactStore {
         })
     }
 
-    /// Stores all of `artifacts` or, on any error, none. Names must differ from each other.
+    /// Stores all of `artifacts` or, on any error, none. Names must differ from each other. A
+    /// bucket that is away is no error: the answer says what became of them.
     ///
     /// # Errors
-    /// [`StoreError::DuplicateArtifacts`] when the analysis has artifacts;
+    /// [`StoreError::DuplicateArtifacts`] when the analysis has artifacts on disk;
     /// [`StoreError::StorageFull`]; [`StoreError::Io`].
     pub async fn put_all(
         &self,
         id: AnalysisId,
         artifacts: Vec<(ArtifactName, Vec<u8>)>,
-    ) -> Result<(), StoreError> {
-        let Backend::Disk(disk) = self.backend.clone();
-        on_disk_thread(move || disk.put_all(id, &artifacts)).await
+    ) -> Result<Pictures, StoreError> {
+        match self.backend.clone() {
+            Backend::Disk(disk) => {
+                on_disk_thread(move || disk.put_all(id, &artifacts)).await?;
+                Ok(Pictures::Stored)
+            }
+            Backend::Remote(remote) => remote.put_all(id, artifacts).await,
+        }
     }
 
     /// The bytes of one artifact; `None` when it was never stored or has been swept.
     ///
     /// # Errors
-    /// [`StoreError::Io`].
+    /// [`StoreError::ArtifactsAway`]; [`StoreError::Io`].
     pub async fn read(
         &self,
         id: AnalysisId,
         name: &ArtifactName,
     ) -> Result<Option<Vec<u8>>, StoreError> {
-        let Backend::Disk(disk) = self.backend.clone();
-        let name = name.clone();
-        on_disk_thread(move || disk.read(id, &name)).await
+        match self.backend.clone() {
+            Backend::Disk(disk) => {
+                let name = name.clone();
+                on_disk_thread(move || disk.read(id, &name)).await
+            }
+            Backend::Remote(remote) => remote.read(id, name).await,
+        }
+    }
+
+    /// A link to one artifact that works for `lifetime` without asking us; `None` where the store
+    /// gives none, as a disk, or while the artifact waits to be sent.
+    ///
+    /// # Errors
+    /// [`StoreError::ArtifactsAway`] when the keys for signing cannot be had.
+    pub async fn link(
+        &self,
+        id: AnalysisId,
+        name: &ArtifactName,
+        lifetime: Duration,
+    ) -> Result<Option<String>, StoreError> {
+        match &self.backend {
+            Backend::Disk(_) => Ok(None),
+            Backend::Remote(remote) => remote.link(id, name, lifetime).await,
+        }
     }
 
     /// Names of the artifacts of one analysis in order; empty when there are none.
     ///
     /// # Errors
-    /// [`StoreError::Io`].
+    /// [`StoreError::ArtifactsAway`]; [`StoreError::Io`].
     pub async fn list(&self, id: AnalysisId) -> Result<Vec<ArtifactName>, StoreError> {
-        let Backend::Disk(disk) = self.backend.clone();
-        on_disk_thread(move || disk.list(id)).await
+        match self.backend.clone() {
+            Backend::Disk(disk) => on_disk_thread(move || disk.list(id)).await,
+            Backend::Remote(remote) => remote.list(id).await,
+        }
     }
 
     /// Removes the artifacts of one analysis at once; `false` when there were none.
     ///
     /// # Errors
-    /// [`StoreError::Io`].
+    /// [`StoreError::ArtifactsAway`]; [`StoreError::Io`].
     pub async fn remove(&self, id: AnalysisId) -> Result<bool, StoreError> {
-        let Backend::Disk(disk) = self.backend.clone();
-        on_disk_thread(move || disk.remove(id)).await
+        match self.backend.clone() {
+            Backend::Disk(disk) => on_disk_thread(move || disk.remove(id)).await,
+            Backend::Remote(remote) => remote.remove(id).await,
+        }
     }
 
     /// Removes what the retention policy no longer allows as of `now`, and what interrupted
     /// writes of dead processes left.
     ///
     /// # Errors
-    /// [`StoreError::Io`]; what was removed before the error stays removed.
+    /// [`StoreError::ArtifactsAway`]; [`StoreError::Io`]; what was removed before the error stays
+    /// removed.
     pub async fn sweep(&self, now: SystemTime) -> Result<SweepReport, StoreError> {
-        let Backend::Disk(disk) = self.backend.clone();
         let policy = self.policy;
-        on_disk_thread(move || disk.sweep(&policy, now)).await
+        match self.backend.clone() {
+            Backend::Disk(disk) => on_disk_thread(move || disk.sweep(&policy, now)).await,
+            Backend::Remote(remote) => remote.sweep(&policy, now).await,
+        }
+    }
+
+    /// Sends what waits for a bucket that was away; answers for how many analyses.
+    ///
+    /// # Errors
+    /// [`StoreError::ArtifactsAway`]: the rest waits on; [`StoreError::Io`].
+    pub async fn send_spooled(&self) -> Result<u64, StoreError> {
+        match &self.backend {
+            Backend::Disk(_) => Ok(0),
+            Backend::Remote(remote) => remote.send_spooled().await,
+        }
     }
 
     /// Bytes of all stored artifacts. Reads every folder: for gauges and reports.
     ///
     /// # Errors
-    /// [`StoreError::Io`].
+    /// [`StoreError::ArtifactsAway`]; [`StoreError::Io`].
     pub async fn usage_bytes(&self) -> Result<u64, StoreError> {
-        let Backend::Disk(disk) = self.backend.clone();
-        on_disk_thread(move || disk.usage_bytes()).await
+        match self.backend.clone() {
+            Backend::Disk(disk) => on_disk_thread(move || disk.usage_bytes()).await,
+            Backend::Remote(remote) => remote.bucket.usage_bytes().await,
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs::{self, File};
-    use std::path::PathBuf;
-    use std::time::Duration;
-
-    use uuid::Uuid;
-
-    use super::*;
-
-    const KEEP_ALL: RetentionPolicy = RetentionPolicy {
-        max_age: Duration::from_secs(3600),
-        max_total_bytes: u64::MAX,
-    };
-
-    fn id(number: u128) -> AnalysisId {
-        AnalysisId::new(Uuid::from_u128(number))
-    }
-
-    fn frames(count: usize, bytes_each: usize) -> Vec<(ArtifactName, Vec<u8>)> {
-        (0..count)
-            .map(|index| (ArtifactName::frame(index), vec![index as u8; bytes_each]))
-            .collect()
-    }
-
-    fn entries(folder: &Path) -> Vec<PathBuf> {
-        let mut paths: Vec<_> = fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .collect();
-        paths.sort();
-        paths
-    }
-
-    fn unfinished(root: &Path) -> usize {
-        let sessions = entries(&root.join(".incoming"));
-        sessions.iter().map(|session| entries(session).len()).sum()
-    }
-
-    #[tokio::test]
-    async fn artifacts_read_back_and_are_found_under_their_stated_path() {
-        let root = tempfile::tempdir().unwrap();
-        let store = ArtifactStore::open(root.path(), KEEP_ALL).await.unwrap();
-        store.put_all(id(1), frames(3, 10)).await.unwrap();
-        let name = ArtifactName::frame(2);
-        assert_eq!(store.read(id(1), &name).await.unwrap(), Some(vec![2; 10]));
-        assert!(
-            root.path()
-                .join(id(1).to_string())
-                .join("frame-002.jpg")
-                .is_file()
-        );
-        assert_eq!(store.list(id(1)).await.unwrap().len(), 3);
-        assert_eq!(store.usage_bytes().await.unwrap(), 30);
-        assert_eq!(unfinished(root.path()), 0);
-        assert_eq!(
-            store.read(id(1), &ArtifactName::frame(3)).await.unwrap(),
-            None
-        );
-        assert_eq!(store.read(id(2), &name).await.unwrap(), None);
-        assert!(store.list(id(2)).await.unwrap().is_empty());
-    }
-
-    #[tokio::test]
-    async fn a_write_that_fails_midway_stores_nothing() {
-        let root = tempfile::tempdir().unwrap();
-        let store = ArtifactStore::open(root.path(), KEEP_ALL).await.unwrap();
-        let mut twice = frames(2, 10);
-        twice.push(twice[0].clone());
-        let error = store.put_all(id(1), twice).await.unwrap_err();
-        assert_eq!(error.code(), "storage-failed");
-        assert!(store.list(id(1)).await.unwrap().is_empty());
-        assert!(!root.path().join(id(1).to_string()).exists());
-        assert_eq!(unfinished(root.path()), 0);
-    }
-
-    #[tokio::test]
-    async fn a_second_write_for_the_same_analysis_changes_nothing() {
-        let root = tempfile::tempdir().unwrap();
-        let store = ArtifactStore::open(root.path(), KEEP_ALL).await.unwrap();
-        store.put_all(id(1), frames(1, 10)).await.unwrap();
-        let error = store.put_all(id(1), frames(5, 99)).await.unwrap_err();
-        assert_eq!(error.code(), "duplicate-artifacts");
-        assert_eq!(store.usage_bytes().await.unwrap(), 10);
-        assert_eq!(unfinished(root.path()), 0);
-    }
-
-    #[tokio::test]
-    async fn opening_clears_interrupted_writes_and_nothing_else() {
-        let root = tempfile::tempdir().unwrap();
-        let store = ArtifactStore::open(root.path(), KEEP_ALL).await.unwrap();
-        store.put_all(id(1), frames(2, 10)).await.unwrap();
-        drop(store);
-        let interrupted = root.path().join(".incoming/session-0123/.tmpabc");
-        fs::create_dir_all(&interrupted).unwrap();
-        fs::write(interrupted.join("frame-000.jpg"), b"half").unwrap();
-        let stranger = root.path().join("lost+found");
-        fs::create_dir(&stranger).unwrap();
-
-        let store = ArtifactStore::open(root.path(), KEEP_ALL).await.unwrap();
-
-        assert!(!interrupted.exists());
-        assert!(stranger.exists());
-        assert_eq!(store.list(id(1)).await.unwrap().len(), 2);
-    }
-
-    #[tokio::test]
-    async fn a_sweep_takes_the_old_then_the_oldest_and_reports_both() {
-        let root = tempfile::tempdir().unwrap();
-        let policy = RetentionPolicy {
-            max_age: Duration::from_secs(1000),
-            max_total_bytes: 25,
-        };
-        let store = ArtifactStore::open(root.path(), policy).await.unwrap();
-        let now = SystemTime::now();
-        for (number, age_s) in [(1, 2000), (2, 500), (3, 100), (4, 10)] {
-            store.put_all(id(number), frames(1, 10)).await.unwrap();
-            File::open(root.path().join(id(number).to_string()))
-                .unwrap()
-                .set_modified(now - Duration::from_secs(age_s))
-                .unwrap();
-        }
-        let report = store.sweep(now).await.unwrap();
-        let expected = SweepReport {
-            removed_for_age: 1,
-            removed_for_size: 1,
-            freed_bytes: 20,
-            kept: 2,
-            kept_bytes: 20,
-            cleared_leftovers: 0,
-        };
-        assert_eq!(report, expected);
-        assert!(store.list(id(2)).await.unwrap().is_empty());
-        assert_eq!(store.list(id(3)).await.unwrap().len(), 1);
-        assert_eq!(store.usage_bytes().await.unwrap(), 20);
-        assert_eq!(store.sweep(now).await.unwrap().freed_bytes, 0);
-        assert_eq!(unfinished(root.path()), 0);
-    }
-
-    #[tokio::test]
-    async fn a_sweep_never_takes_the_unfinished_write_of_a_living_process() {
-        let root = tempfile::tempdir().unwrap();
-        let (first, second) = (
-            ArtifactStore::open(root.path(), KEEP_ALL).await.unwrap(),
-            ArtifactStore::open(root.path(), KEEP_ALL).await.unwrap(),
-        );
-        let writer = tokio::spawn(async move {
-            for number in 0..20 {
-                first.put_all(id(number), frames(5, 100)).await.unwrap();
-            }
-        });
-        while !writer.is_finished() {
-            let report = second.sweep(SystemTime::now()).await.unwrap();
-            assert_eq!(report.cleared_leftovers, 0);
-        }
-        writer.await.unwrap();
-        assert_eq!(second.usage_bytes().await.unwrap(), 20 * 500);
-    }
-
-    #[tokio::test]
-    async fn removing_takes_all_artifacts_of_one_analysis_only() {
-        let root = tempfile::tempdir().unwrap();
-        let store = ArtifactStore::open(root.path(), KEEP_ALL).await.unwrap();
-        store.put_all(id(1), frames(3, 10)).await.unwrap();
-        store.put_all(id(2), frames(3, 10)).await.unwrap();
-        assert!(store.remove(id(1)).await.unwrap());
-        assert!(!store.remove(id(1)).await.unwrap());
-        assert_eq!(store.usage_bytes().await.unwrap(), 30);
-        assert_eq!(unfinished(root.path()), 0);
-    }
-}
+#[path = "artifacts_tests.rs"]
+mod tests;

@@ -113,15 +113,17 @@ impl DiskArtifacts {
         for holding in plan.for_age.iter().chain(&plan.for_size) {
             self.remove(holding.id)?;
         }
-        let bytes = |holdings: &[Holding]| holdings.iter().map(|h| h.bytes).sum::<u64>();
         Ok(SweepReport {
-            removed_for_age: plan.for_age.len() as u64,
-            removed_for_size: plan.for_size.len() as u64,
-            freed_bytes: bytes(&plan.for_age) + bytes(&plan.for_size),
-            kept: plan.kept.len() as u64,
-            kept_bytes: bytes(&plan.kept),
             cleared_leftovers,
+            ..plan.report()
         })
+    }
+
+    /// What each analysis holds, in the order of storing.
+    pub(super) fn holdings_oldest_first(&self) -> Result<Vec<Holding>, StoreError> {
+        let mut holdings = self.holdings()?;
+        holdings.sort_by_key(|holding| (holding.stored_at, holding.id));
+        Ok(holdings)
     }
 
     /// Bytes of all stored artifacts.

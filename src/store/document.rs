@@ -2,6 +2,7 @@
 
 use crate::domain::{Analysis, AnalysisId};
 
+use super::artifacts::Pictures;
 use super::error::StoreError;
 use super::history::{kind_word, unix_microseconds};
 use super::statement::{Statement, Value};
@@ -95,7 +96,7 @@ impl RecordRow {
         }
         let analysis: Analysis =
             serde_json::from_str(&self.document).map_err(|error| unreadable(error.to_string()))?;
-        let submission = serde_json::from_str(&self.submission)
+        let submission: Submission = serde_json::from_str(&self.submission)
             .map_err(|error| unreadable(error.to_string()))?;
         if AnalysisId::parse(&self.id) != Some(analysis.id) {
             return Err(unreadable(format!("its document is of {}", analysis.id)));
@@ -103,6 +104,10 @@ impl RecordRow {
         Ok(Stored {
             number: self.number.unsigned_abs(),
             analysis,
+            pictures: match submission.pictures_lost {
+                true => Pictures::Lost,
+                false => Pictures::Stored,
+            },
             submission,
         })
     }

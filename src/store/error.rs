@@ -82,6 +82,31 @@ pub enum StoreError {
         /// Its name.
         id: AnalysisId,
     },
+    /// The artifact URL cannot be used.
+    #[error(
+        "the artifacts URL `{url}` cannot be used: {reason}; write nothing, \
+         `file:///absolute/path` or `s3://bucket/prefix`"
+    )]
+    ArtifactsUrl {
+        /// The URL.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The bucket is not there, or not for these keys.
+    #[error(
+        "the bucket of {url} refuses: {source}; check its name, AWS_ENDPOINT, AWS_ACCESS_KEY_ID \
+         and AWS_SECRET_ACCESS_KEY"
+    )]
+    ArtifactsRefused {
+        /// The URL.
+        url: String,
+        /// What it said.
+        source: Box<object_store::Error>,
+    },
+    /// The bucket does not answer, or not with what was asked for.
+    #[error("the store of pictures does not answer; try again shortly")]
+    ArtifactsAway(#[source] Box<object_store::Error>),
     /// The disk is full.
     #[error(
         "no space left to {action} {}: free some, or lower the retention limits", path.display()
@@ -122,6 +147,9 @@ impl StoreError {
             Self::UnstorableRecord { .. } => "unstorable-record",
             Self::UnreadableRecord { .. } => "unreadable-record",
             Self::DuplicateArtifacts { .. } => "duplicate-artifacts",
+            Self::ArtifactsUrl { .. } => "artifacts-url-unusable",
+            Self::ArtifactsRefused { .. } => "artifacts-refused",
+            Self::ArtifactsAway(_) => "artifacts-away",
             Self::StorageFull { .. } => "storage-full",
             Self::Io { .. } => "storage-failed",
             Self::ShuttingDown => "store-shutting-down",

@@ -1,9 +1,10 @@
 //! Pictures first, then the record that makes them findable.
 
-use super::{ArtifactName, ArtifactStore, RecordStore, StoreError, Stored, Submission};
+use super::{ArtifactName, ArtifactStore, Pictures, RecordStore, StoreError, Stored, Submission};
 use crate::domain::Analysis;
 
-/// Stores an analysis and its pictures, or neither: without the record the pictures go again.
+/// Stores an analysis and its pictures, or neither: without the record the pictures go again. A
+/// bucket that is away costs the pictures' place, not the analysis; the result says so.
 ///
 /// # Errors
 /// [`StoreError`] of whichever store refused.
@@ -11,15 +12,17 @@ pub async fn keep(
     records: &RecordStore,
     artifacts: &ArtifactStore,
     analysis: Analysis,
-    submission: Submission,
+    mut submission: Submission,
     pictures: Vec<(ArtifactName, Vec<u8>)>,
 ) -> Result<Stored, StoreError> {
-    artifacts.put_all(analysis.id, pictures).await?;
+    let pictures = artifacts.put_all(analysis.id, pictures).await?;
+    submission.pictures_lost = pictures == Pictures::Lost;
     match records.insert(&analysis, &submission).await {
         Ok(number) => Ok(Stored {
             number,
             analysis,
             submission,
+            pictures,
         }),
         Err(error) => {
             take_back(artifacts, &analysis).await;

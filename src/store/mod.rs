@@ -1,16 +1,16 @@
-//! Records and artifacts: the only place that names sqlx.
+//! Records and artifacts: the only place that names sqlx and object_store.
 //!
 //! | type | keeps | where |
 //! |---|---|---|
 //! | [`RecordStore`] | every [`Analysis`](crate::domain::Analysis), its number and sender | SQLite, one file, or PostgreSQL |
-//! | [`ArtifactStore`] | the frames and crops an analysis shows | disk, one folder per analysis |
+//! | [`ArtifactStore`] | the frames and crops an analysis shows | disk or S3, one folder per analysis |
 //! | [`UploadDir`] | uploads in progress | disk, gone when the [`Upload`] is dropped |
 //!
 //! Three rules hold throughout:
 //!
 //! - **All or nothing.** Artifacts are written and synced in a private folder and appear by one
-//!   rename; a record is one transaction under `synchronous=FULL`. A crash leaves the state before
-//!   or the state after.
+//!   rename (on S3: are named by a record only after all are there); a record is one transaction,
+//!   durable when it is answered. A crash leaves the state before or the state after.
 //! - **Nothing is left over.** Unfinished work lives in a session folder that its process keeps
 //!   locked. The kernel drops the lock when the process dies, however it dies, and the next start
 //!   (or sweep) clears what no living process holds.
@@ -31,7 +31,9 @@ mod history;
 mod keep;
 mod postgres;
 mod records;
+mod remote;
 mod retention;
+mod s3;
 mod session;
 mod sqlite;
 mod statement;
@@ -41,7 +43,7 @@ mod tests;
 mod uploads;
 
 pub use artifact_name::{ArtifactName, ArtifactNameError};
-pub use artifacts::ArtifactStore;
+pub use artifacts::{ArtifactPlace, ArtifactStore, Pictures};
 pub use document::DOCUMENT_SCHEMA_VERSION;
 pub use error::StoreError;
 pub use history::{HistoryFilter, PagePosition, Statistics};

@@ -46,6 +46,21 @@ pub(super) struct SweepPlan {
     pub(super) kept: Vec<Holding>,
 }
 
+impl SweepPlan {
+    /// What the plan amounts to once it is carried out.
+    pub(super) fn report(&self) -> SweepReport {
+        let bytes = |holdings: &[Holding]| holdings.iter().map(|h| h.bytes).sum::<u64>();
+        SweepReport {
+            removed_for_age: self.for_age.len() as u64,
+            removed_for_size: self.for_size.len() as u64,
+            freed_bytes: bytes(&self.for_age) + bytes(&self.for_size),
+            kept: self.kept.len() as u64,
+            kept_bytes: bytes(&self.kept),
+            cleared_leftovers: 0,
+        }
+    }
+}
+
 impl RetentionPolicy {
     /// Splits `holdings` at the time `now`. A holding from the future counts as new.
     pub(super) fn plan(&self, mut holdings: Vec<Holding>, now: SystemTime) -> SweepPlan {

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::domain::{Analysis, AnalysisId, Probability};
 
 use super::artifact_name::ArtifactName;
+use super::artifacts::Pictures;
 
 /// Number of an API key, given by the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -103,6 +104,9 @@ pub struct Submission {
     /// The artifact that shows the input with the result drawn on it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result_image: Option<ArtifactName>,
+    /// There are no pictures, because nothing was there to take them.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub pictures_lost: bool,
 }
 
 /// A stored analysis.
@@ -114,6 +118,8 @@ pub struct Stored {
     pub analysis: Analysis,
     /// How it was asked for.
     pub submission: Submission,
+    /// What became of its pictures, as far as it was known when it was stored.
+    pub pictures: Pictures,
 }
 
 /// Several files sent at once, as it went.

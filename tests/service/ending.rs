@@ -40,7 +40,7 @@ async fn a_request_in_flight_finishes(signal: &str) {
     assert!(server.wait(Duration::from_secs(20)).await.success());
     assert_eq!(leftovers(&server), Vec::<std::path::PathBuf>::new());
 
-    let server = Server::start_in(server.give_up_directory(), &[]).await;
+    let server = Server::start_in(server.give_up_home(), &[]).await;
     let path = format!(
         "/api/v1/predictions/{}",
         answer["id"].as_str().expect("an id")

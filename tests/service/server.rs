@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use reqwest::multipart::{Form, Part};
 use serde_json::Value;
-use tempfile::TempDir;
+
+use crate::home::{Home, Remote};
 
 /// Loading libtorch and the models on a busy machine takes seconds, never this long.
 const START_DEADLINE: Duration = Duration::from_secs(90);
@@ -28,7 +29,7 @@ pub(crate) fn repository(path: &str) -> PathBuf {
 pub(crate) struct Server {
     child: Child,
     url: String,
-    directory: Option<TempDir>,
+    home: Option<Home>,
     client: reqwest::Client,
 }
 
@@ -40,20 +41,21 @@ impl Server {
 
     /// Starts a server with settings given as `("max_body_bytes", "1000")`.
     pub(crate) async fn start_with(settings: &[(&str, &str)]) -> Self {
-        let directory = tempfile::tempdir().expect("a temporary directory");
-        Self::start_in(directory, settings).await
+        Self::start_in(Home::new(), settings).await
     }
 
-    /// Starts a server on the data that another left in `directory`.
-    pub(crate) async fn start_in(directory: TempDir, settings: &[(&str, &str)]) -> Self {
-        let log = directory.path().join("log.txt");
+    /// Starts a server in a home of its own, or in one that another left.
+    pub(crate) async fn start_in(home: impl Into<Home>, settings: &[(&str, &str)]) -> Self {
+        let home = home.into();
+        let log = home.directory.path().join("log.txt");
         let mut command = program();
+        command.envs(home.environment());
         for (name, value) in settings {
             command.env(format!("FRAMEWITNESS_{}", name.to_uppercase()), value);
         }
         let child = command
             .args(["serve", "--bind", "127.0.0.1:0", "--data-dir"])
-            .arg(directory.path().join("data"))
+            .arg(home.directory.path().join("data"))
             .stdout(Stdio::null())
             .stderr(File::create(&log).expect("a log file"))
             .spawn()
@@ -61,7 +63,7 @@ impl Server {
         let mut server = Self {
             child,
             url: String::new(),
-            directory: Some(directory),
+            home: Some(home),
             client: reqwest::Client::new(),
         };
         server.url = server.wait_for_address(&log).await;
@@ -113,15 +115,23 @@ impl Server {
     }
 
     fn directory(&self) -> &Path {
-        self.directory
-            .as_ref()
-            .expect("a server keeps its directory")
-            .path()
+        self.home().directory.path()
     }
 
-    /// Takes the data out of a server that has ended, for another to start on.
-    pub(crate) fn give_up_directory(mut self) -> TempDir {
-        self.directory.take().expect("a server keeps its directory")
+    /// Where the server's data are.
+    pub(crate) fn home(&self) -> &Home {
+        self.home.as_ref().expect("a server keeps its home")
+    }
+
+    /// The database and the bucket of a server that has them.
+    pub(crate) fn remote(&mut self) -> &mut Remote {
+        let home = self.home.as_mut().expect("a server keeps its home");
+        home.remote.as_mut().expect("PostgreSQL and S3")
+    }
+
+    /// Ends the server and takes its data, for another to start on.
+    pub(crate) fn give_up_home(mut self) -> Home {
+        self.home.take().expect("a server keeps its home")
     }
 
     /// Everything logged so far.

@@ -34,11 +34,11 @@ async fn ends_cleanly_with(signal: &str) {
 
     let uploads = walk(&server.data_dir().join("uploads"));
     assert!(uploads.is_empty(), "{uploads:?}");
-    let pictures = walk(&server.data_dir().join("artifacts"));
+    let pictures = server.home().pictures();
     assert_eq!(pictures.is_empty(), status == 503, "{pictures:?}");
     if status == 200 {
         let id = answer["id"].as_str().expect("an id").to_owned();
-        let again = Server::start_in(server.give_up_directory(), &[]).await;
+        let again = Server::start_in(server.give_up_home(), &[]).await;
         let stored = again.get(&format!("/api/v1/predictions/{id}")).await;
         assert_eq!(stored.status(), 200, "what was answered is stored");
     }

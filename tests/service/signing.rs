@@ -134,7 +134,7 @@ async fn the_key_stays_the_same_over_a_restart_and_is_private() {
         .mode();
     assert_eq!(mode & 0o777, 0o600);
 
-    let server = Server::start_in(server.give_up_directory(), &[]).await;
+    let server = Server::start_in(server.give_up_home(), &[]).await;
     let after: Value = server
         .get("/integrity/public-key")
         .await

@@ -13,6 +13,8 @@ use crate::domain::{
     ModelScore, Probability, Reason, SampleNote, TrackResult, Verdict, VerdictLabel,
 };
 
+use crate::store::{Pictures, Stored};
+
 /// Frames shown first.
 const DISPLAY_FRAMES: usize = 4;
 /// What ffprobe prints where a file does not say.
@@ -70,6 +72,35 @@ impl From<&Analysis> for AnalysisAnswer {
             frames: analysis.frames.iter().map(|f| Frame::new(id, f)).collect(),
             notes: analysis.notes.iter().map(Remark::from).collect(),
         }
+    }
+}
+
+impl From<&Stored> for AnalysisAnswer {
+    fn from(stored: &Stored) -> Self {
+        let mut answer = Self::from(&stored.analysis);
+        answer.notes.extend(Remark::of_pictures(stored.pictures));
+        answer
+    }
+}
+
+impl Remark {
+    /// What a client must know about the pictures; nothing where they are as they should be.
+    fn of_pictures(pictures: Pictures) -> Option<Self> {
+        let (code, message) = match pictures {
+            Pictures::Stored => return None,
+            Pictures::Delayed => (
+                "pictures-delayed",
+                "The store of pictures is away: frames and crops may be missing until it is back.",
+            ),
+            Pictures::Lost => (
+                "pictures-lost",
+                "The store of pictures was away for too long: there are no frames and crops.",
+            ),
+        };
+        Some(Self {
+            code: code.into(),
+            message: message.into(),
+        })
     }
 }
 

@@ -1,9 +1,12 @@
 //! What every store of records does, whatever database it rests on: one test a sentence, run on
 //! each.
 
+mod artifacts;
 mod bench;
 pub(super) mod fixture;
 mod history;
+#[path = "../../../tests/support/s3.rs"]
+mod object_server;
 mod postgres;
 mod records;
 #[path = "../../../tests/support/postgres.rs"]

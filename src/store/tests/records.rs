@@ -64,6 +64,7 @@ pub(super) async fn how_it_was_asked_for_reads_back(bench: Bench) {
         threshold: Probability::new(0.35).ok(),
         model_type: Some("d3_clip".into()),
         result_image: Some(ArtifactName::parse("result.jpg").unwrap()),
+        pictures_lost: true,
     };
     bench
         .records
