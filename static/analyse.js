@@ -33,7 +33,7 @@ export function startAnalyse({ limits, onSign }) {
     byId("cancel").focus();
     try {
       refuseTooLarge(file, limits().maxBytes);
-      const { json, serverTiming } = await postForm("/predict", { file }, { ...progress.callbacks, signal: job.signal });
+      const { json, serverTiming } = await postForm("/predict?format=framewitness", { file }, { ...progress.callbacks, signal: job.signal });
       present(json, { timings: serverTimings(serverTiming), onSign: () => onSign(file) });
     } catch (failure) {
       if (failure instanceof Cancelled) say("Cancelled.");

@@ -1,24 +1,30 @@
-//! What `POST /predict` and `POST /predict_csv` do before their answers differ:
+//! What every route that analyses files does before its answer differs:
 //! admit → receive → analyse → keep.
+//!
+//! A [`Place`] is taken before the body is read, so that a service with no room says so at once.
+//! Routes with one file call [`analyse_and_keep`]; a batch goes through [`analyse_many`], whose
+//! files are under way side by side so that the model thread sees them as batches.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::HttpRequest;
 use actix_web::web::{Data, Payload};
+use futures_util::stream::{self, StreamExt};
 use utoipa::ToSchema;
 
 use super::Service;
 use super::caller::Caller;
+use super::compat::judgement::expect_score;
 use super::error::HttpError;
+use super::filename::DisplayName;
 use super::reception::Visit;
-use super::upload::{Form, Received, receive};
+use super::upload::{Form, ReceivedFile, SentFile, receive};
+use super::upload_error::UploadError;
 use crate::analysis::{Admission, MediaFile, Outcome, Timings};
 use crate::store::{self, ArtifactName, Stored, Submission};
 
-const FORM: Form = Form {
-    file_fields: &["file", "video"],
-    text_fields: &[],
-};
+const FORM: Form = Form::of_one_file(&["file", "video"]);
 
 /// Multipart body with one file, as `file` or as `video`.
 #[derive(ToSchema)]
@@ -36,10 +42,64 @@ pub(super) struct VideoForm {
     video: Vec<u8>,
 }
 
+/// A place in the service for one request, given back when dropped.
+#[derive(Debug)]
+#[must_use = "dropping a place gives it back"]
+pub(super) struct Place {
+    visit: Arc<Visit>,
+    admission: Admission,
+}
+
+impl Place {
+    /// Takes a place, or says at once why there is none.
+    ///
+    /// # Errors
+    /// [`HttpError::Refused`]; [`HttpError::Analysis`] when every place is taken.
+    pub(super) fn take(service: &Service) -> Result<Self, HttpError> {
+        Ok(Self {
+            visit: Arc::new(service.reception.enter()?),
+            admission: service.analyzer.try_admit()?,
+        })
+    }
+}
+
+/// How the result is to be kept.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Wish {
+    /// What is kept beside the analysis.
+    pub(super) submission: Submission,
+    /// Whether the answer cannot do without a probability: a file in which nothing can be scored
+    /// is then an error, and nothing of it is kept.
+    pub(super) needs_score: bool,
+}
+
+impl Wish {
+    /// What is asked for on behalf of the sender of `request`.
+    pub(super) fn of(request: &HttpRequest) -> Self {
+        Self {
+            submission: Submission {
+                owner: Caller::of(request).key(),
+                ..Submission::default()
+            },
+            needs_score: false,
+        }
+    }
+
+    /// The same for an answer that cannot do without a probability.
+    pub(super) fn scored(self) -> Self {
+        Self {
+            needs_score: true,
+            ..self
+        }
+    }
+}
+
 /// An analysis that is stored, and where the time went.
+#[derive(Debug)]
 pub(super) struct Analysed {
     pub(super) stored: Stored,
-    upload: Duration,
+    /// Time the upload took, when the caller says so.
+    pub(super) upload: Duration,
     timings: Timings,
     store: Duration,
 }
@@ -53,31 +113,81 @@ pub(super) async fn analyse_upload(
     body: Payload,
     service: &Data<Service>,
 ) -> Result<Analysed, HttpError> {
-    let visit = service.reception.enter()?;
-    let admission = service.analyzer.try_admit()?;
+    let place = Place::take(service)?;
     let limits = service.settings.body;
     let upload = receive(request, body, FORM, &service.uploads, limits).await?;
-    let outcome = analyse(service, &upload, admission).await?;
-    let submission = Submission {
-        owner: Caller::of(request).key(),
-        ..Submission::default()
+    let analysed = analyse_and_keep(service, &upload.file, place, Wish::of(request)).await?;
+    Ok(analysed.after_upload(upload.took))
+}
+
+/// Analyses a received file and stores the result.
+///
+/// # Errors
+/// [`HttpError`]; nothing of the analysis is left then.
+pub(super) async fn analyse_and_keep(
+    service: &Data<Service>,
+    file: &ReceivedFile,
+    place: Place,
+    wish: Wish,
+) -> Result<Analysed, HttpError> {
+    let Place { visit, admission } = place;
+    let outcome = analyse(service, file, admission).await?;
+    if wish.needs_score {
+        expect_score(&outcome.analysis)?;
+    }
+    keep(service, outcome, visit, wish.submission).await
+}
+
+/// Analyses the files of a batch and stores the results, each on its own: the answers come in the
+/// order of `files`, each with the file's name, and a file that fails is an error of its own.
+///
+/// At most half of the service's places are used at a time, so that a batch slows others down but
+/// does not turn them away.
+#[expect(dead_code, reason = "the batch routes land next")]
+pub(super) async fn analyse_many(
+    service: &Data<Service>,
+    files: Vec<SentFile>,
+    place: Place,
+    wish: &Wish,
+) -> Vec<(DisplayName, Result<Analysed, HttpError>)> {
+    let Place { visit, admission } = place;
+    let at_once = (service.analyzer.settings().places() / 2).max(1);
+    let mut admission = Some(admission);
+    let analyses = files.into_iter().map(|sent| {
+        let (first, visit) = (admission.take(), Arc::clone(&visit));
+        async move {
+            let analysed = analyse_sent(service, sent.received, (visit, first), wish.clone()).await;
+            (sent.filename, analysed)
+        }
+    });
+    stream::iter(analyses).buffered(at_once).collect().await
+}
+
+/// One file of a batch, in the place it has or as soon as one is free.
+async fn analyse_sent(
+    service: &Data<Service>,
+    file: Result<ReceivedFile, UploadError>,
+    (visit, admission): (Arc<Visit>, Option<Admission>),
+    wish: Wish,
+) -> Result<Analysed, HttpError> {
+    let file = file?;
+    let admission = match admission {
+        Some(admission) => admission,
+        None => service.analyzer.admit().await?,
     };
-    keep(service, outcome, (upload.took, visit), submission).await
+    analyse_and_keep(service, &file, Place { visit, admission }, wish).await
 }
 
 async fn analyse(
     service: &Service,
-    upload: &Received,
+    file: &ReceivedFile,
     admission: Admission,
 ) -> Result<Outcome, HttpError> {
+    let descriptor = file.upload.file().try_clone();
     let media = MediaFile {
-        file: upload
-            .file
-            .file()
-            .try_clone()
-            .map_err(HttpError::Descriptor)?,
-        filename: upload.filename.to_string(),
-        sha256: upload.digest.sha256.to_hex(),
+        file: descriptor.map_err(HttpError::Descriptor)?,
+        filename: file.filename.to_string(),
+        sha256: file.digest.sha256.to_hex(),
     };
     Ok(service.analyzer.analyze(media, admission).await?)
 }
@@ -89,7 +199,7 @@ async fn analyse(
 async fn keep(
     service: &Data<Service>,
     outcome: Outcome,
-    (upload, visit): (Duration, Visit),
+    visit: Arc<Visit>,
     submission: Submission,
 ) -> Result<Analysed, HttpError> {
     let service = Data::clone(service);
@@ -99,7 +209,7 @@ async fn keep(
         let (stored, timings) = keep_outcome(&service, outcome, submission).await?;
         Ok(Analysed {
             stored,
-            upload,
+            upload: Duration::ZERO,
             timings,
             store: started.elapsed(),
         })
@@ -121,6 +231,11 @@ async fn keep_outcome(
 }
 
 impl Analysed {
+    /// The same with the time that its upload took.
+    pub(super) fn after_upload(self, upload: Duration) -> Self {
+        Self { upload, ..self }
+    }
+
     /// Value of the `Server-Timing` header, milliseconds.
     pub(super) fn server_timing(&self) -> String {
         let steps = [

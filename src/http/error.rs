@@ -15,6 +15,7 @@ use super::reception::Refusal;
 use super::status;
 use super::upload_error::UploadError;
 use crate::analysis::AnalysisError;
+use crate::domain::Reason;
 use crate::inference::InferenceError;
 use crate::integrity::IntegrityError;
 use crate::store::{ArtifactNameError, StoreError};
@@ -43,6 +44,14 @@ pub enum HttpError {
     /// A name that belongs to nothing, or to nothing any more.
     #[error("there is no such {0}")]
     NotFound(&'static str),
+    /// A text field of a form that cannot be used.
+    #[error("the field \"{name}\" is not valid: {problem}")]
+    Field {
+        /// Its name.
+        name: &'static str,
+        /// What is wrong, and what would be right.
+        problem: String,
+    },
     /// A query that cannot be read.
     #[error("the query is not valid: {0}")]
     Query(String),
@@ -73,6 +82,9 @@ pub enum HttpError {
     /// Work that was begun ended before it was done, because the service is ending.
     #[error("the work was interrupted because the service is shutting down")]
     Interrupted,
+    /// An answer that needs a score, of a file in which nothing could be scored.
+    #[error("{0}")]
+    Unscorable(Reason),
     /// Not ready to take work; the reason is for a person.
     #[error("the service is not ready: {0}")]
     NotReady(&'static str),
@@ -85,6 +97,7 @@ impl HttpError {
             Self::NoRoute | Self::NotFound(_) => "not-found",
             Self::Method { .. } => "method-not-allowed",
             Self::Query(_) => "invalid-query",
+            Self::Field { .. } => "invalid-field",
             Self::Refused(error) => error.code(),
             Self::Upload(error) => error.code(),
             Self::Analysis(error) => code_of_analysis(error),
@@ -93,6 +106,7 @@ impl HttpError {
             Self::PictureName(_) | Self::Descriptor(_) | Self::Table(_) => "internal-error",
             Self::Interrupted => "shutting-down",
             Self::NotReady(_) => "not-ready",
+            Self::Unscorable(reason) => reason.code(),
         }
     }
 
@@ -129,10 +143,11 @@ impl HttpError {
         match self {
             Self::Refused(_) | Self::Upload(_) => true,
             Self::Analysis(error) => matches!(error, AnalysisError::Busy),
-            Self::NoRoute | Self::Method { .. } | Self::NotFound(_) | Self::Query(_) => false,
+            Self::NoRoute | Self::Method { .. } | Self::NotFound(_) => false,
+            Self::Query(_) | Self::Field { .. } => false,
             Self::Integrity(_) | Self::Store(_) | Self::PictureName(_) => false,
             Self::Descriptor(_) | Self::Table(_) => false,
-            Self::Interrupted | Self::NotReady(_) => false,
+            Self::Interrupted | Self::NotReady(_) | Self::Unscorable(_) => false,
         }
     }
 }

@@ -19,15 +19,12 @@ use super::problem::{Problem, UploadProblems};
 use super::upload::{Form, receive};
 use crate::integrity::{IntegrityError, Keyring, Statement, Verification};
 
-const SIGN_FORM: Form = Form {
-    file_fields: &["file", "video"],
-    text_fields: &[],
-};
+const SIGN_FORM: Form = Form::of_one_file(&["file", "video"]);
 /// A signature of the largest key, wrapped in lines, is well under a kilobyte.
 const MAX_SIGNATURE_BYTES: usize = 16 * 1024;
 const VERIFY_FORM: Form = Form {
-    file_fields: &["file", "video"],
     text_fields: &[("signature_base64", MAX_SIGNATURE_BYTES)],
+    ..SIGN_FORM
 };
 /// The key of a service changes seldom, and only with the operator's hand.
 const KEY_CACHE: (actix_web::http::header::HeaderName, &str) = (CACHE_CONTROL, "max-age=300");
@@ -95,9 +92,9 @@ pub(super) async fn sign(
     let limits = service.settings.body;
     let upload = receive(&request, body, SIGN_FORM, &service.uploads, limits).await?;
     let statement = Statement {
-        filename: upload.filename.to_string(),
-        sha256: upload.digest.sha256,
-        size_bytes: upload.digest.size_bytes,
+        filename: upload.file.filename.to_string(),
+        sha256: upload.file.digest.sha256,
+        size_bytes: upload.file.digest.size_bytes,
         signed_at: OffsetDateTime::now_utc(),
     };
     drop(upload);
@@ -154,12 +151,14 @@ pub(super) async fn verify(
     let _visit = service.reception.enter()?;
     let limits = service.settings.body;
     let upload = receive(&request, body, VERIFY_FORM, &service.uploads, limits).await?;
-    let signature = upload.required_text("signature_base64")?;
-    let found: Verification = service.keyring.verify(&upload.digest.sha256, signature);
+    let signature = upload.texts.required("signature_base64")?;
+    let found: Verification = service
+        .keyring
+        .verify(&upload.file.digest.sha256, signature);
     Ok(Json(VerifyAnswer {
-        video_filename: upload.filename.to_string(),
+        video_filename: upload.file.filename.to_string(),
         valid: found.is_valid(),
-        sha256_hex: upload.digest.sha256.to_hex(),
+        sha256_hex: upload.file.digest.sha256.to_hex(),
         verified_at: rfc3339(OffsetDateTime::now_utc()),
         error: found.error(),
     }))

@@ -4,7 +4,7 @@
 //!    end: method, route, status, duration. Never bodies, file names or header values.
 //! 2. [`measure`] counts and times by route pattern.
 //! 3. [`finish`] completes the answer: request number, security headers, and for every error its
-//!    `application/problem+json` body.
+//!    body, `application/problem+json` or the shape of the service that the path belongs to.
 //! 4. `NormalizePath` cuts trailing slashes before the route is chosen.
 
 use std::time::Instant;
@@ -21,7 +21,8 @@ use actix_web::{Error, HttpMessage};
 use tracing::Span;
 use tracing_actix_web::{RequestId, RootSpanBuilder};
 
-use super::problem::{Draft, PROBLEM_JSON, Problem};
+use super::error_shape::ErrorShape;
+use super::problem::Draft;
 
 /// Carries the request's number.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -156,7 +157,7 @@ pub(super) async fn finish<B: MessageBody + 'static>(
     let number = number.map(|id| id.to_string()).unwrap_or_default();
     let mut response = next.call(request).await?.map_into_boxed_body();
     if response.status().is_client_error() || response.status().is_server_error() {
-        response = with_problem(response, &number);
+        response = with_error_body(response, &number);
     }
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&number) {
@@ -166,7 +167,7 @@ pub(super) async fn finish<B: MessageBody + 'static>(
     Ok(response)
 }
 
-fn with_problem(response: ServiceResponse<BoxBody>, number: &str) -> ServiceResponse<BoxBody> {
+fn with_error_body(response: ServiceResponse<BoxBody>, number: &str) -> ServiceResponse<BoxBody> {
     let status = response.status();
     let draft = response.response().extensions().get::<Draft>().cloned();
     if draft.is_none() && is_json(response.headers()) {
@@ -174,11 +175,11 @@ fn with_problem(response: ServiceResponse<BoxBody>, number: &str) -> ServiceResp
         return response;
     }
     let draft = draft.unwrap_or_else(|| Draft::from_status(status));
-    let body = Problem::new(status, &draft, number).to_json();
+    let (media_type, body) = ErrorShape::of(response.request()).write(status, &draft, number);
     let mut response = response.map_body(|_, _| BoxBody::new(body));
     let headers = response.headers_mut();
     headers.remove(CONTENT_LENGTH);
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     response
 }
 

@@ -12,6 +12,8 @@
 //! - To add a route: write the handler with its `#[utoipa::path]`, and name it in `routes`. The
 //!   OpenAPI document and the 405 answers follow from there.
 //!
+//! - Routes and shapes of earlier services live in `compat`; `error_shape` writes errors as they did.
+//!
 //! Everything a request takes (place, temporary file, count) is given back by Drop, whether the
 //! request is answered, refused, or left by its client.
 
@@ -19,7 +21,9 @@ mod analyse_upload;
 mod answer;
 mod body;
 mod caller;
+mod compat;
 mod error;
+mod error_shape;
 mod filename;
 mod health;
 mod integrity;

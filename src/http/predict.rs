@@ -1,22 +1,110 @@
 //! `POST /predict`: a file in, a verdict out.
+//!
+//! Three earlier services had a route of this name, so what is answered follows what was sent, by
+//! its bytes and never by its name:
+//!
+//! | sent | answer |
+//! |---|---|
+//! | a video, in `file`, `video` or `image` | [`AnalysisAnswer`], which holds the Deep-Fake API's fields |
+//! | an image in `file` or `video` | [`LabelScores`], as dfdetect-service gave it |
+//! | an image in `image` | [`ImageAnswer`], as the D3 Detection API gave it |
+//! | anything, with `?format=framewitness` | [`AnalysisAnswer`] |
 
-use actix_web::web::{Data, Payload};
+use std::time::Instant;
+
+use actix_web::web::{Data, Payload, Query};
 use actix_web::{HttpRequest, HttpResponse, post};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::Service;
-use super::analyse_upload::{VideoForm, analyse_upload};
+use super::analyse_upload::{Analysed, Place, Wish, analyse_and_keep};
 use super::answer::AnalysisAnswer;
+use super::compat::d3_detection::ImageAnswer;
+use super::compat::dfdetect::LabelScores;
+use super::compat::judgement::{DEFAULT_THRESHOLD, Judgement};
 use super::error::HttpError;
+use super::error_shape::ErrorShape;
 use super::problem::{AnalysisProblems, UploadProblems};
+use super::upload::{Form, ReceivedFile, receive};
+use crate::analysis::AnalysisError;
+use crate::domain::MediaKind;
+use crate::media;
 
-/// Tells whether a video of a face was manipulated
+const IMAGE_FIELD: &str = "image";
+const FORM: Form = Form::of_one_file(&["file", "video", IMAGE_FIELD]);
+
+/// Multipart body with one file, in one of these fields.
+#[derive(ToSchema)]
+#[expect(
+    dead_code,
+    reason = "describes the form; the body is read part by part"
+)]
+pub(super) struct PredictForm {
+    /// A video (MP4, MOV, MKV, WebM, AVI, FLV, WMV, MPEG) or an image (JPEG, PNG, WebP, BMP, GIF),
+    /// recognised by its bytes.
+    #[schema(value_type = Option<String>, format = Binary)]
+    file: Vec<u8>,
+    /// The same under another name.
+    #[schema(value_type = Option<String>, format = Binary)]
+    video: Vec<u8>,
+    /// The same; an image is then answered as by the D3 Detection API.
+    #[schema(value_type = Option<String>, format = Binary)]
+    image: Vec<u8>,
+}
+
+/// Forms of the answer that can be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum AnswerFormat {
+    /// The full answer, of images too.
+    Framewitness,
+}
+
+/// The query of `POST /predict`.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PredictQuery {
+    /// `framewitness`: an image is answered in full, like a video, instead of as the service whose
+    /// field it came in.
+    #[param(inline)]
+    format: Option<AnswerFormat>,
+}
+
+/// What `POST /predict` answers.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+enum PredictAnswer {
+    /// Of a video, and of everything with `?format=framewitness`.
+    Full(Box<AnalysisAnswer>),
+    /// Of an image in `file` or `video`.
+    LabelScores(LabelScores),
+    /// Of an image in `image`.
+    Image(ImageAnswer),
+}
+
+/// For whom an answer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Client {
+    Framewitness,
+    Dfdetect,
+    D3Detection,
+}
+
+/// Tells whether a video or an image of a face was manipulated
 ///
-/// The analysis is stored and can be read again under its `id`. No face is never an error and
-/// never a verdict of REAL or FAKE: the verdict is INCONCLUSIVE and `reasons` says why.
-#[utoipa::path(tag = "analysis",
-    request_body(content = VideoForm, content_type = "multipart/form-data"),
+/// A video is answered in full. An image is answered as the service whose field it came in gave it,
+/// or in full with `?format=framewitness`; the answer to an image in `file` or `video` has labels
+/// with scores, that to one in `image` a label with both scores.
+///
+/// The analysis is stored and can be read again under its `id`. In full, no face is never an error
+/// and never a verdict of REAL or FAKE: the verdict is INCONCLUSIVE and `reasons` says why. The
+/// older answers to an image have no word for that, so there it is 422. Errors of an image in
+/// `image` are `{"success": false, "error": …}` as JSON; the others have `detail`.
+#[utoipa::path(tag = "analysis", params(PredictQuery),
+    request_body(content = PredictForm, content_type = "multipart/form-data"),
     responses(
-        (status = 200, description = "The verdict and everything behind it", body = AnalysisAnswer,
+        (status = 200, description = "The verdict and everything behind it, or what an older service would have said", body = PredictAnswer,
             headers(("server-timing" = String, description = "Milliseconds of upload, wait, decode, faces, queue, inference and store"))),
         UploadProblems, AnalysisProblems,
     ))]
@@ -25,9 +113,60 @@ pub(super) async fn predict(
     request: HttpRequest,
     body: Payload,
     service: Data<Service>,
+    query: Query<PredictQuery>,
 ) -> Result<HttpResponse, HttpError> {
-    let analysed = analyse_upload(&request, body, &service).await?;
+    let started = Instant::now();
+    let place = Place::take(&service)?;
+    let limits = service.settings.body;
+    let upload = receive(&request, body, FORM, &service.uploads, limits).await?;
+    let client = Client::of(&upload.file, query.format)?;
+    client.error_shape().choose(&request);
+    let wish = match client {
+        Client::Framewitness => Wish::of(&request),
+        Client::Dfdetect | Client::D3Detection => Wish::of(&request).scored(),
+    };
+    let analysed = analyse_and_keep(&service, &upload.file, place, wish).await?;
+    let analysed = analysed.after_upload(upload.took);
     Ok(HttpResponse::Ok()
         .insert_header(("server-timing", analysed.server_timing()))
-        .json(AnalysisAnswer::from(&analysed.stored)))
+        .json(client.answer(&analysed, started)?))
+}
+
+impl Client {
+    fn of(file: &ReceivedFile, format: Option<AnswerFormat>) -> Result<Self, HttpError> {
+        if format == Some(AnswerFormat::Framewitness) {
+            return Ok(Self::Framewitness);
+        }
+        let in_image_field = file.field == IMAGE_FIELD;
+        let kind = media::kind(file.upload.file()).map_err(AnalysisError::from)?;
+        Ok(match kind {
+            Some(MediaKind::Video) => Self::Framewitness,
+            // What is no medium at all is refused in the words of whose field it came in.
+            Some(MediaKind::Image) | None if in_image_field => Self::D3Detection,
+            Some(MediaKind::Image) => Self::Dfdetect,
+            None => Self::Framewitness,
+        })
+    }
+
+    fn error_shape(self) -> ErrorShape {
+        match self {
+            Self::Framewitness => ErrorShape::Problem,
+            Self::Dfdetect => ErrorShape::Detail,
+            Self::D3Detection => ErrorShape::Success,
+        }
+    }
+
+    fn answer(self, analysed: &Analysed, started: Instant) -> Result<PredictAnswer, HttpError> {
+        let stored = &analysed.stored;
+        let analysis = &stored.analysis;
+        let judgement = || Judgement::of(analysis, DEFAULT_THRESHOLD);
+        Ok(match self {
+            Self::Framewitness => PredictAnswer::Full(Box::new(stored.into())),
+            Self::Dfdetect => {
+                let id = analysis.id.to_string();
+                PredictAnswer::LabelScores(LabelScores::new(&judgement()?, id, started.elapsed()))
+            }
+            Self::D3Detection => PredictAnswer::Image(ImageAnswer::new(analysis, &judgement()?)),
+        })
+    }
 }

@@ -15,7 +15,7 @@ use crate::store::StoreError;
 /// The status of an error.
 pub(super) fn of(error: &HttpError) -> StatusCode {
     match error {
-        HttpError::Query(_) => StatusCode::BAD_REQUEST,
+        HttpError::Query(_) | HttpError::Field { .. } => StatusCode::BAD_REQUEST,
         HttpError::NoRoute | HttpError::NotFound(_) => StatusCode::NOT_FOUND,
         HttpError::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
         HttpError::Refused(error) => of_refusal(*error),
@@ -27,6 +27,7 @@ pub(super) fn of(error: &HttpError) -> StatusCode {
             StatusCode::INTERNAL_SERVER_ERROR
         }
         HttpError::Interrupted | HttpError::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
+        HttpError::Unscorable(_) => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }
 
@@ -43,12 +44,15 @@ fn of_upload(error: &UploadError) -> StatusCode {
         | UploadError::MissingFile { .. }
         | UploadError::MissingText { .. }
         | UploadError::Repeated { .. }
+        | UploadError::TooManyFiles { .. }
         | UploadError::EmptyFile
         | UploadError::TextTooLong { .. }
         | UploadError::NotText { .. }
         | UploadError::Interrupted => StatusCode::BAD_REQUEST,
         UploadError::Slow(_) => StatusCode::REQUEST_TIMEOUT,
-        UploadError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        UploadError::TooLarge { .. } | UploadError::FileTooLarge { .. } => {
+            StatusCode::PAYLOAD_TOO_LARGE
+        }
         UploadError::NotMultipart => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         UploadError::Store(error) => of_store(error),
     }

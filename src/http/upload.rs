@@ -1,4 +1,4 @@
-//! Receives a multipart body: one file to disk, hashed on the way, and a few short text fields.
+//! Receives a multipart body: files to disk, each hashed on the way, and a few short text fields.
 //!
 //! ```text
 //! Content-Length ─▶ guarded body ─▶ parts ─┬─▶ file part ─▶ temporary file + SHA-256
@@ -7,8 +7,11 @@
 //! ```
 //!
 //! Parts come in any order. Memory stays flat: one buffer of [`WRITE_BUFFER_BYTES`] whatever the
-//! size of the file. The temporary file goes when [`Received`] is dropped, and just so when the
-//! client leaves in the middle, because the framework then drops the future that holds it.
+//! size of the file. The temporary file goes when its [`ReceivedFile`] is dropped, and just so when
+//! the client leaves in the middle, because the framework then drops the future that holds it.
+//!
+//! [`receive`] is for routes that take one file: what is wrong with it is wrong with the request.
+//! [`receive_many`] is for those that take several: a file of no bytes or of too many fails alone.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -32,29 +35,78 @@ const WRITE_BUFFER_BYTES: usize = 256 * 1024;
 /// The fields a route accepts.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Form {
-    /// Names under which the one file may come.
+    /// Names under which files may come.
     pub(super) file_fields: &'static [&'static str],
     /// Text fields with the largest size of each in bytes.
     pub(super) text_fields: &'static [(&'static str, usize)],
+    /// Files that may come, at least 1.
+    pub(super) max_files: usize,
+    /// Largest file in bytes where the limit on the body alone would be too generous.
+    pub(super) max_file_bytes: u64,
 }
 
-/// A received body. The file is removed when this is dropped.
+impl Form {
+    /// One file under any of these names, as large as the body may be, and no text.
+    pub(super) const fn of_one_file(file_fields: &'static [&'static str]) -> Self {
+        Self {
+            file_fields,
+            text_fields: &[],
+            max_files: 1,
+            max_file_bytes: u64::MAX,
+        }
+    }
+}
+
+/// A file that came whole. It is removed when this is dropped.
 #[derive(Debug)]
 #[must_use = "dropping an upload removes its file"]
-pub(super) struct Received {
+pub(super) struct ReceivedFile {
     /// The file on disk, complete.
-    pub(super) file: Upload,
+    pub(super) upload: Upload,
+    /// The field it came in, one of [`Form::file_fields`].
+    pub(super) field: &'static str,
     /// The client's name for it, safe to show.
     pub(super) filename: DisplayName,
     /// SHA-256 and size of its bytes; the size is above zero.
     pub(super) digest: FileDigest,
-    /// Text fields that came, by name.
-    pub(super) texts: BTreeMap<&'static str, String>,
+}
+
+/// One of several files that were sent.
+#[derive(Debug)]
+pub(super) struct SentFile {
+    /// The client's name for it, safe to show.
+    pub(super) filename: DisplayName,
+    /// The file, or what is wrong with it alone.
+    pub(super) received: Result<ReceivedFile, UploadError>,
+}
+
+/// Text fields that came, by name.
+#[derive(Debug, Default)]
+pub(super) struct Texts(BTreeMap<&'static str, String>);
+
+/// A received body with one file.
+#[derive(Debug)]
+pub(super) struct Received {
+    /// The file.
+    pub(super) file: ReceivedFile,
+    /// The text fields.
+    pub(super) texts: Texts,
     /// Time from the first to the last byte.
     pub(super) took: Duration,
 }
 
-/// Receives the body of `request`.
+/// A received body with at least one file.
+#[derive(Debug)]
+pub(super) struct ReceivedMany {
+    /// The files in the order they came.
+    pub(super) files: Vec<SentFile>,
+    /// The text fields.
+    pub(super) texts: Texts,
+    /// Time from the first to the last byte.
+    pub(super) took: Duration,
+}
+
+/// Receives a body with one file.
 ///
 /// # Errors
 /// [`UploadError`]; nothing is left on disk then.
@@ -68,16 +120,45 @@ pub(super) async fn receive<S>(
 where
     S: Stream<Item = Result<Bytes, PayloadError>> + Unpin + 'static,
 {
+    let form = Form {
+        max_files: 1,
+        ..form
+    };
+    let mut many = receive_many(request, body, form, directory, limits).await?;
+    let accepted = form.file_fields;
+    let sent = many.files.pop();
+    let sent = sent.ok_or(UploadError::MissingFile { accepted })?;
+    Ok(Received {
+        file: sent.received?,
+        texts: many.texts,
+        took: many.took,
+    })
+}
+
+/// Receives a body with up to `form.max_files` files.
+///
+/// # Errors
+/// [`UploadError`] for what is wrong with the request as a whole; nothing is left on disk then.
+pub(super) async fn receive_many<S>(
+    request: &HttpRequest,
+    body: S,
+    form: Form,
+    directory: &UploadDir,
+    limits: BodyLimits,
+) -> Result<ReceivedMany, UploadError>
+where
+    S: Stream<Item = Result<Bytes, PayloadError>> + Unpin + 'static,
+{
     let started = Instant::now();
     refuse_before_reading(request, limits)?;
     let mut parts = Multipart::new(request.headers(), guarded(body, limits));
-    let mut file = None;
+    let mut files: Vec<SentFile> = Vec::new();
     let mut texts = BTreeMap::new();
     while let Some(part) = parts.next().await {
         let part = part?;
         match form.role_of(part.name().unwrap_or_default()) {
-            Role::File if file.is_some() => return Err(repeated(&part)),
-            Role::File => file = Some(FilePart::receive(part, directory).await?),
+            Role::File(_) if files.len() == form.max_files => return Err(form.one_more(&part)),
+            Role::File(field) => files.push(receive_file(part, field, form, directory).await?),
             Role::Text(name, _) if texts.contains_key(name) => return Err(repeated(&part)),
             Role::Text(name, max_bytes) => {
                 texts.insert(name, receive_text(part, name, max_bytes).await?);
@@ -85,40 +166,53 @@ where
             Role::Other => pass_over(part).await?,
         }
     }
-    let accepted = form.file_fields;
-    let file = file.ok_or(UploadError::MissingFile { accepted })?;
-    metrics::counter!("framewitness_upload_bytes_total").increment(file.digest.size_bytes);
-    Ok(Received {
-        file: file.file,
-        filename: file.filename,
-        digest: file.digest,
-        texts,
+    if files.is_empty() {
+        let accepted = form.file_fields;
+        return Err(UploadError::MissingFile { accepted });
+    }
+    let whole = files.iter().filter_map(|file| file.received.as_ref().ok());
+    let bytes = whole.map(|file| file.digest.size_bytes).sum();
+    metrics::counter!("framewitness_upload_bytes_total").increment(bytes);
+    Ok(ReceivedMany {
+        files,
+        texts: Texts(texts),
         took: started.elapsed(),
     })
 }
 
-impl Received {
+impl Texts {
+    /// A text field, when it came.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
     /// A text field that the route cannot do without.
-    pub(super) fn required_text(&self, name: &'static str) -> Result<&str, UploadError> {
-        let text = self.texts.get(name);
-        text.map(String::as_str)
-            .ok_or(UploadError::MissingText { name })
+    pub(super) fn required(&self, name: &'static str) -> Result<&str, UploadError> {
+        self.get(name).ok_or(UploadError::MissingText { name })
     }
 }
 
 enum Role {
-    File,
+    File(&'static str),
     Text(&'static str, usize),
     Other,
 }
 
 impl Form {
     fn role_of(self, name: &str) -> Role {
-        if self.file_fields.contains(&name) {
-            return Role::File;
+        if let Some(field) = self.file_fields.iter().find(|field| **field == name) {
+            return Role::File(field);
         }
         let text = self.text_fields.iter().find(|(field, _)| *field == name);
         text.map_or(Role::Other, |(field, max)| Role::Text(field, *max))
+    }
+
+    /// What is wrong with a file beyond the last one that may come.
+    fn one_more(self, part: &Field) -> UploadError {
+        match self.max_files {
+            1 => repeated(part),
+            max_files => UploadError::TooManyFiles { max_files },
+        }
     }
 }
 
@@ -140,38 +234,54 @@ fn refuse_before_reading(request: &HttpRequest, limits: BodyLimits) -> Result<()
     Ok(())
 }
 
-struct FilePart {
-    file: Upload,
-    filename: DisplayName,
-    digest: FileDigest,
+async fn receive_file(
+    part: Field,
+    field: &'static str,
+    form: Form,
+    directory: &UploadDir,
+) -> Result<SentFile, UploadError> {
+    let filename = name_of(&part);
+    let content = write_and_hash(part, form.max_file_bytes, directory).await?;
+    let received = content.map(|(upload, digest)| ReceivedFile {
+        upload,
+        field,
+        filename: filename.clone(),
+        digest,
+    });
+    Ok(SentFile { filename, received })
 }
 
-impl FilePart {
-    async fn receive(mut part: Field, directory: &UploadDir) -> Result<Self, UploadError> {
-        let filename = name_of(&part);
-        let mut writer = directory.create().await?;
-        let mut hasher = FileHasher::new();
-        let mut gathered = Vec::with_capacity(WRITE_BUFFER_BYTES);
-        while let Some(chunk) = part.next().await {
-            let chunk = chunk?;
-            hasher.update(&chunk);
-            gathered.extend_from_slice(&chunk);
-            if gathered.len() >= WRITE_BUFFER_BYTES {
-                writer.write(&gathered).await?;
-                gathered.clear();
-            }
+/// The inner error is the file's own; the whole part has been read then, so that others can follow.
+async fn write_and_hash(
+    mut part: Field,
+    max_file_bytes: u64,
+    directory: &UploadDir,
+) -> Result<Result<(Upload, FileDigest), UploadError>, UploadError> {
+    let mut writer = directory.create().await?;
+    let mut hasher = FileHasher::new();
+    let mut gathered = Vec::with_capacity(WRITE_BUFFER_BYTES);
+    let mut seen_bytes = 0_u64;
+    while let Some(chunk) = part.next().await {
+        let chunk = chunk?;
+        seen_bytes = seen_bytes.saturating_add(chunk.len() as u64);
+        if seen_bytes > max_file_bytes {
+            drop(writer);
+            pass_over(part).await?;
+            return Ok(Err(UploadError::FileTooLarge { max_file_bytes }));
         }
-        writer.write(&gathered).await?;
-        let (file, digest) = (writer.finish().await?, hasher.finish());
-        if digest.size_bytes == 0 {
-            return Err(UploadError::EmptyFile);
+        hasher.update(&chunk);
+        gathered.extend_from_slice(&chunk);
+        if gathered.len() >= WRITE_BUFFER_BYTES {
+            writer.write(&gathered).await?;
+            gathered.clear();
         }
-        Ok(Self {
-            file,
-            filename,
-            digest,
-        })
     }
+    writer.write(&gathered).await?;
+    let (upload, digest) = (writer.finish().await?, hasher.finish());
+    if digest.size_bytes == 0 {
+        return Ok(Err(UploadError::EmptyFile));
+    }
+    Ok(Ok((upload, digest)))
 }
 
 /// `filename*` (RFC 8187) carries any alphabet and wins over `filename`.

@@ -33,6 +33,18 @@ pub enum UploadError {
         /// Its name.
         name: String,
     },
+    /// More files than the route takes.
+    #[error("at most {max_files} files in one request; send the rest in another")]
+    TooManyFiles {
+        /// The limit.
+        max_files: usize,
+    },
+    /// One file is larger than the route takes.
+    #[error("the file is larger than {max_file_bytes} bytes")]
+    FileTooLarge {
+        /// The limit.
+        max_file_bytes: u64,
+    },
     /// A file of no bytes.
     #[error("the file is empty (0 bytes)")]
     EmptyFile,
@@ -81,6 +93,8 @@ impl UploadError {
             Self::MissingFile { .. } => "missing-file",
             Self::MissingText { .. } => "missing-field",
             Self::Repeated { .. } => "repeated-field",
+            Self::TooManyFiles { .. } => "too-many-files",
+            Self::FileTooLarge { .. } => "file-too-large",
             Self::EmptyFile => "empty-file",
             Self::TextTooLong { .. } => "field-too-long",
             Self::NotText { .. } => "field-not-text",

@@ -10,7 +10,7 @@ use actix_web::web::Bytes;
 use futures_util::stream::{self, Stream, StreamExt};
 
 use super::body::BodyLimits;
-use super::upload::{Form, Received, receive};
+use super::upload::{Form, Received, receive, receive_many};
 use super::upload_error::UploadError;
 use crate::integrity::Sha256Digest;
 use crate::store::UploadDir;
@@ -23,6 +23,14 @@ const LIMITS: BodyLimits = BodyLimits {
 const FORM: Form = Form {
     file_fields: &["file", "video"],
     text_fields: &[("signature", 16)],
+    max_files: 1,
+    max_file_bytes: u64::MAX,
+};
+const BATCH: Form = Form {
+    file_fields: &["files"],
+    max_files: 3,
+    max_file_bytes: 10,
+    ..FORM
 };
 
 /// A part as curl writes it.
@@ -98,11 +106,11 @@ async fn a_file_arrives_whole_and_hashed_however_the_network_cuts_it() {
     let body = body(&[part("name=\"signature\"", b"abc"), file(&content)]);
     for size in [997, 64 * 1024, body.len()] {
         let received = desk.receive_stream(in_chunks(&body, size)).await.unwrap();
-        assert_eq!(std::fs::read(received.file.path()).unwrap(), content);
-        assert_eq!(received.digest.sha256, Sha256Digest::of(&content));
-        assert_eq!(received.digest.size_bytes, 600_000);
-        assert_eq!(received.filename.to_string(), "clip.mp4");
-        assert_eq!(received.required_text("signature").unwrap(), "abc");
+        assert_eq!(std::fs::read(received.file.upload.path()).unwrap(), content);
+        assert_eq!(received.file.digest.sha256, Sha256Digest::of(&content));
+        assert_eq!(received.file.digest.size_bytes, 600_000);
+        assert_eq!(received.file.filename.to_string(), "clip.mp4");
+        assert_eq!(received.texts.required("signature").unwrap(), "abc");
     }
     assert_eq!(files_below(desk.root.path()), 0);
 }
@@ -114,7 +122,7 @@ async fn a_file_may_come_under_either_name_in_any_order_among_strangers() {
     let video = part("name=\"video\"; filename=\"a.mov\"", b"film");
     for parts in [[video.clone(), stranger.clone()], [stranger, video]] {
         let received = desk.receive(&body(&parts)).await.unwrap();
-        assert_eq!(received.digest.size_bytes, 4);
+        assert_eq!(received.file.digest.size_bytes, 4);
     }
 }
 
@@ -133,7 +141,7 @@ async fn an_extended_file_name_wins_and_every_name_is_made_safe() {
             .receive(&body(&[part(disposition, b"x")]))
             .await
             .unwrap();
-        assert_eq!(received.filename.to_string(), shown);
+        assert_eq!(received.file.filename.to_string(), shown);
     }
 }
 
@@ -207,5 +215,52 @@ async fn a_receiver_that_is_dropped_in_the_middle_leaves_nothing() {
     let receiving = desk.receive_stream(half.chain(stream::pending()));
     let dropped = tokio::time::timeout(Duration::from_millis(50), receiving).await;
     assert!(dropped.is_err(), "the body never ends");
+    assert_eq!(files_below(desk.root.path()), 0);
+}
+
+fn sent(name: &str, content: &[u8]) -> Vec<u8> {
+    part(&format!("name=\"files\"; filename=\"{name}\""), content)
+}
+
+#[actix_web::test]
+async fn of_several_files_a_bad_one_fails_alone() {
+    let desk = Desk::open().await;
+    let parts = [
+        sent("a.jpg", b"first"),
+        sent("empty.jpg", b""),
+        sent("large.jpg", &[1; 5000]),
+        part("name=\"signature\"", b"abc"),
+    ];
+    let stream = in_chunks(&body(&parts), 1000);
+    let many = receive_many(&request(), stream, BATCH, &desk.uploads, LIMITS).await;
+    let many = many.unwrap();
+    assert_eq!(many.texts.get("signature"), Some("abc"));
+    let outcomes: Vec<_> = (many.files.iter())
+        .map(|file| match &file.received {
+            Ok(received) => (file.filename.to_string(), received.field),
+            Err(error) => (file.filename.to_string(), error.code()),
+        })
+        .collect();
+    let expected = [
+        ("a.jpg", "files"),
+        ("empty.jpg", "empty-file"),
+        ("large.jpg", "file-too-large"),
+    ];
+    assert_eq!(outcomes, expected.map(|(name, what)| (name.into(), what)));
+    assert_eq!(files_below(desk.root.path()), 1);
+    drop(many);
+    assert_eq!(files_below(desk.root.path()), 0);
+}
+
+#[actix_web::test]
+async fn more_files_than_may_come_are_refused_and_leave_nothing() {
+    let desk = Desk::open().await;
+    let parts: Vec<_> = (0..4).map(|_| sent("a.jpg", b"x")).collect();
+    let stream = in_chunks(&body(&parts), 1000);
+    let refused = receive_many(&request(), stream, BATCH, &desk.uploads, LIMITS).await;
+    assert_eq!(refused.unwrap_err().code(), "too-many-files");
+    let stream = in_chunks(&body(&[]), 1000);
+    let refused = receive_many(&request(), stream, BATCH, &desk.uploads, LIMITS).await;
+    assert_eq!(refused.unwrap_err().code(), "missing-file");
     assert_eq!(files_below(desk.root.path()), 0);
 }

@@ -41,7 +41,7 @@ use std::sync::Once;
 pub use error::MediaError;
 pub use limits::MediaLimits;
 
-use crate::domain::{MediaInfo, Rgb8Image, Sample};
+use crate::domain::{MediaInfo, MediaKind, Rgb8Image, Sample};
 use limits::Deadline;
 use recognise::{HEAD_BYTES, Recognised};
 use sampler::{Strategy, Task};
@@ -58,6 +58,19 @@ impl Default for SampleOptions {
     fn default() -> Self {
         Self { frames: 30 }
     }
+}
+
+/// Whether `file` is a still image or a video, by its first bytes alone; `None` when they are those
+/// of no known image or container. FFmpeg may still know it: [`probe`] tells.
+///
+/// # Errors
+/// [`MediaError::EmptyFile`], and when the file cannot be read.
+pub fn kind(file: &File) -> Result<Option<MediaKind>, MediaError> {
+    Ok(match recognise_file(file)? {
+        Recognised::Still(_) => Some(MediaKind::Image),
+        Recognised::Container(_) => Some(MediaKind::Video),
+        Recognised::Sound | Recognised::Unknown => None,
+    })
 }
 
 /// Reads what `file`, a video or a still image, says about itself. No frame is decoded beyond what

@@ -133,7 +133,11 @@ async fn a_bundle_without_a_frame_model_judges_videos_and_says_why_it_cannot_jud
         .to_owned();
     let picture = server.get(&url).await.bytes().await.expect("a picture");
     let response = server
-        .post_bytes("/predict", "still.jpg", picture.to_vec())
+        .post_bytes(
+            "/predict?format=framewitness",
+            "still.jpg",
+            picture.to_vec(),
+        )
         .await;
     let still: Value = response.json().await.expect("JSON");
     assert_eq!(still["verdict"], "INCONCLUSIVE", "{still}");

@@ -145,7 +145,8 @@ fn percent(fraction: f64) -> f64 {
     rounded(fraction * 100.0, 2)
 }
 
-fn rounded(value: f64, digits: i32) -> f64 {
+/// `value` to so many decimal places.
+pub(in crate::http) fn rounded(value: f64, digits: i32) -> f64 {
     let scale = 10_f64.powi(digits);
     (value * scale).round() / scale
 }

@@ -13,7 +13,7 @@ mod tests;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-pub(super) use build::{DisplayLabel, label_of_frame, rfc3339, role_word};
+pub(super) use build::{DisplayLabel, label_of_frame, rfc3339, role_word, rounded};
 
 /// One analysis.
 #[derive(Debug, Clone, Serialize, ToSchema)]
