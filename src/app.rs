@@ -2,7 +2,7 @@
 //!
 //! Order of life: directories are swept, keys and records opened, the networks loaded, and only
 //! then is the service ready. It ends the other way round: requests in flight finish, the upkeep
-//! stops, the decode threads end, and the model thread last.
+//! stops, the decode workers end, and the model thread last.
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use thiserror::Error;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
-use crate::analysis::{AnalysisError, AnalysisSettings, Analyzer};
+use crate::analysis::{self, AnalysisError, AnalysisSettings, Analyzer, WorkerSettings};
 use crate::config::Settings;
 use crate::http::{self, BodyLimits, HttpSettings, HttpState};
 use crate::inference::{self, InferenceError, InferenceSettings, ModelWorker};
@@ -34,7 +34,7 @@ pub enum AppError {
         /// What is wrong with them.
         source: InferenceError,
     },
-    /// The detector or the decode threads.
+    /// The detector or the decode workers.
     #[error("the analysis does not start")]
     Analysis(#[from] AnalysisError),
     /// The keys.
@@ -66,6 +66,7 @@ impl App {
         let (records, artifacts) = open_stores(&settings).await?;
         let keyring = Keyring::open_or_create(&settings.data_dir.join("keys"))?;
         inference::describe_metrics();
+        analysis::describe_metrics();
         let (analyzer, models) = start_analysis(&settings)?;
 
         let upkeep = Upkeep::start(&artifacts, &settings);
@@ -120,7 +121,7 @@ pub async fn open_stores(settings: &Settings) -> Result<(RecordStore, ArtifactSt
     Ok((records, artifacts))
 }
 
-/// Starts what analyses need: the networks and the decode threads.
+/// Starts what analyses need: the networks and the decode workers.
 ///
 /// The worker must outlive the analyzer's last analysis; dropping it ends the model thread.
 ///
@@ -163,6 +164,11 @@ fn analysis_settings(settings: &Settings) -> AnalysisSettings {
         deadline,
         decode_threads: or_one_a_core(settings.decode_threads),
         waiting_places: settings.waiting_places,
+        worker: WorkerSettings {
+            memory_bytes: settings.worker_memory_bytes,
+            requests: settings.worker_requests,
+            allow_unsandboxed: settings.allow_unsandboxed,
+        },
         min_face_px: settings.min_face_px,
         min_sharpness: settings.min_sharpness,
         min_scored_frames: settings.min_scored_frames,

@@ -138,10 +138,17 @@ settings! {
     sample_frames: u32 = "30" in 1..=200;
     /// Longest analysis in seconds; after it the answer is 504.
     analysis_deadline_s: u64 = "120" in 1..=3600;
-    /// Threads that decode and find faces; 0: one a core.
+    /// Worker processes that decode and find faces; 0: one a core.
     decode_threads: usize = "0" in 0..=256;
-    /// Analyses that may wait for a decode thread before the answer is 429.
+    /// Analyses that may wait for a decode worker before the answer is 429.
     waiting_places: usize = "8" in 0..=10_000;
+    /// Memory in bytes that a decode worker may map beyond its libraries.
+    worker_memory_bytes: u64 = "2147483648" in 134_217_728..=1_099_511_627_776;
+    /// Files a decode worker is given before a fresh one takes its place; 1: a fresh one for each.
+    worker_requests: u32 = "16" in 1..=10_000;
+    /// Whether to start where the system cannot shut the decode workers in. Then a hostile video
+    /// may take over the service.
+    allow_unsandboxed: bool = "false";
     /// Shorter side of the smallest face that is scored, in pixels.
     min_face_px: u32 = "40" in 1..=4096;
     /// Least sharpness of a face that is scored (variance of the Laplacian of its aligned crop).

@@ -11,12 +11,14 @@
 //! | [`inference`] | devices, weights, networks, preprocessing, the batching model worker | libtorch |
 //! | [`analysis`] | the story: media → faces → scores → verdict; CSV | – |
 //! | [`evaluation`] | measuring the models on files whose truth is known | plotters |
+//! | [`isolation`] | child processes that may be lost: starting, shutting in, shared memory, messages | landlock, seccomp |
 //! | [`integrity`] | keys, signatures, signed statements | rsa, sha2, base64 |
 //! | [`store`] | records (SQLite) and artifacts (disk) | sqlx |
 //! | [`http`] | server, uploads, errors, limits, routes, OpenAPI, the page | actix-web |
 //! | [`app`], [`config`], [`telemetry`], `main`, `cli` | composition, settings, logs and metrics, the command line | clap |
 //!
-//! Dependencies run one way: `main → app → http → analysis → {media, faces, inference} → domain`;
+//! Dependencies run one way: `main → app → http → analysis → {media, faces, inference,
+//! isolation} → domain`;
 //! `store` and `integrity` are used by `http` and `app`;
 //! `evaluation` stands beside `http`, on `analysis`. Leaves never import each other; the test
 //! `tests/service/architecture.rs` reads the `use` lines and fails when one does.
@@ -30,6 +32,7 @@ pub mod faces;
 pub mod http;
 pub mod inference;
 pub mod integrity;
+pub mod isolation;
 pub mod media;
 pub mod store;
 pub mod telemetry;

@@ -14,7 +14,7 @@
 //! 3. Unfamiliar people who do not decide are counted in a remark, as people are who could not be
 //!    scored: the verdict does not speak for them.
 
-use super::observe::{Observation, ObservedTrack};
+use super::decode::{Observation, ObservedTrack};
 use crate::domain::{
     Familiarity, Logit, MediaKind, Probability, Reason, SampleNote, Thresholds, Verdict,
     VerdictLabel,

@@ -7,6 +7,7 @@ use thiserror::Error;
 use crate::domain::{FrameError, ScoreError};
 use crate::faces::FacesError;
 use crate::inference::InferenceError;
+use crate::isolation::IsolationError;
 use crate::media::MediaError;
 
 /// Why an analysis gave no verdict.
@@ -30,6 +31,39 @@ pub enum AnalysisError {
     /// A decode thread failed in a way it must not; only this analysis is lost.
     #[error("decoding failed unexpectedly; the failure was logged")]
     DecodePanicked,
+    /// The decode worker died over the file.
+    #[error(
+        "the decoder crashed on this file ({how}), and nothing else was harmed; the file is damaged or \
+         hostile: convert it to a fresh H.264 MP4 and send that"
+    )]
+    DecoderCrashed {
+        /// How the process ended.
+        how: String,
+    },
+    /// The decode worker answered what it must not.
+    #[error(
+        "the decoder was led astray by this file, and its answer was not believed; the file is damaged \
+         or hostile: convert it to a fresh H.264 MP4 and send that"
+    )]
+    DecoderMisbehaved(String),
+    /// Something failed in the decode worker that must not.
+    #[error("the decoder failed: {0}")]
+    DecoderFailed(String),
+    /// The decode worker did not start.
+    #[error("the decode worker did not start: {0}")]
+    DecoderStart(String),
+    /// There is no decode worker.
+    #[error("no decode worker is there")]
+    Worker(#[from] IsolationError),
+    /// The system cannot shut a worker in.
+    #[error(
+        "decoding cannot be isolated on this system (missing: {missing}); a hostile video could harm it. \
+         Run the service where seccomp is allowed, or set allow_unsandboxed = true to go on without"
+    )]
+    Unsandboxed {
+        /// The guards that are not in force.
+        missing: String,
+    },
     /// The file.
     #[error(transparent)]
     Media(#[from] MediaError),
@@ -55,7 +89,11 @@ impl AnalysisError {
             Self::Closed => "shutting-down",
             Self::Deadline { .. } => "deadline-exceeded",
             Self::Threads(_) => "no-threads",
-            Self::DecodePanicked => "decode-failed",
+            Self::DecodePanicked | Self::DecoderFailed(_) => "decode-failed",
+            Self::DecoderCrashed { .. } => "decoder-crashed",
+            Self::DecoderMisbehaved(_) => "decoder-misbehaved",
+            Self::DecoderStart(_) | Self::Worker(_) => "no-decoder",
+            Self::Unsandboxed { .. } => "unsandboxed",
             Self::Media(error) => error.code(),
             Self::Faces(error) => error.code(),
             Self::Inference(error) => error.code(),

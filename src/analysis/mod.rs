@@ -1,18 +1,17 @@
 //! The story of one analysis: media → faces → scores → verdict.
 //!
 //! ```text
-//! admit ─▶ decode thread: probe, sample, detect, track, crop ─▶ model thread: score ─▶ decide ─▶ report
+//! admit ─▶ decode worker: probe, sample, detect, track, crop ─▶ model thread: score ─▶ decide ─▶ report
 //! ```
 //!
 //! [`Analyzer::try_admit`] hands out a place before a caller reads a body; the place travels with
 //! the work, so that it is free again only when the work has ended, whoever stopped waiting.
-//! Decoding and face detection run on a few fixed threads (`pool`), because FFmpeg and OpenCV
-//! keep state per thread; the networks run on the thread that [`crate::inference`] owns.
+//! Everything that touches the bytes of a file runs in a few worker processes that are shut in and
+//! may be lost (`decode`); the networks run on the thread that [`crate::inference`] owns.
 
 mod decide;
+mod decode;
 mod error;
-mod observe;
-mod pool;
 mod report;
 mod settings;
 mod table;
@@ -23,14 +22,16 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+#[doc(hidden)]
+pub use decode::DecodeCost;
+pub use decode::{WORKER_ARGUMENT, describe_metrics, serve_decoding};
 pub use error::AnalysisError;
-pub use settings::AnalysisSettings;
+pub use settings::{AnalysisSettings, WorkerSettings};
 pub use table::{TABLE_HEADER, write_csv, write_csv_of_all};
 
-use crate::domain::{Analysis, AnalysisId, ModelIdentity, Reason};
+use crate::domain::{Analysis, AnalysisId, Isolation, ModelIdentity, Reason};
 use crate::inference::{Clip, ClipScores, Scorer};
-use observe::ObservedTrack;
-use pool::DecodePool;
+use decode::{DecodePool, ObservedTrack};
 
 /// A file to analyse. The descriptor is all that decoding sees; the name is only shown.
 #[derive(Debug)]
@@ -55,7 +56,7 @@ pub struct Artifact {
 /// Where the time of an analysis went.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Timings {
-    /// Waiting for a decode thread.
+    /// Waiting for a decode worker.
     pub wait: Duration,
     /// Probing, decoding and encoding pictures.
     pub decode: Duration,
@@ -80,8 +81,8 @@ pub struct Outcome {
 
 /// A place among the analyses in progress; given back when dropped.
 ///
-/// The decode thread holds a second handle on the same place, so that a caller who leaves does not
-/// make room for another while the thread is still at work.
+/// The thread that attends the decode worker holds a second handle on the same place, so that a
+/// caller who leaves does not make room for another while the worker is still at work.
 #[derive(Debug)]
 #[must_use = "dropping an admission gives the place back"]
 pub struct Admission {
@@ -102,7 +103,7 @@ impl Admission {
     }
 }
 
-/// Analyses files. Cheap to clone; the decode threads end with the last clone.
+/// Analyses files. Cheap to clone; the decode workers end with the last clone.
 #[derive(Clone)]
 pub struct Analyzer {
     pool: Arc<DecodePool>,
@@ -112,11 +113,13 @@ pub struct Analyzer {
 }
 
 impl Analyzer {
-    /// Starts the decode threads, each with its own detector from `detector_dir`.
+    /// Starts the decode workers, each with its own detector from `detector_dir`. The program that
+    /// calls this must serve them: see [`serve_decoding`].
     ///
     /// # Errors
-    /// [`AnalysisError::Faces`] when the detector does not load, [`AnalysisError::Threads`] when
-    /// the system gives no thread.
+    /// [`AnalysisError::DecoderStart`] when the detector does not load,
+    /// [`AnalysisError::Unsandboxed`] when the system cannot shut a worker in,
+    /// [`AnalysisError::Worker`] and [`AnalysisError::Threads`] when it gives none.
     pub fn start(
         settings: AnalysisSettings,
         detector_dir: &Path,
@@ -173,6 +176,11 @@ impl Analyzer {
     /// The detector's name, version and digest.
     pub fn detector(&self) -> &ModelIdentity {
         self.pool.detector()
+    }
+
+    /// What holds the processes that decode.
+    pub fn isolation(&self) -> Isolation {
+        self.pool.isolation()
     }
 
     /// The limits and minima in force.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use super::decide::{Decision, frame_model_probability};
-use super::observe::{Observation, ObservedFace, ObservedTrack};
+use super::decode::{Observation, ObservedFace, ObservedTrack};
 use crate::domain::{
     Analysis, AnalysisId, FaceObservation, FrameResult, Logit, ModelIdentity, ModelRole,
     ModelScore, Probability, TrackResult,
@@ -51,6 +51,7 @@ pub(super) fn assemble(
         tracks,
         frames,
         notes: observation.notes,
+        isolation: Some(observation.isolation),
     }
 }
 

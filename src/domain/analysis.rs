@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{FaceBox, Familiarity, MediaInfo, Probability, SampleNote, Verdict};
+use super::{FaceBox, Familiarity, Isolation, MediaInfo, Probability, SampleNote, Verdict};
 
 /// Name of an analysis: a UUID version 7, so that names sort by time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -141,6 +141,9 @@ pub struct Analysis {
     pub frames: Vec<FrameResult>,
     /// What was noticed while sampling.
     pub notes: Vec<SampleNote>,
+    /// What held the process that decoded; `None` in records from before it was one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isolation: Option<Isolation>,
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 mod analysis;
 mod face;
 mod frame;
+mod isolation;
 mod media;
 mod model;
 mod score;
@@ -18,6 +19,7 @@ pub use analysis::{
 };
 pub use face::{CROP_CANVAS_PX, CROP_MARGIN_RATIO, Face, FaceBox, Landmarks, Track, TrackedFace};
 pub use frame::{FrameError, Rgb8Image, Sample, SampleNote, SampledFrame};
+pub use isolation::Isolation;
 pub use media::{DeviceTags, FrameRate, MediaInfo, MediaKind, PictureInfo, Rotation};
 pub use model::ModelIdentity;
 pub use score::{Familiarity, Logit, Probability, ScoreError};

@@ -163,6 +163,12 @@ fn code_of_analysis(error: &AnalysisError) -> &'static str {
         | AnalysisError::Deadline { .. }
         | AnalysisError::Threads(_)
         | AnalysisError::DecodePanicked
+        | AnalysisError::DecoderCrashed { .. }
+        | AnalysisError::DecoderMisbehaved(_)
+        | AnalysisError::DecoderFailed(_)
+        | AnalysisError::DecoderStart(_)
+        | AnalysisError::Worker(_)
+        | AnalysisError::Unsandboxed { .. }
         | AnalysisError::Media(_)
         | AnalysisError::Faces(_)
         | AnalysisError::Inference(_)

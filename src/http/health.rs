@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Service;
-use super::answer::role_word;
+use super::answer::{Isolation, role_word};
 use super::error::HttpError;
 use super::problem::Problem;
 use crate::analysis::Analyzer;
@@ -40,6 +40,8 @@ pub(super) struct HealthAnswer {
     inference: Health,
     /// The record database.
     database: Health,
+    /// What holds the processes that decode.
+    isolation: Isolation,
     /// Models in use, each with the digest of its weights.
     models: Vec<LoadedModel>,
     /// Uploads under way.
@@ -98,6 +100,7 @@ pub(super) async fn health(service: Data<Service>) -> HttpResponse {
         device: service.analyzer.scorer().device_name().to_owned(),
         inference,
         database,
+        isolation: service.analyzer.isolation().into(),
         models: loaded_models(&service.analyzer),
         uploads_in_progress: service.reception.inside(),
         analyses_in_progress: service.analyzer.in_progress(),

@@ -24,6 +24,10 @@ pub(super) struct Limits {
     decode_threads: usize,
     /// Analyses that may wait beyond those at work; beyond it 429.
     waiting_places: usize,
+    /// Memory in bytes that a decode worker may map beyond its libraries; beyond it 422.
+    worker_memory_bytes: u64,
+    /// Files a decode worker is given before a fresh one takes its place.
+    worker_requests: u32,
     /// Longest analysis in seconds; beyond it 504.
     analysis_deadline_s: f64,
     /// Longest video in seconds; beyond it 422.
@@ -63,6 +67,8 @@ pub(super) async fn limits(service: Data<Service>) -> Json<Limits> {
         max_uploads: http.max_uploads,
         decode_threads: analysis.decode_threads,
         waiting_places: analysis.waiting_places,
+        worker_memory_bytes: analysis.worker.memory_bytes,
+        worker_requests: analysis.worker.requests,
         analysis_deadline_s: analysis.deadline.as_secs_f64(),
         max_duration_s: media.max_duration_s,
         max_pixels: media.max_pixels,

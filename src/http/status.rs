@@ -66,8 +66,15 @@ fn of_analysis(error: &AnalysisError) -> StatusCode {
         AnalysisError::Media(error) => of_media(error),
         AnalysisError::Faces(error) => of_faces(error),
         AnalysisError::Inference(error) => of_inference(error),
+        AnalysisError::DecoderCrashed { .. } | AnalysisError::DecoderMisbehaved(_) => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
         AnalysisError::Threads(_)
         | AnalysisError::DecodePanicked
+        | AnalysisError::DecoderFailed(_)
+        | AnalysisError::DecoderStart(_)
+        | AnalysisError::Worker(_)
+        | AnalysisError::Unsandboxed { .. }
         | AnalysisError::Score(_)
         | AnalysisError::Frame(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }

@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use super::MediaError;
 
 /// Bounds on one file. Defaults follow what comparable services publish.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct MediaLimits {
     /// Longest video, seconds. Default 600.
     pub max_duration_s: f64,
@@ -119,5 +121,35 @@ impl Deadline {
     /// The error for work that ran past it.
     pub(super) fn exceeded(&self) -> MediaError {
         MediaError::DeadlineExceeded { limit: self.limit }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_at_a_limit_passes_and_one_more_does_not() {
+        let limits = MediaLimits::default();
+        assert!(limits.check_pixels(6000, 6000).is_ok());
+        let code = |result: Result<(), MediaError>| result.map_err(|error| error.code());
+        assert_eq!(
+            code(limits.check_pixels(6000, 6001)),
+            Err("too-many-pixels")
+        );
+        let widest = limits.check_pixels(u32::MAX, u32::MAX);
+        assert_eq!(code(widest), Err("too-many-pixels"));
+        assert!(limits.check_duration(600.0).is_ok());
+        assert_eq!(code(limits.check_duration(600.04)), Err("too-long"));
+        assert_eq!(code(limits.check_duration(f64::NAN)), Err("too-long"));
+        assert!(limits.check_rate(1200.0, 10.0).is_ok());
+        assert_eq!(
+            code(limits.check_rate(1230.0, 10.0)),
+            Err("frame-rate-too-high")
+        );
+        assert_eq!(
+            code(limits.check_rate(f64::NAN, 10.0)),
+            Err("frame-rate-too-high")
+        );
     }
 }

@@ -38,6 +38,8 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::Once;
 
+use serde::{Deserialize, Serialize};
+
 pub use error::MediaError;
 pub use limits::MediaLimits;
 
@@ -48,7 +50,7 @@ use sampler::{Strategy, Task};
 use source::VideoSource;
 
 /// What to take from a video.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SampleOptions {
     /// Number of frames, at least 1. Default 30.
     pub frames: u32,

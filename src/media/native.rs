@@ -5,7 +5,9 @@
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_char, c_int};
-use std::ptr;
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::{io, mem, ptr};
 
 use ffmpeg_next::codec::packet::Ref;
 use ffmpeg_next::format::context::{Input, StreamIo};
@@ -18,6 +20,22 @@ use super::reader::PositionedReader;
 const MAX_TAG_BYTES: usize = 512;
 /// Most tags that are read from one dictionary.
 const MAX_TAGS: usize = 128;
+
+/// Size of an open file, by the one system call that takes a descriptor and no path: the decode
+/// worker is allowed no other, and the standard library uses others.
+pub(super) fn file_size(file: &File) -> io::Result<u64> {
+    // SAFETY: `stat` is plain integers, for which zeros are valid, and the call fills it.
+    let (status, stat) = unsafe {
+        let mut stat: libc::stat = mem::zeroed();
+        let status = libc::syscall(libc::SYS_fstat, file.as_raw_fd(), &raw mut stat);
+        (status, stat)
+    };
+    if status == 0 {
+        Ok(u64::try_from(stat.st_size).unwrap_or(0))
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
 
 /// Opens the container that `reader` holds; streams are not looked into yet.
 pub(super) fn open_input(

@@ -5,6 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 
 use super::limits::Deadline;
+use super::native;
 
 /// A cursor of its own over a shared descriptor (`pread`), which fails once the deadline passed.
 #[derive(Debug)]
@@ -21,7 +22,7 @@ impl PositionedReader {
         Ok(Self {
             file: file.try_clone()?,
             position: 0,
-            size_bytes: file.metadata()?.len(),
+            size_bytes: native::file_size(file)?,
             deadline,
         })
     }

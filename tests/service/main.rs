@@ -9,6 +9,7 @@ mod evaluate;
 mod held_upload;
 mod home;
 mod hostile;
+mod isolation;
 mod own_models;
 mod page;
 mod problem;

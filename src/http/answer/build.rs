@@ -5,11 +5,11 @@ use time::format_description::well_known::Rfc3339;
 use utoipa::ToSchema;
 
 use super::{
-    AnalysisAnswer, CroppedFace, DisplayFrame, Face, Frame, Metadata, Model, PixelBox, Remark,
-    Track, VerdictWord,
+    AnalysisAnswer, CroppedFace, DisplayFrame, Face, Frame, Isolation, Metadata, Model, PixelBox,
+    Remark, Track, VerdictWord,
 };
 use crate::domain::{
-    Analysis, AnalysisId, FaceObservation, FrameResult, MediaInfo, MediaKind, ModelRole,
+    self, Analysis, AnalysisId, FaceObservation, FrameResult, MediaInfo, MediaKind, ModelRole,
     ModelScore, Probability, Reason, SampleNote, TrackResult, Verdict, VerdictLabel,
 };
 
@@ -71,6 +71,7 @@ impl From<&Analysis> for AnalysisAnswer {
             tracks: analysis.tracks.iter().map(Track::from).collect(),
             frames: analysis.frames.iter().map(|f| Frame::new(id, f)).collect(),
             notes: analysis.notes.iter().map(Remark::from).collect(),
+            isolation: analysis.isolation.map(Isolation::from),
         }
     }
 }
@@ -236,6 +237,17 @@ impl From<&TrackResult> for Track {
             frame_probability: track.frame_probability.map(fraction),
             training_distance: track.familiarity.map(|f| rounded(f64::from(f.distance), 4)),
             training_distance_limit: track.familiarity.map(|f| rounded(f64::from(f.limit), 4)),
+        }
+    }
+}
+
+impl From<domain::Isolation> for Isolation {
+    fn from(isolation: domain::Isolation) -> Self {
+        Self {
+            no_new_privileges: isolation.no_new_privileges,
+            resource_limits: isolation.resource_limits,
+            seccomp: isolation.seccomp,
+            landlock_abi: isolation.landlock_abi,
         }
     }
 }

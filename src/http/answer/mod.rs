@@ -60,6 +60,23 @@ pub(super) struct AnalysisAnswer {
     frames: Vec<Frame>,
     /// What was noticed while reading the file.
     notes: Vec<Remark>,
+    /// What held the process that decoded the file; left out of analyses from before there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    isolation: Option<Isolation>,
+}
+
+/// The guards around the process that decodes, as it found them before its first file.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct Isolation {
+    /// Neither it nor anything it starts can gain privileges.
+    no_new_privileges: bool,
+    /// Address space, processor time, file size, descriptors and core dumps are bounded.
+    resource_limits: bool,
+    /// System calls are filtered: no paths, sockets, programs, tracing or signals to others.
+    seccomp: bool,
+    /// Version of Landlock in force, without any right; `null` where the kernel has none.
+    #[schema(example = 7)]
+    landlock_abi: Option<u32>,
 }
 
 /// The three answers.

@@ -7,8 +7,8 @@ use uuid::Uuid;
 use super::AnalysisAnswer;
 use crate::domain::{
     Analysis, AnalysisId, DeviceTags, FaceBox, FaceObservation, Familiarity, FrameRate,
-    FrameResult, MediaInfo, MediaKind, ModelRole, ModelScore, PictureInfo, Probability, Reason,
-    Rotation, SampleNote, TrackResult, Verdict, VerdictLabel,
+    FrameResult, Isolation, MediaInfo, MediaKind, ModelRole, ModelScore, PictureInfo, Probability,
+    Reason, Rotation, SampleNote, TrackResult, Verdict, VerdictLabel,
 };
 
 fn p(value: f32) -> Option<Probability> {
@@ -99,6 +99,12 @@ fn analysis(frames: Vec<FrameResult>) -> Analysis {
         }],
         frames,
         notes: vec![SampleNote::FewFrames { available: 2 }],
+        isolation: Some(Isolation {
+            no_new_privileges: true,
+            resource_limits: true,
+            seccomp: true,
+            landlock_abi: Some(7),
+        }),
     }
 }
 

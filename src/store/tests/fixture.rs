@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use crate::domain::{
     Analysis, AnalysisId, DeviceTags, FaceBox, FaceObservation, Familiarity, FrameRate,
-    FrameResult, MediaInfo, MediaKind, ModelRole, ModelScore, PictureInfo, Probability, Reason,
-    Rotation, SampleNote, TrackResult, Verdict, VerdictLabel,
+    FrameResult, Isolation, MediaInfo, MediaKind, ModelRole, ModelScore, PictureInfo, Probability,
+    Reason, Rotation, SampleNote, TrackResult, Verdict, VerdictLabel,
 };
 
 fn media() -> MediaInfo {
@@ -94,6 +94,12 @@ pub(in crate::store) fn analysis(number: u128) -> Analysis {
             faces: vec![face(0.9)],
         }],
         notes: vec![SampleNote::FewFrames { available: 12 }],
+        isolation: Some(Isolation {
+            no_new_privileges: true,
+            resource_limits: true,
+            seccomp: true,
+            landlock_abi: Some(7),
+        }),
     }
 }
 

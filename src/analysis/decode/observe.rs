@@ -1,0 +1,206 @@
+//! Looking at a file, inside the worker: facts, frames, people and their aligned crops.
+//!
+//! Everything here is synchronous and runs on one thread. Each sampled frame is turned into JPEG and
+//! crops and then dropped; pictures go where [`Pictures`] puts them, the rest into a [`Report`].
+
+use std::fs::File;
+use std::time::{Duration, Instant};
+
+use super::super::{AnalysisError, AnalysisSettings};
+use super::observation::is_usable;
+use super::wire::{Report, ReportedFace, ReportedFrame, ReportedTrack};
+use crate::domain::{Face, Rgb8Image, SampledFrame, Track};
+use crate::faces::{self, Detector};
+use crate::isolation::{RegionWriter, Span};
+use crate::media;
+
+/// Where pictures go.
+pub(super) trait Pictures {
+    /// Keeps `bytes` and tells where.
+    fn put(&mut self, bytes: &[u8]) -> Result<Span, AnalysisError>;
+}
+
+impl Pictures for RegionWriter {
+    fn put(&mut self, bytes: &[u8]) -> Result<Span, AnalysisError> {
+        Ok(self.append(bytes)?)
+    }
+}
+
+/// A face before it is known whose it is.
+struct Sighting {
+    face: Face,
+    crop: Rgb8Image,
+    sharpness: f32,
+}
+
+/// Looks at a file.
+pub(super) fn observe(
+    file: &File,
+    detector: &mut Detector,
+    settings: &AnalysisSettings,
+    pictures: &mut impl Pictures,
+) -> Result<Report, AnalysisError> {
+    let started = Instant::now();
+    let info = media::probe(file, &settings.media)?;
+    let sample = media::sample(file, &settings.sample, &settings.media)?;
+
+    let mut observer = Observer {
+        detector,
+        settings,
+        faces_time: Duration::ZERO,
+        pictures,
+    };
+    let mut frames = Vec::with_capacity(sample.frames.len());
+    let mut sightings = Vec::with_capacity(sample.frames.len());
+    for frame in sample.frames {
+        sightings.push(observer.find_faces(&frame.image)?);
+        frames.push(observer.keep_frame(&frame)?);
+    }
+    let tracks = observer.follow_people(sightings)?;
+    let faces_time = observer.faces_time;
+    Ok(Report {
+        info,
+        notes: sample.notes,
+        frames,
+        tracks,
+        decode_s: started.elapsed().saturating_sub(faces_time).as_secs_f64(),
+        faces_s: faces_time.as_secs_f64(),
+    })
+}
+
+struct Observer<'a, P> {
+    detector: &'a mut Detector,
+    settings: &'a AnalysisSettings,
+    faces_time: Duration,
+    pictures: &'a mut P,
+}
+
+impl<P: Pictures> Observer<'_, P> {
+    fn find_faces(&mut self, image: &Rgb8Image) -> Result<Vec<Sighting>, AnalysisError> {
+        let started = Instant::now();
+        let mut found = self.detector.detect(image)?;
+        found.sort_by(|a, b| b.bounds.area().total_cmp(&a.bounds.area()));
+        found.truncate(self.settings.max_faces_per_frame);
+        let sightings = found
+            .into_iter()
+            .map(|face| {
+                let crop = faces::aligned_crop(image, &face.landmarks)?;
+                let sharpness = faces::sharpness(&crop)?;
+                Ok(Sighting {
+                    face,
+                    crop,
+                    sharpness,
+                })
+            })
+            .collect();
+        self.faces_time += started.elapsed();
+        sightings
+    }
+
+    fn keep_frame(&mut self, frame: &SampledFrame) -> Result<ReportedFrame, AnalysisError> {
+        Ok(ReportedFrame {
+            frame_index: frame.frame_index,
+            time_s: frame.time_s,
+            jpeg: self.keep_jpeg(&frame.image)?,
+        })
+    }
+
+    fn keep_jpeg(&mut self, image: &Rgb8Image) -> Result<Span, AnalysisError> {
+        let bytes = media::encode_jpeg(image, self.settings.jpeg_quality)?;
+        self.pictures.put(&bytes)
+    }
+
+    fn follow_people(
+        &mut self,
+        sightings: Vec<Vec<Sighting>>,
+    ) -> Result<Vec<ReportedTrack>, AnalysisError> {
+        let started = Instant::now();
+        let detections: Vec<Vec<Face>> = (sightings.iter())
+            .map(|frame| frame.iter().map(|sighting| sighting.face).collect())
+            .collect();
+        let mut tracks = faces::confirmed(faces::track(&detections), self.detector.confirm_score());
+        keep_longest(&mut tracks, self.settings.max_tracks);
+        self.faces_time += started.elapsed();
+
+        let mut sightings: Vec<Vec<Option<Sighting>>> = (sightings.into_iter())
+            .map(|frame| frame.into_iter().map(Some).collect())
+            .collect();
+        (tracks.into_iter())
+            .map(|track| self.follow_person(track, &mut sightings))
+            .collect()
+    }
+
+    fn follow_person(
+        &mut self,
+        track: Track,
+        sightings: &mut [Vec<Option<Sighting>>],
+    ) -> Result<ReportedTrack, AnalysisError> {
+        let mut faces = Vec::with_capacity(track.faces.len());
+        for tracked in &track.faces {
+            let Some(sighting) = take_sighting(&mut sightings[tracked.sample_index], &tracked.face)
+            else {
+                continue;
+            };
+            let is_usable = is_usable(&tracked.face, sighting.sharpness, self.settings);
+            faces.push(ReportedFace {
+                sample_index: tracked.sample_index,
+                face: tracked.face,
+                sharpness: sighting.sharpness,
+                jpeg: self.keep_jpeg(&sighting.crop)?,
+                pixels: is_usable
+                    .then(|| self.pictures.put(sighting.crop.pixels()))
+                    .transpose()?,
+            });
+        }
+        Ok(ReportedTrack {
+            id: track.id,
+            faces,
+        })
+    }
+}
+
+/// Keeps the people seen in most frames, in the order of their numbers.
+fn keep_longest(tracks: &mut Vec<Track>, max_tracks: usize) {
+    tracks.sort_by_key(|track| std::cmp::Reverse(track.faces.len()));
+    tracks.truncate(max_tracks);
+    tracks.sort_by_key(|track| track.id);
+}
+
+fn take_sighting(frame: &mut [Option<Sighting>], face: &Face) -> Option<Sighting> {
+    frame
+        .iter_mut()
+        .find(|slot| slot.as_ref().is_some_and(|sighting| sighting.face == *face))
+        .and_then(Option::take)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{FaceBox, Landmarks, TrackedFace};
+
+    #[test]
+    fn the_people_seen_longest_are_kept_in_the_order_of_their_numbers() {
+        let face = Face {
+            bounds: FaceBox {
+                x: 0.0,
+                y: 0.0,
+                width: 80.0,
+                height: 90.0,
+            },
+            landmarks: Landmarks([[0.0; 2]; 5]),
+            detection_score: 0.9,
+        };
+        let seen = TrackedFace {
+            sample_index: 0,
+            face,
+        };
+        let track = |id, frames| Track {
+            id,
+            faces: vec![seen; frames],
+        };
+        let mut tracks = vec![track(0, 5), track(1, 1), track(2, 9)];
+        keep_longest(&mut tracks, 2);
+        let kept: Vec<u32> = tracks.iter().map(|track| track.id).collect();
+        assert_eq!(kept, [0, 2]);
+    }
+}

@@ -1,0 +1,197 @@
+//! The decode threads. Each owns a worker process and hands it one file at a time.
+//!
+//! A job carries its [`Admission`], so the place of an abandoned request is free only when its
+//! worker is. There are never more jobs than places, which bounds the queue. A job whose caller
+//! leaves or whose deadline passes ends at once: its worker is killed.
+
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use tokio::sync::oneshot;
+
+use super::super::{Admission, AnalysisError, AnalysisSettings};
+use super::observation::Observation;
+use super::remote::{Assignment, RemoteDecoder};
+use super::wire::Ready;
+use crate::domain::{Isolation, ModelIdentity};
+
+type Reply = oneshot::Sender<Result<Observation, AnalysisError>>;
+
+struct Job {
+    file: File,
+    admission: Admission,
+    submitted: Instant,
+    deadline: Instant,
+    reply: Reply,
+}
+
+/// Fixed threads with a worker each. Dropping it lets the running jobs end, then the threads, and
+/// with them the workers.
+pub(in crate::analysis) struct DecodePool {
+    jobs: Option<SyncSender<Job>>,
+    threads: Vec<JoinHandle<()>>,
+    ready: Ready,
+}
+
+impl DecodePool {
+    pub(in crate::analysis) fn start(
+        settings: Arc<AnalysisSettings>,
+        detector_dir: &Path,
+    ) -> Result<Self, AnalysisError> {
+        // Workers start in the root directory.
+        let detector_dir = std::path::absolute(detector_dir).map_err(AnalysisError::Threads)?;
+        let (jobs, queue) = sync_channel(settings.places());
+        let queue = Arc::new(Mutex::new(queue));
+        let (started, starts) = channel();
+        let threads = (0..settings.decode_threads)
+            .map(|number| {
+                let post = Post {
+                    queue: Arc::clone(&queue),
+                    settings: Arc::clone(&settings),
+                    detector_dir: detector_dir.clone(),
+                };
+                let started = started.clone();
+                std::thread::Builder::new()
+                    .name(format!("decode-{number}"))
+                    .spawn(move || post.man(&started))
+                    .map_err(AnalysisError::Threads)
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let ready = all_ready(&starts, threads.len())?;
+        Ok(Self {
+            jobs: Some(jobs),
+            threads,
+            ready,
+        })
+    }
+
+    pub(in crate::analysis) fn detector(&self) -> &ModelIdentity {
+        &self.ready.detector
+    }
+
+    /// What holds the workers.
+    pub(in crate::analysis) fn isolation(&self) -> Isolation {
+        self.ready.isolation
+    }
+
+    /// Has a worker look at `file`.
+    pub(in crate::analysis) async fn observe(
+        &self,
+        file: File,
+        admission: Admission,
+        deadline: Instant,
+    ) -> Result<Observation, AnalysisError> {
+        let (reply, result) = oneshot::channel();
+        let job = Job {
+            file,
+            admission,
+            submitted: Instant::now(),
+            deadline,
+            reply,
+        };
+        let jobs = self.jobs.as_ref().ok_or(AnalysisError::Closed)?;
+        jobs.try_send(job).map_err(|_| AnalysisError::Busy)?;
+        result.await.map_err(|_| AnalysisError::Closed)?
+    }
+}
+
+/// Waits for the first worker of each of `threads`.
+fn all_ready(
+    starts: &Receiver<Result<Ready, AnalysisError>>,
+    threads: usize,
+) -> Result<Ready, AnalysisError> {
+    let mut all = (starts.iter().take(threads)).collect::<Result<Vec<_>, _>>()?;
+    all.pop().ok_or(AnalysisError::Closed)
+}
+
+impl Drop for DecodePool {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has already logged why.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What a thread is given.
+struct Post {
+    queue: Arc<Mutex<Receiver<Job>>>,
+    settings: Arc<AnalysisSettings>,
+    detector_dir: PathBuf,
+}
+
+impl Post {
+    /// Starts a worker, tells how that went, and serves until there are no more jobs.
+    fn man(self, started: &Sender<Result<Ready, AnalysisError>>) {
+        let (decoder, ready) = match RemoteDecoder::start(self.settings, self.detector_dir) {
+            Ok(begun) => begun,
+            Err(error) => {
+                // Whoever waits hears of the first failure and stops listening.
+                let _ = started.send(Err(error));
+                return;
+            }
+        };
+        let _ = started.send(Ok(ready));
+        let mut attendant = DecodeThread {
+            queue: self.queue,
+            decoder,
+        };
+        attendant.run();
+    }
+}
+
+struct DecodeThread {
+    queue: Arc<Mutex<Receiver<Job>>>,
+    decoder: RemoteDecoder,
+}
+
+impl DecodeThread {
+    fn run(&mut self) {
+        while let Some(job) = self.next_job() {
+            self.serve(job);
+        }
+    }
+
+    fn next_job(&self) -> Option<Job> {
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.recv().ok()
+    }
+
+    fn serve(&mut self, job: Job) {
+        let Job {
+            file,
+            admission,
+            submitted,
+            deadline,
+            reply,
+        } = job;
+        let wait = submitted.elapsed();
+        let given_up = || reply.is_closed() || Instant::now() >= deadline;
+        if given_up() {
+            return;
+        }
+        let decoder = &mut self.decoder;
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            decoder.look(&Assignment {
+                file: &file,
+                deadline,
+                given_up: &given_up,
+            })
+        }));
+        let result = result.unwrap_or(Err(AnalysisError::DecodePanicked));
+        // Both are given back before the caller learns that the work is done.
+        drop(file);
+        drop(admission);
+        // Nobody waits any more when the client left: the result is simply not needed.
+        let _ = reply.send(result.map(|mut observation| {
+            observation.timings.wait = wait;
+            observation
+        }));
+    }
+}

@@ -1,0 +1,312 @@
+//! The parent's half: hands files to a worker, believes it as far as `accept` does, and replaces it
+//! when it has served its number of files or anything was odd.
+//!
+//! The next worker is started at once, so that it is loaded and shut in by the time a file comes.
+
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::super::{AnalysisError, AnalysisSettings};
+use super::accept::{Known, accept};
+use super::metrics::{Replaced, count_replaced};
+use super::observation::Observation;
+use super::wire::{
+    ANSWER_BYTES, Answer, Look, PROTOCOL, Ready, SHORT_MESSAGE_BYTES, Setup, Started, describe,
+};
+use super::worker::WORKER_ARGUMENT;
+use crate::isolation::{IsolationError, Region, Worker, reopen_read_only};
+
+/// Loading libraries and the detector takes under a second; on a machine at its limits, never this.
+const START_DEADLINE: Duration = Duration::from_secs(60);
+
+/// A file to look at, and how long.
+pub(super) struct Assignment<'a> {
+    pub(super) file: &'a File,
+    pub(super) deadline: Instant,
+    /// Says that nobody needs the result any more.
+    pub(super) given_up: &'a dyn Fn() -> bool,
+}
+
+/// One worker, always the next one ready.
+pub(super) struct RemoteDecoder {
+    settings: Arc<AnalysisSettings>,
+    detector_dir: PathBuf,
+    current: Option<Attendant>,
+}
+
+impl RemoteDecoder {
+    /// Starts the first worker and waits until it is ready. Workers die with the calling thread.
+    ///
+    /// # Errors
+    /// [`AnalysisError::Worker`], [`AnalysisError::DecoderStart`], [`AnalysisError::Unsandboxed`].
+    pub(super) fn start(
+        settings: Arc<AnalysisSettings>,
+        detector_dir: PathBuf,
+    ) -> Result<(Self, Ready), AnalysisError> {
+        let mut attendant = Attendant::start(&settings, &detector_dir)?;
+        let ready = attendant.ready(&settings, &|| false)?;
+        let decoder = Self {
+            settings,
+            detector_dir,
+            current: Some(attendant),
+        };
+        Ok((decoder, ready))
+    }
+
+    /// Has the worker look at a file.
+    ///
+    /// # Errors
+    /// What is wrong with the file; [`AnalysisError::DecoderCrashed`] and
+    /// [`AnalysisError::DecoderMisbehaved`] when it cost the worker; [`AnalysisError::Closed`] when
+    /// it was given up; [`AnalysisError::Worker`] when there is no worker.
+    pub(super) fn look(&mut self, task: &Assignment<'_>) -> Result<Observation, AnalysisError> {
+        // One that died while it waited is no fault of this file.
+        let mut attendant = match self.current.take().and_then(Attendant::alive) {
+            Some(waiting) => waiting,
+            None => Attendant::start(&self.settings, &self.detector_dir)?,
+        };
+        let mut result = match attendant.ready(&self.settings, task.given_up) {
+            Ok(ready) => attendant.look(task, &self.settings, &ready),
+            // Nothing odd: it is not ready yet, and will be for the next caller.
+            Err(AnalysisError::Closed) => {
+                self.current = Some(attendant);
+                return Err(AnalysisError::Closed);
+            }
+            Err(error) => Err(error),
+        };
+        match fate(result.as_ref().err(), attendant.served, &self.settings) {
+            None => self.current = Some(attendant),
+            Some(reason) => {
+                let status = attendant.worker.end();
+                tell_replaced(reason, status, result.as_ref().err());
+                if let (Err(AnalysisError::DecoderCrashed { how }), Some(status)) =
+                    (&mut result, status)
+                {
+                    *how = status.to_string();
+                }
+                // Where it does not start now, the next file tries again, and says so.
+                self.current = Attendant::start(&self.settings, &self.detector_dir).ok();
+            }
+        }
+        result
+    }
+}
+
+/// Whether a worker is to be replaced after a file that ended in `error`.
+fn fate(
+    error: Option<&AnalysisError>,
+    served: u32,
+    settings: &AnalysisSettings,
+) -> Option<Replaced> {
+    match error {
+        None | Some(AnalysisError::Media(_)) => {
+            (served >= settings.worker.requests).then_some(Replaced::WornOut)
+        }
+        Some(AnalysisError::Closed) => Some(Replaced::GivenUp),
+        Some(AnalysisError::DecoderCrashed { .. }) => Some(Replaced::Crashed),
+        Some(_) => Some(Replaced::Misbehaved),
+    }
+}
+
+fn tell_replaced(reason: Replaced, status: Option<ExitStatus>, error: Option<&AnalysisError>) {
+    count_replaced(reason);
+    match (reason, error) {
+        (Replaced::WornOut | Replaced::GivenUp, _) | (_, None) => {
+            tracing::debug!(?reason, "decode worker replaced");
+        }
+        (Replaced::Crashed | Replaced::Misbehaved, Some(error)) => {
+            let (error, status) = (describe(error), status.map(|status| status.to_string()));
+            tracing::warn!(?reason, %error, status, "decode worker replaced");
+        }
+    }
+}
+
+/// A worker and what was said so far.
+struct Attendant {
+    worker: Worker,
+    started: Instant,
+    ready: Option<Ready>,
+    served: u32,
+}
+
+impl Attendant {
+    /// Does not wait for it.
+    fn start(settings: &AnalysisSettings, detector_dir: &Path) -> Result<Self, AnalysisError> {
+        let mut worker = Worker::start(WORKER_ARGUMENT)?;
+        let setup = Setup {
+            protocol: PROTOCOL,
+            detector_dir: detector_dir.to_owned(),
+            settings: settings.clone(),
+        };
+        worker.channel().send(&setup, &[])?;
+        Ok(Self {
+            worker,
+            started: Instant::now(),
+            ready: None,
+            served: 0,
+        })
+    }
+
+    /// Itself, as long as the process runs.
+    fn alive(mut self) -> Option<Self> {
+        self.worker.is_alive().then_some(self)
+    }
+
+    /// Waits until it has loaded everything and shut itself in.
+    fn ready(
+        &mut self,
+        settings: &AnalysisSettings,
+        given_up: &dyn Fn() -> bool,
+    ) -> Result<Ready, AnalysisError> {
+        if let Some(ready) = &self.ready {
+            return Ok(ready.clone());
+        }
+        let started = self.started;
+        let too_late = || started.elapsed() > START_DEADLINE;
+        let channel = self.worker.channel();
+        match channel.wait(&|| too_late() || given_up()) {
+            Err(IsolationError::GivenUp) if !too_late() => return Err(AnalysisError::Closed),
+            waited => waited?,
+        }
+        let ready = match channel.receive(SHORT_MESSAGE_BYTES, &too_late)? {
+            Started::Ready(ready) => ready,
+            Started::Failed(text) => return Err(AnalysisError::DecoderStart(text)),
+        };
+        check(&ready, settings.worker.allow_unsandboxed)?;
+        self.ready = Some(ready.clone());
+        Ok(ready)
+    }
+
+    fn look(
+        &mut self,
+        task: &Assignment<'_>,
+        settings: &AnalysisSettings,
+        ready: &Ready,
+    ) -> Result<Observation, AnalysisError> {
+        let started = Instant::now();
+        self.served += 1;
+        let size_bytes = task.file.metadata().map_err(IsolationError::Reopen)?.len();
+        let file = reopen_read_only(task.file)?;
+        let region = Region::create(settings.region_bytes())?;
+        let answer = self.ask(task, &[file.as_fd(), region.descriptor()])?;
+        let report = match answer {
+            Answer::Seen(report) => *report,
+            Answer::Refused(refusal) => return Err(refusal.into()),
+        };
+        let known = Known {
+            settings,
+            size_bytes,
+            isolation: ready.isolation,
+            took: started.elapsed(),
+        };
+        accept(report, &region, &known)
+            .map_err(|distrust| AnalysisError::DecoderMisbehaved(distrust.to_string()))
+    }
+
+    fn ask(
+        &mut self,
+        task: &Assignment<'_>,
+        descriptors: &[std::os::fd::BorrowedFd<'_>],
+    ) -> Result<Answer, AnalysisError> {
+        let left = task.deadline.saturating_duration_since(Instant::now());
+        let look = Look {
+            deadline_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
+        };
+        let channel = self.worker.channel();
+        (channel.send(&look, descriptors))
+            .and_then(|()| channel.receive(ANSWER_BYTES, task.given_up))
+            .map_err(why_no_answer)
+    }
+}
+
+/// Refuses a worker of another version, and one that is not shut in unless that is allowed.
+fn check(ready: &Ready, allow_unsandboxed: bool) -> Result<(), AnalysisError> {
+    if ready.protocol != PROTOCOL {
+        return Err(AnalysisError::DecoderStart(
+            "it is of another version".into(),
+        ));
+    }
+    let missing = ready.isolation.missing();
+    if missing.is_empty() || allow_unsandboxed {
+        return Ok(());
+    }
+    Err(AnalysisError::Unsandboxed {
+        missing: missing.join(", "),
+    })
+}
+
+fn why_no_answer(error: IsolationError) -> AnalysisError {
+    let is_gone = matches!(error, IsolationError::Ended(_) | IsolationError::Channel(_));
+    if matches!(error, IsolationError::GivenUp) {
+        AnalysisError::Closed
+    } else if is_gone {
+        let how = "its socket closed".into();
+        AnalysisError::DecoderCrashed { how }
+    } else {
+        AnalysisError::DecoderMisbehaved(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Isolation, ModelIdentity, ModelRole};
+
+    fn ready(seccomp: bool) -> Ready {
+        Ready {
+            protocol: PROTOCOL,
+            isolation: Isolation {
+                no_new_privileges: true,
+                resource_limits: true,
+                seccomp,
+                landlock_abi: None,
+            },
+            detector: ModelIdentity {
+                name: "d".into(),
+                version: "1".into(),
+                role: ModelRole::Detector,
+                sha256: "ab".repeat(32),
+            },
+        }
+    }
+
+    #[test]
+    fn a_worker_that_is_not_shut_in_is_refused_unless_the_setting_says_otherwise() {
+        assert!(check(&ready(true), false).is_ok());
+        let refused = check(&ready(false), false).unwrap_err();
+        assert_eq!(refused.code(), "unsandboxed");
+        let message = refused.to_string();
+        assert!(message.contains("missing: seccomp") && message.contains("allow_unsandboxed"));
+        assert!(check(&ready(false), true).is_ok());
+    }
+
+    #[test]
+    fn a_worker_of_another_version_is_refused() {
+        let mut foreign = ready(true);
+        foreign.protocol += 1;
+        assert_eq!(check(&foreign, true).unwrap_err().code(), "no-decoder");
+    }
+
+    #[test]
+    fn only_what_a_file_is_guilty_of_leaves_its_worker_in_place() {
+        let settings = crate::analysis::settings::tests::settings();
+        let most = settings.worker.requests;
+        let sound = AnalysisError::from(crate::media::MediaError::NoFrames);
+        assert_eq!(fate(None, 1, &settings), None);
+        assert_eq!(fate(Some(&sound), 1, &settings), None);
+        assert_eq!(fate(Some(&sound), most, &settings), Some(Replaced::WornOut));
+        let failed = AnalysisError::DecoderFailed("panic".into());
+        assert_eq!(
+            fate(Some(&failed), 1, &settings),
+            Some(Replaced::Misbehaved)
+        );
+        assert_eq!(
+            fate(Some(&AnalysisError::Closed), 1, &settings),
+            Some(Replaced::GivenUp)
+        );
+    }
+}

@@ -1,0 +1,107 @@
+//! The worker's half: one process, one thread, one file at a time.
+
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use super::super::{AnalysisError, AnalysisSettings};
+use super::observe::observe;
+use super::wire::{
+    Answer, Look, PROTOCOL, Ready, Refusal, SHORT_MESSAGE_BYTES, Setup, Started, describe,
+};
+use crate::faces::{self, Detector};
+use crate::isolation::{
+    Channel, IsolationError, RegionWriter, SandboxLimits, enter_sandbox, prepare_worker,
+};
+
+/// The command-line argument that makes this program a worker.
+pub const WORKER_ARGUMENT: &str = "decode-worker";
+
+/// Serves as a decode worker until the other end of the socket is closed. Call it first in `main`:
+/// descriptors other than the standard ones are closed.
+pub fn serve_decoding() -> ExitCode {
+    match serve() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("framewitness {WORKER_ARGUMENT}: {}", describe(&error));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn serve() -> Result<(), IsolationError> {
+    let mut channel = prepare_worker()?;
+    let (setup, []) = channel.receive_with_descriptors::<Setup, 0>(SHORT_MESSAGE_BYTES)?;
+    let (mut bench, ready) = match set_up(setup) {
+        Ok(set_up) => set_up,
+        Err(error) => return channel.send(&Started::Failed(describe(&error)), &[]),
+    };
+    channel.send(&Started::Ready(ready), &[])?;
+    bench.look_at_files(&mut channel)
+}
+
+/// Loads everything, and then shuts itself in.
+fn set_up(setup: Setup) -> Result<(Bench, Ready), AnalysisError> {
+    // The workers are the parallelism: OpenCV's own threads would only contend with them.
+    faces::bound_threads(1)?;
+    let detector = Detector::load(&setup.detector_dir)?;
+    let settings = setup.settings;
+    let isolation = enter_sandbox(&SandboxLimits {
+        memory_bytes: settings.worker.memory_bytes,
+        cpu_s: settings.worker_cpu_s(),
+        file_bytes: settings.region_bytes(),
+    })?;
+    let ready = Ready {
+        protocol: PROTOCOL,
+        isolation,
+        detector: detector.identity().clone(),
+    };
+    Ok((Bench { detector, settings }, ready))
+}
+
+struct Bench {
+    detector: Detector,
+    settings: AnalysisSettings,
+}
+
+impl Bench {
+    fn look_at_files(&mut self, channel: &mut Channel) -> Result<(), IsolationError> {
+        loop {
+            let (look, [file, region]) = match channel.receive_with_descriptors(SHORT_MESSAGE_BYTES)
+            {
+                Ok(received) => received,
+                Err(IsolationError::Ended(_)) => return Ok(()),
+                Err(error) => return Err(error),
+            };
+            let answer = self.look(&look, file, region);
+            channel.send(&answer, &[])?;
+        }
+    }
+
+    fn look(&mut self, look: &Look, file: OwnedFd, region: OwnedFd) -> Answer {
+        let mut settings = self.settings.clone();
+        let left = Duration::from_millis(look.deadline_ms);
+        settings.media.deadline = settings.media.deadline.min(left);
+        let file = File::from(file);
+        let mut pictures = RegionWriter::new(region);
+        let detector = &mut self.detector;
+        let seen = catch_unwind(AssertUnwindSafe(|| {
+            observe(&file, detector, &settings, &mut pictures)
+        }));
+        match seen {
+            Ok(Ok(report)) => Answer::Seen(Box::new(report)),
+            Ok(Err(error)) => Answer::Refused(error.into()),
+            Err(panic) => {
+                Answer::Refused(Refusal::Failed(format!("a panic: {}", words_of(&*panic))))
+            }
+        }
+    }
+}
+
+fn words_of(panic: &(dyn std::any::Any + Send)) -> &str {
+    (panic.downcast_ref::<&str>().copied())
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without words")
+}
