@@ -186,6 +186,7 @@ fn http_settings(settings: &Settings) -> HttpSettings {
             whole_timeout: Duration::from_secs(settings.body_timeout_s),
         },
         max_uploads: settings.max_uploads,
+        result_cache_entries: settings.result_cache_entries,
         artifacts_link: Duration::from_secs(settings.artifacts_link_s),
         shutdown_grace: Duration::from_secs(settings.shutdown_grace_s),
     }

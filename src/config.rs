@@ -126,6 +126,8 @@ settings! {
     body_timeout_s: u64 = "900" in 1..=86_400;
     /// Uploads at the same time.
     max_uploads: usize = "32" in 1..=10_000;
+    /// Files analysed last whose analysis answers the same bytes again; 0: every file is analysed.
+    result_cache_entries: usize = "1000" in 0..=1_000_000;
     /// Longest video in seconds.
     max_duration_s: f64 = "600" in 0.1..=86400.0;
     /// Largest picture in pixels (width × height).

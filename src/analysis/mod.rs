@@ -12,6 +12,7 @@
 mod decide;
 mod decode;
 mod error;
+mod find_faces;
 mod report;
 mod settings;
 mod table;
@@ -26,7 +27,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub use decode::DecodeCost;
 pub use decode::{WORKER_ARGUMENT, describe_metrics, serve_decoding};
 pub use error::AnalysisError;
-pub use settings::{AnalysisSettings, WorkerSettings};
+pub use find_faces::FacesFound;
+pub use settings::{AnalysisSettings, MAX_SAMPLED_FACES, WorkerSettings};
 pub use table::{TABLE_HEADER, write_csv, write_csv_of_all};
 
 use crate::domain::{Analysis, AnalysisId, Isolation, ModelIdentity, Reason};
@@ -221,7 +223,8 @@ impl Analyzer {
         } = media;
 
         let place = admission.share();
-        let mut observation = self.pool.observe(file, place, deadline).await?;
+        let looked_at = (file, self.settings.sample);
+        let mut observation = self.pool.observe(looked_at, place, deadline).await?;
         let scores = self.score(&mut observation.tracks, deadline).await?;
         let means = decide::Means {
             thresholds: self.scorer.thresholds(),

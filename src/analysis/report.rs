@@ -107,7 +107,11 @@ fn track_results(
         .collect()
 }
 
-fn frame_results(observation: &Observation, scores: &[Option<ClipScores>]) -> Vec<FrameResult> {
+/// The sampled frames with the faces in them. `scores` runs beside `observation.tracks`.
+pub(super) fn frame_results(
+    observation: &Observation,
+    scores: &[Option<ClipScores>],
+) -> Vec<FrameResult> {
     let mut frames: Vec<FrameResult> = (observation.frames.iter())
         .map(|frame| FrameResult {
             frame_index: frame.frame_index,

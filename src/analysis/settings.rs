@@ -39,6 +39,9 @@ pub struct AnalysisSettings {
     pub jpeg_quality: u8,
 }
 
+/// Most frames in which faces are looked for without a verdict.
+pub const MAX_SAMPLED_FACES: u32 = 100;
+
 /// How a decode worker is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerSettings {
@@ -61,7 +64,8 @@ impl AnalysisSettings {
     pub(in crate::analysis) fn region_bytes(&self) -> u64 {
         let frames = self.media.max_sample_pixels.max(self.media.max_pixels) * RGB_BYTES;
         let crop = u64::from(CROP_CANVAS_PX * CROP_CANVAS_PX) * RGB_BYTES;
-        let faces = u64::from(self.sample.frames) * self.max_tracks as u64;
+        let most = self.sample.frames.max(MAX_SAMPLED_FACES);
+        let faces = u64::from(most) * self.max_tracks as u64;
         frames + faces * crop * 2
     }
 

@@ -8,8 +8,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix_web::HttpRequest;
+use actix_web::http::header::{CacheControl, CacheDirective, Header};
 use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponseBuilder};
 use futures_util::stream::{self, StreamExt};
 use utoipa::ToSchema;
 
@@ -21,10 +22,11 @@ use super::filename::DisplayName;
 use super::reception::Visit;
 use super::upload::{Form, ReceivedFile, SentFile, receive};
 use super::upload_error::UploadError;
-use crate::analysis::{Admission, MediaFile, Outcome, Timings};
+use crate::analysis::{Admission, Artifact, MediaFile, Outcome, Timings};
 use crate::store::{self, ArtifactName, Stored, Submission};
 
-const FORM: Form = Form::of_one_file(&["file", "video"]);
+/// One video or image.
+pub(super) const FORM: Form = Form::of_one_file(&["file", "video"]);
 
 /// Multipart body with one file, as `file` or as `video`.
 #[derive(ToSchema)]
@@ -46,8 +48,8 @@ pub(super) struct VideoForm {
 #[derive(Debug)]
 #[must_use = "dropping a place gives it back"]
 pub(super) struct Place {
-    visit: Arc<Visit>,
-    admission: Admission,
+    pub(super) visit: Arc<Visit>,
+    pub(super) admission: Admission,
 }
 
 impl Place {
@@ -71,6 +73,8 @@ pub(super) struct Wish {
     /// Whether the answer cannot do without a probability: a file in which nothing can be scored
     /// is then an error, and nothing of it is kept.
     pub(super) needs_score: bool,
+    /// Whether the client wants no analysis that was there before (`Cache-Control: no-cache`).
+    pub(super) anew: bool,
 }
 
 impl Wish {
@@ -82,6 +86,7 @@ impl Wish {
                 ..Submission::default()
             },
             needs_score: false,
+            anew: wants_no_cache(request),
         }
     }
 
@@ -94,12 +99,21 @@ impl Wish {
     }
 }
 
+fn wants_no_cache(request: &HttpRequest) -> bool {
+    let directives = CacheControl::parse(request);
+    directives.is_ok_and(|CacheControl(directives)| {
+        let refuses = |d| matches!(d, &CacheDirective::NoCache | &CacheDirective::NoStore);
+        directives.iter().any(refuses)
+    })
+}
+
 /// An analysis that is stored, and where the time went.
 #[derive(Debug)]
 pub(super) struct Analysed {
     pub(super) stored: Stored,
-    /// Time the upload took, when the caller says so.
-    pub(super) upload: Duration,
+    /// Whether it was there before.
+    pub(super) from_cache: bool,
+    upload: Duration,
     timings: Timings,
     store: Duration,
 }
@@ -131,11 +145,20 @@ pub(super) async fn analyse_and_keep(
     wish: Wish,
 ) -> Result<Analysed, HttpError> {
     let Place { visit, admission } = place;
-    let outcome = analyse(service, file, admission).await?;
-    if wish.needs_score {
-        expect_score(&outcome.analysis)?;
+    let sha256 = &file.digest.sha256;
+    let expected = |analysis| match wish.needs_score {
+        true => expect_score(analysis).map(drop),
+        false => Ok(()),
+    };
+    if let Some(stored) = service.results.find(service, sha256, &wish).await? {
+        expected(&stored.analysis)?;
+        return Ok(Analysed::again(stored, &file.filename));
     }
-    keep(service, outcome, visit, wish.submission).await
+    let outcome = analyse(service, file, admission).await?;
+    expected(&outcome.analysis)?;
+    let analysed = keep(service, outcome, visit, wish.submission.clone()).await?;
+    service.results.remember(sha256, &wish, &analysed.stored);
+    Ok(analysed)
 }
 
 /// Analyses the files of a batch and stores the results, each on its own: the answers come in the
@@ -183,13 +206,20 @@ async fn analyse(
     file: &ReceivedFile,
     admission: Admission,
 ) -> Result<Outcome, HttpError> {
+    Ok(service.analyzer.analyze(media_of(file)?, admission).await?)
+}
+
+/// A received file as the analysis takes it.
+///
+/// # Errors
+/// [`HttpError::Descriptor`].
+pub(super) fn media_of(file: &ReceivedFile) -> Result<MediaFile, HttpError> {
     let descriptor = file.upload.file().try_clone();
-    let media = MediaFile {
+    Ok(MediaFile {
         file: descriptor.map_err(HttpError::Descriptor)?,
         filename: file.filename.to_string(),
         sha256: file.digest.sha256.to_hex(),
-    };
-    Ok(service.analyzer.analyze(media, admission).await?)
+    })
 }
 
 /// Pictures first, then the record that makes them findable; without the record they go again.
@@ -209,6 +239,7 @@ async fn keep(
         let (stored, timings) = keep_outcome(&service, outcome, submission).await?;
         Ok(Analysed {
             stored,
+            from_cache: false,
             upload: Duration::ZERO,
             timings,
             store: started.elapsed(),
@@ -222,22 +253,48 @@ async fn keep_outcome(
     outcome: Outcome,
     submission: Submission,
 ) -> Result<(Stored, Timings), HttpError> {
-    let pictures = (outcome.artifacts.into_iter())
-        .map(|artifact| Ok((ArtifactName::parse(&artifact.name)?, artifact.bytes)))
-        .collect::<Result<Vec<_>, HttpError>>()?;
+    let pictures = named(outcome.artifacts)?;
     let (records, artifacts) = (&service.records, &service.artifacts);
     let stored = store::keep(records, artifacts, outcome.analysis, submission, pictures).await?;
     Ok((stored, outcome.timings))
 }
 
+/// Pictures as the store takes them.
+///
+/// # Errors
+/// [`HttpError::PictureName`].
+pub(super) fn named(pictures: Vec<Artifact>) -> Result<Vec<(ArtifactName, Vec<u8>)>, HttpError> {
+    let named = |picture: Artifact| Ok((ArtifactName::parse(&picture.name)?, picture.bytes));
+    pictures.into_iter().map(named).collect()
+}
+
 impl Analysed {
+    /// An analysis that was there before, under the name that its file has now.
+    fn again(mut stored: Stored, filename: &DisplayName) -> Self {
+        stored.analysis.filename = filename.to_string();
+        Self {
+            stored,
+            from_cache: true,
+            upload: Duration::ZERO,
+            timings: Timings::default(),
+            store: Duration::ZERO,
+        }
+    }
+
     /// The same with the time that its upload took.
     pub(super) fn after_upload(self, upload: Duration) -> Self {
         Self { upload, ..self }
     }
 
-    /// Value of the `Server-Timing` header, milliseconds.
-    pub(super) fn server_timing(&self) -> String {
+    /// Adds `Server-Timing`, and `X-Cache`: `hit` when the analysis was there before, else `miss`.
+    pub(super) fn add_headers(&self, response: &mut HttpResponseBuilder) {
+        let x_cache = if self.from_cache { "hit" } else { "miss" };
+        response.insert_header(("server-timing", self.server_timing()));
+        response.insert_header(("x-cache", x_cache));
+    }
+
+    /// Milliseconds.
+    fn server_timing(&self) -> String {
         let steps = [
             ("upload", self.upload),
             ("wait", self.timings.wait),

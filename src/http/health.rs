@@ -7,10 +7,11 @@ use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{Data, Json};
 use actix_web::{HttpResponse, get};
 use serde::Serialize;
+use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::Service;
-use super::answer::{Isolation, role_word};
+use super::answer::{Isolation, rfc3339, role_word};
 use super::error::HttpError;
 use super::problem::Problem;
 use crate::analysis::Analyzer;
@@ -29,6 +30,12 @@ pub(super) struct StatusAnswer {
 pub(super) struct HealthAnswer {
     /// Overall: the worst of the parts.
     status: Health,
+    /// When this was, RFC 3339, UTC.
+    timestamp: String,
+    /// Whether the models are loaded and answer.
+    model_loaded: bool,
+    /// Whether the bundle that they were loaded from is still there to start again with.
+    model_exists: bool,
     /// Version of the program.
     version: &'static str,
     /// Seconds since the start.
@@ -95,6 +102,9 @@ pub(super) async fn health(service: Data<Service>) -> HttpResponse {
     };
     response.json(HealthAnswer {
         status,
+        timestamp: rfc3339(OffsetDateTime::now_utc()),
+        model_loaded: inference == Health::Ok,
+        model_exists: bundle_exists(&service.analyzer),
         version: env!("CARGO_PKG_VERSION"),
         uptime_sec: service.started.elapsed().as_secs(),
         device: service.analyzer.scorer().device_name().to_owned(),
@@ -105,6 +115,11 @@ pub(super) async fn health(service: Data<Service>) -> HttpResponse {
         uploads_in_progress: service.reception.inside(),
         analyses_in_progress: service.analyzer.in_progress(),
     })
+}
+
+fn bundle_exists(analyzer: &Analyzer) -> bool {
+    let detector = analyzer.scorer().detector_folder();
+    detector.with_file_name("bundle.toml").is_file()
 }
 
 fn inference(service: &Service) -> Health {

@@ -36,6 +36,7 @@ mod predict_csv;
 mod predictions;
 mod problem;
 mod reception;
+mod result_cache;
 mod routes;
 mod server;
 #[cfg(test)]

@@ -105,7 +105,8 @@ enum Client {
     request_body(content = PredictForm, content_type = "multipart/form-data"),
     responses(
         (status = 200, description = "The verdict and everything behind it, or what an older service would have said", body = PredictAnswer,
-            headers(("server-timing" = String, description = "Milliseconds of upload, wait, decode, faces, queue, inference and store"))),
+            headers(("server-timing" = String, description = "Milliseconds of upload, wait, decode, faces, queue, inference and store"),
+                ("x-cache" = String, description = "`hit`: these bytes were analysed before with the same models, and this is that analysis; `miss`: analysed now. `Cache-Control: no-cache` in the request asks for the latter"))),
         UploadProblems, AnalysisProblems,
     ))]
 #[post("/predict")]
@@ -127,9 +128,9 @@ pub(super) async fn predict(
     };
     let analysed = analyse_and_keep(&service, &upload.file, place, wish).await?;
     let analysed = analysed.after_upload(upload.took);
-    Ok(HttpResponse::Ok()
-        .insert_header(("server-timing", analysed.server_timing()))
-        .json(client.answer(&analysed, started)?))
+    let mut response = HttpResponse::Ok();
+    analysed.add_headers(&mut response);
+    Ok(response.json(client.answer(&analysed, started)?))
 }
 
 impl Client {

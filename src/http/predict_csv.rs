@@ -67,7 +67,8 @@ struct FrameRow {
     responses(
         (status = 200, description = "The table",
             content((FrameTable = "application/json"), (String = "text/csv")),
-            headers(("server-timing" = String, description = "Milliseconds of upload, wait, decode, faces, queue, inference and store"))),
+            headers(("server-timing" = String, description = "Milliseconds of upload, wait, decode, faces, queue, inference and store"),
+                ("x-cache" = String, description = "`hit`: these bytes were analysed before with the same models, and this is that analysis; `miss`: analysed now. `Cache-Control: no-cache` in the request asks for the latter"))),
         UploadProblems, AnalysisProblems,
     ))]
 #[post("/predict_csv")]
@@ -79,7 +80,7 @@ pub(super) async fn predict_csv(
     let form = wanted(&request, &TABLES)?;
     let analysed = analyse_upload(&request, body, &service).await?;
     let mut response = HttpResponse::Ok();
-    response.insert_header(("server-timing", analysed.server_timing()));
+    analysed.add_headers(&mut response);
     let analysis = &analysed.stored.analysis;
     match form {
         Table::Json => Ok(response.json(FrameTable::from(analysis))),

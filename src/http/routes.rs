@@ -2,6 +2,7 @@
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
+use super::compat::faces;
 use super::{health, integrity, limits, openapi, predict, predict_csv, predictions, static_files};
 
 /// Registers every route. Of two that match the first wins, so `recent` stands before `{id}`.
@@ -9,6 +10,8 @@ pub(super) fn register(routes: &mut ServiceConfig<'_>) {
     routes
         .service(predict::predict)
         .service(predict_csv::predict_csv)
+        .service(faces::detect_faces)
+        .service(faces::sample_faces)
         .service(integrity::sign)
         .service(integrity::verify)
         .service(integrity::public_key)

@@ -22,6 +22,7 @@ use super::error::HttpError;
 use super::middleware::{RequestSpan, finish, measure};
 use super::openapi::{Document, Preamble, no_route};
 use super::reception::Reception;
+use super::result_cache::ResultCache;
 use super::routes;
 use crate::analysis::Analyzer;
 use crate::integrity::Keyring;
@@ -48,6 +49,8 @@ pub struct HttpSettings {
     pub max_uploads: usize,
     /// How long a presigned link to a picture works.
     pub artifacts_link: Duration,
+    /// Files whose analysis is found again by their bytes; 0: none.
+    pub result_cache_entries: usize,
     /// Time that requests in flight get to finish at shutdown.
     pub shutdown_grace: Duration,
 }
@@ -74,6 +77,7 @@ pub struct HttpState {
 pub(super) struct Service {
     parts: HttpState,
     pub(super) reception: Arc<Reception>,
+    pub(super) results: ResultCache,
     pub(super) started: Instant,
 }
 
@@ -100,6 +104,7 @@ pub async fn run(
     let _upkeep = MetricsUpkeep::start(state.metrics.clone());
     let service = Data::new(Service {
         reception: Reception::new(state.settings.max_uploads),
+        results: ResultCache::new(state.settings.result_cache_entries),
         started: Instant::now(),
         parts: state,
     });
@@ -208,5 +213,9 @@ fn describe_metrics() {
         "framewitness_upload_bytes_total",
         metrics::Unit::Bytes,
         "Bytes of files received completely."
+    );
+    metrics::describe_counter!(
+        "framewitness_result_cache_total",
+        "Files looked up among those analysed before, by outcome: hit or miss."
     );
 }

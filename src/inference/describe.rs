@@ -85,6 +85,15 @@ pub struct TensorFacts {
     pub element: String,
 }
 
+/// The side in pixels of the square pictures that an ONNX graph says it takes; `None` when it
+/// leaves it open.
+///
+/// # Errors
+/// [`InferenceError::File`], which names the file and what is wrong with it.
+pub fn onnx_side_px(path: &Path) -> Result<Option<u32>, InferenceError> {
+    image_model::onnx_side_px(path).map_err(InferenceError::File)
+}
+
 /// Looks into a weights file. Nothing in it is executed.
 ///
 /// # Errors

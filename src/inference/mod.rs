@@ -48,7 +48,9 @@ mod worker_tests;
 
 pub use bundle::Bundle;
 pub use clip::{Clip, ClipScores};
-pub use describe::{FileContents, FileFormat, TensorFacts, describe_file, write_safetensors};
+pub use describe::{
+    FileContents, FileFormat, TensorFacts, describe_file, onnx_side_px, write_safetensors,
+};
 pub use device::{DeviceChoice, UnknownDevice};
 pub use error::InferenceError;
 pub use fusion::{Fusion, Mix};

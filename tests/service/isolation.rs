@@ -186,7 +186,11 @@ async fn a_worker_that_died_while_it_waited_costs_nobody_anything() {
 
 #[tokio::test]
 async fn a_worker_is_replaced_after_its_number_of_files() {
-    let settings = [("decode_threads", "1"), ("worker_requests", "2")];
+    let settings = [
+        ("decode_threads", "1"),
+        ("worker_requests", "2"),
+        ("result_cache_entries", "0"),
+    ];
     let server = Server::start_with(&settings).await;
     let mut seen = vec![workers(server.pid())];
     for _ in 0..3 {

@@ -4,6 +4,8 @@
 mod architecture;
 mod browser;
 mod command_line;
+mod compat_deep_fake_api;
+mod compat_dfdetect;
 mod ending;
 mod evaluate;
 mod held_upload;
@@ -12,6 +14,7 @@ mod hostile;
 mod isolation;
 mod own_models;
 mod page;
+mod picture;
 mod problem;
 mod published;
 mod pull;

@@ -150,6 +150,67 @@ async fn a_bundle_without_a_frame_model_judges_videos_and_says_why_it_cannot_jud
     );
 }
 
+#[tokio::test]
+async fn a_quantised_onnx_classifier_dropped_into_the_directory_is_listed_and_serves_by_its_name() {
+    let models = Models::new();
+    fs::copy(fixture("int8.onnx"), models.path().join("ResNet18.onnx")).expect("a graph");
+    let listed = models.succeed(&["list"]);
+    assert!(
+        listed.contains("ResNet18.onnx, cannot be used without"),
+        "{listed}"
+    );
+    let complaint = models.fail(&["use", "ResNet18"]);
+    assert!(complaint.contains("labels.txt"), "{complaint}");
+    assert!(!models.path().join("ResNet18").exists());
+
+    fs::copy(fixture("labels.txt"), models.path().join("labels.txt")).expect("labels");
+    let listed = models.succeed(&["list"]);
+    assert!(
+        listed.contains("framewitness models use ResNet18"),
+        "{listed}"
+    );
+    models.succeed(&["use", "ResNet18"]);
+    let listed = models.succeed(&["list"]);
+    assert!(listed.contains("ResNet18 1 (frame, onnx)"), "{listed}");
+
+    let server = models.serve().await;
+    let face = crate::picture::face();
+    let response = server.post_bytes("/predict", "face.jpg", face).await;
+    let answer: Value = response.json().await.expect("JSON");
+    assert_eq!(
+        answer["predictions"].as_array().map(Vec::len),
+        Some(2),
+        "{answer}"
+    );
+    let health: Value = server.get("/health").await.json().await.expect("JSON");
+    assert_eq!(health["models"][1]["name"], "ResNet18", "{health}");
+}
+
+#[test]
+fn a_graph_in_a_folder_of_its_own_gets_a_manifest_there_and_a_damaged_one_does_not() {
+    let models = Models::new();
+    for (name, bytes) in [
+        ("whole", fs::read(fixture("int8.onnx")).expect("a graph")),
+        ("damaged", b"no graph".to_vec()),
+    ] {
+        let folder = models.path().join(name);
+        fs::create_dir(&folder).expect("a folder");
+        fs::write(folder.join("resnet_quantized.onnx"), bytes).expect("a graph");
+        fs::copy(fixture("labels.txt"), folder.join("labels.txt")).expect("labels");
+    }
+    models.succeed(&["use", "whole"]);
+    let manifest = fs::read_to_string(models.path().join("whole/manifest.toml"));
+    let manifest = manifest.expect("a manifest");
+    assert!(
+        manifest.contains("file = \"resnet_quantized.onnx\""),
+        "{manifest}"
+    );
+    assert!(manifest.contains("size_px = 64"), "{manifest}");
+    let complaint = models.fail(&["use", "damaged"]);
+    assert!(complaint.contains("resnet_quantized.onnx"), "{complaint}");
+    assert!(!models.path().join("damaged/manifest.toml").exists());
+}
+
 #[test]
 fn a_torchscript_module_is_added_and_checked_and_never_overwritten() {
     let models = Models::new();

@@ -77,7 +77,7 @@ async fn metrics_count_by_route_and_never_by_path() {
 
 #[tokio::test]
 async fn the_history_is_read_page_by_page_from_the_newest() {
-    let server = Server::start().await;
+    let server = Server::start_with(&[("result_cache_entries", "0")]).await;
     let mut ids = Vec::new();
     for _ in 0..3 {
         ids.push(server.predict("videos/no-face.mp4").await["id"].clone());

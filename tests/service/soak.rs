@@ -84,7 +84,7 @@ async fn post(server: &Server, clip: &[u8]) {
 
 #[tokio::test]
 async fn sixty_requests_four_at_a_time_leave_no_file_process_descriptor_or_memory() {
-    let server = Server::start().await;
+    let server = Server::start_with(&[("result_cache_entries", "0")]).await;
     let scratch = tempfile::tempdir().expect("a directory");
     let clip = clip(scratch.path());
     let batch =

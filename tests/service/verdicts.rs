@@ -59,7 +59,7 @@ async fn every_frame_and_crop_that_an_answer_names_can_be_fetched() {
 
 #[tokio::test]
 async fn the_same_file_gets_identical_scores_alone_and_among_others() {
-    let server = Server::start().await;
+    let server = Server::start_with(&[("result_cache_entries", "0")]).await;
     let alone = server.predict("videos/genuine.mp4").await;
     let (one, two, other) = tokio::join!(
         server.predict("videos/genuine.mp4"),

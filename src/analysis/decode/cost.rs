@@ -80,6 +80,7 @@ impl DecodeCost {
         let started = Instant::now();
         self.remote.look(&Assignment {
             file,
+            sample: self.settings.sample,
             deadline: started + self.settings.deadline,
             given_up: &|| false,
         })?;

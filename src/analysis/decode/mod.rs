@@ -3,7 +3,7 @@
 //! ```text
 //! pool thread ── Setup ──────────────────────────▶ worker   loads the detector, shuts itself in
 //!             ◀── Started::Ready {isolation, …} ──
-//!             ── Look {time left} + file + region ▶          probes, samples, detects, tracks,
+//!             ── Look {frames, time left} + file + region ▶          probes, samples, detects, tracks,
 //!             ◀── Answer::Seen(Report) ───────────           crops, encodes into the region
 //!             ── Look … ─────────────────────────▶          and so on, a set number of times
 //! ```

@@ -19,11 +19,13 @@ use super::observation::Observation;
 use super::remote::{Assignment, RemoteDecoder};
 use super::wire::Ready;
 use crate::domain::{Isolation, ModelIdentity};
+use crate::media::SampleOptions;
 
 type Reply = oneshot::Sender<Result<Observation, AnalysisError>>;
 
 struct Job {
     file: File,
+    sample: SampleOptions,
     admission: Admission,
     submitted: Instant,
     deadline: Instant,
@@ -79,16 +81,17 @@ impl DecodePool {
         self.ready.isolation
     }
 
-    /// Has a worker look at `file`.
+    /// Has a worker look at so many frames of `file`.
     pub(in crate::analysis) async fn observe(
         &self,
-        file: File,
+        (file, sample): (File, SampleOptions),
         admission: Admission,
         deadline: Instant,
     ) -> Result<Observation, AnalysisError> {
         let (reply, result) = oneshot::channel();
         let job = Job {
             file,
+            sample,
             admission,
             submitted: Instant::now(),
             deadline,
@@ -166,6 +169,7 @@ impl DecodeThread {
     fn serve(&mut self, job: Job) {
         let Job {
             file,
+            sample,
             admission,
             submitted,
             deadline,
@@ -180,6 +184,7 @@ impl DecodeThread {
         let result = catch_unwind(AssertUnwindSafe(|| {
             decoder.look(&Assignment {
                 file: &file,
+                sample,
                 deadline,
                 given_up: &given_up,
             })

@@ -19,6 +19,7 @@ use super::wire::{
 };
 use super::worker::WORKER_ARGUMENT;
 use crate::isolation::{IsolationError, Region, Worker, reopen_read_only};
+use crate::media::SampleOptions;
 
 /// Loading libraries and the detector takes under a second; on a machine at its limits, never this.
 const START_DEADLINE: Duration = Duration::from_secs(60);
@@ -26,6 +27,7 @@ const START_DEADLINE: Duration = Duration::from_secs(60);
 /// A file to look at, and how long.
 pub(super) struct Assignment<'a> {
     pub(super) file: &'a File,
+    pub(super) sample: SampleOptions,
     pub(super) deadline: Instant,
     /// Says that nobody needs the result any more.
     pub(super) given_up: &'a dyn Fn() -> bool,
@@ -191,6 +193,10 @@ impl Attendant {
         self.served += 1;
         let size_bytes = task.file.metadata().map_err(IsolationError::Reopen)?.len();
         let file = reopen_read_only(task.file)?;
+        let settings = &AnalysisSettings {
+            sample: task.sample,
+            ..settings.clone()
+        };
         let region = Region::create(settings.region_bytes())?;
         let answer = self.ask(task, &[file.as_fd(), region.descriptor()])?;
         let report = match answer {
@@ -214,6 +220,7 @@ impl Attendant {
     ) -> Result<Answer, AnalysisError> {
         let left = task.deadline.saturating_duration_since(Instant::now());
         let look = Look {
+            frames: task.sample.frames,
             deadline_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
         };
         let channel = self.worker.channel();

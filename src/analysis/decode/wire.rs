@@ -49,6 +49,8 @@ pub(super) struct Ready {
 /// Look at the file beside this message; pictures go into the region beside it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Look {
+    /// Frames to take.
+    pub(super) frames: u32,
     /// Time left.
     pub(super) deadline_ms: u64,
 }

@@ -14,6 +14,9 @@ use super::facts::Facts;
 use super::presets::{Preset, Shape};
 use super::{DOWNLOADS, at, print};
 
+/// Side in pixels that classifiers usually take.
+const SIDE_PX: u32 = 224;
+
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// Name of the new folder: letters, digits, `-`, `_` and `.`.
@@ -34,7 +37,7 @@ pub(crate) struct Options {
     #[arg(long)]
     probabilities: bool,
     /// Side of the input in pixels (torchscript, onnx, resnet18).
-    #[arg(long, value_name = "PIXELS", default_value_t = 224)]
+    #[arg(long, value_name = "PIXELS", default_value_t = SIDE_PX)]
     size_px: u32,
 }
 
@@ -49,27 +52,7 @@ pub(super) fn run(
     device: DeviceChoice,
     options: &Options,
 ) -> Result<(), String> {
-    options.check()?;
-    let target = models_dir.join(&options.name);
-    if target.symlink_metadata().is_ok() {
-        return Err(format!(
-            "{} exists; choose another name or remove it first",
-            target.display()
-        ));
-    }
-    let folder = tempfile::Builder::new()
-        .prefix(".adding-")
-        .tempdir_in(models_dir)
-        .map_err(at(models_dir))?;
-    options.fill(folder.path(), device)?;
-    // It was made for the owner alone; a model is as readable as the directory it stands in.
-    let permissions = fs::metadata(models_dir)
-        .map_err(at(models_dir))?
-        .permissions();
-    fs::set_permissions(folder.path(), permissions).map_err(at(folder.path()))?;
-    fs::rename(folder.path(), &target).map_err(at(&target))?;
-    // It has moved: nothing is left for the temporary folder to remove.
-    let _ = folder.keep();
+    let target = options.make(models_dir, device)?;
     let facts = Facts::read(&target)?;
     print(&format!("{}: {}", options.name, facts.describe(&target)));
     print(&format!(
@@ -80,6 +63,72 @@ pub(super) fn run(
 }
 
 impl Options {
+    /// For a graph that was found with its labels; of the side it does not state, the default.
+    pub(super) fn of_dropped(
+        name: &str,
+        graph: &Path,
+        labels: &Path,
+        side_px: Option<u32>,
+    ) -> Self {
+        Self {
+            name: name.to_owned(),
+            preset: Preset::Onnx,
+            weights: graph.to_owned(),
+            head: None,
+            labels: Some(labels.to_owned()),
+            probabilities: false,
+            size_px: side_px.unwrap_or(SIDE_PX),
+        }
+    }
+
+    /// Makes the folder and answers where it is.
+    pub(super) fn make(&self, models_dir: &Path, device: DeviceChoice) -> Result<PathBuf, String> {
+        self.check()?;
+        let target = models_dir.join(&self.name);
+        if target.symlink_metadata().is_ok() {
+            return Err(format!(
+                "{} exists; choose another name or remove it first",
+                target.display()
+            ));
+        }
+        let folder = tempfile::Builder::new()
+            .prefix(".adding-")
+            .tempdir_in(models_dir)
+            .map_err(at(models_dir))?;
+        self.fill(folder.path(), device)?;
+        // It was made for the owner alone; a model is as readable as the directory it stands in.
+        let permissions = fs::metadata(models_dir)
+            .map_err(at(models_dir))?
+            .permissions();
+        fs::set_permissions(folder.path(), permissions).map_err(at(folder.path()))?;
+        fs::rename(folder.path(), &target).map_err(at(&target))?;
+        // It has moved: nothing is left for the temporary folder to remove.
+        let _ = folder.keep();
+        Ok(target)
+    }
+
+    /// Makes the folder in which the weights already are a model folder; one whose model does not
+    /// load stays as it was.
+    pub(super) fn settle_in(&self, folder: &Path, device: DeviceChoice) -> Result<(), String> {
+        self.check()?;
+        // Tried out in a folder of its own, so that a graph that does not load leaves no manifest.
+        let trial = tempfile::tempdir().map_err(|e| e.to_string())?;
+        self.fill(trial.path(), device)?;
+        let file = self.weights.file_name().unwrap_or_default();
+        let weights = Copied {
+            file: file.to_string_lossy().into_owned(),
+            sha256: digest_of(&self.weights)?,
+        };
+        let shape = self.preset.shape(self.size_px);
+        let card = folder.join("README.md");
+        if !card.exists() {
+            fs::write(&card, self.card(&shape, &weights)).map_err(at(&card))?;
+        }
+        let manifest = folder.join("manifest.toml");
+        let text = self.manifest(&shape, &shape.architectures[0], &weights, None);
+        fs::write(&manifest, text).map_err(at(&manifest))
+    }
+
     fn check(&self) -> Result<(), String> {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         let usable = !self.name.is_empty() && self.name.chars().all(plain);
@@ -205,13 +254,15 @@ fn copy(source: &Path, folder: &Path, stem: &str) -> Result<Copied, String> {
     let file = format!("{stem}.{}", format.suffix());
     let target = folder.join(&file);
     fs::copy(source, &target).map_err(at(source))?;
-    let mut reader = File::open(&target).map_err(at(&target))?;
-    let digest =
-        integrity::hash_reader(&mut reader).map_err(|e| format!("{}: {e}", target.display()))?;
-    Ok(Copied {
-        file,
-        sha256: digest.sha256.to_hex(),
-    })
+    let sha256 = digest_of(&target)?;
+    Ok(Copied { file, sha256 })
+}
+
+fn digest_of(path: &Path) -> Result<String, String> {
+    let mut reader = File::open(path).map_err(at(path))?;
+    let digest = integrity::hash_reader(&mut reader);
+    let digest = digest.map_err(|e| format!("{}: {e}", path.display()))?;
+    Ok(digest.sha256.to_hex())
 }
 
 /// A message about copies in a folder that is about to vanish, said of the files they are copies of.

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use framewitness::inference::DeviceChoice;
 
+use super::dropped::Dropped;
 use super::facts::Facts;
 use super::{DOWNLOADS, at, print};
 
-/// Prints every model folder and every download; an error when one does not load.
+/// Prints every model folder, every graph without a manifest and every download; an error when one does not load.
 pub(super) fn run(models_dir: &Path, device: DeviceChoice) -> Result<(), String> {
     let mut broken = Vec::new();
     for folder in model_folders(models_dir)? {
@@ -31,6 +32,9 @@ pub(super) fn run(models_dir: &Path, device: DeviceChoice) -> Result<(), String>
             }
         };
         print(&format!("{name}: {text}"));
+    }
+    for dropped in Dropped::all(models_dir)? {
+        print(&dropped.describe());
     }
     downloads(&models_dir.join(DOWNLOADS))?;
     if broken.is_empty() {

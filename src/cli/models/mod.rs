@@ -9,6 +9,7 @@ mod catalog;
 mod check;
 mod convert;
 mod download;
+mod dropped;
 mod facts;
 mod list;
 mod presets;
@@ -46,7 +47,7 @@ pub(crate) enum Command {
     /// Make a model folder of a weights file.
     Add(add::Options),
     /// Make the bundle serve these models (`use NAME`, `use NAME NAME`); a kind that is not named is
-    /// left out.
+    /// left out. `NAME.onnx` with a `labels.txt` beside it, without a manifest, gets one.
     Use(serve_with::Options),
     /// Fetch a public checkpoint and check its digest; without a name, list them.
     Pull(pull::Options),

@@ -12,7 +12,7 @@ use framewitness::inference::{self, Bundle, DeviceChoice};
 
 use super::super::describe;
 use super::facts::Facts;
-use super::{at, print};
+use super::{at, dropped, print};
 
 /// Thresholds of models that nothing is known about: far apart, so that little is claimed.
 const FAKE_AT_OR_ABOVE: f64 = 0.8;
@@ -42,6 +42,8 @@ pub(crate) struct Options {
 }
 
 pub(super) fn run(models_dir: &Path, device: DeviceChoice, options: Options) -> Result<(), String> {
+    let named = (options.names.iter()).chain(&options.sequence);
+    dropped::adopt(models_dir, device, named.chain(&options.frame))?;
     let options = options.with_kinds(models_dir)?;
     let path = models_dir.join("bundle.toml");
     let old = match fs::read_to_string(&path) {

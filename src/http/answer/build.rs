@@ -152,7 +152,8 @@ pub(in crate::http) fn rounded(value: f64, digits: i32) -> f64 {
     (value * scale).round() / scale
 }
 
-fn artifact_url(id: AnalysisId, name: &str) -> String {
+/// Where a picture of an analysis is found.
+pub(in crate::http) fn artifact_url(id: AnalysisId, name: &str) -> String {
     format!("/static/artifacts/{id}/{name}")
 }
 

@@ -13,7 +13,7 @@ mod tests;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-pub(super) use build::{DisplayLabel, label_of_frame, rfc3339, role_word, rounded};
+pub(super) use build::{DisplayLabel, artifact_url, label_of_frame, rfc3339, role_word, rounded};
 
 /// One analysis.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -118,7 +118,7 @@ struct CroppedFace {
 /// What a container says about itself, in the words of ffprobe: numbers as strings except width
 /// and height, `N/A` where the file does not say, tags that are not there left out.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-struct Metadata {
+pub(super) struct Metadata {
     /// Width in pixels as displayed, rotation applied.
     width: u32,
     /// Height in pixels as displayed, rotation applied.

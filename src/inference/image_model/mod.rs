@@ -135,6 +135,17 @@ pub(super) fn describe_onnx(path: &Path) -> Result<Vec<String>, String> {
     described.map_err(|problem| format!("{}: {problem}", path.display()))
 }
 
+/// The side in pixels of the square pictures that an ONNX graph says it takes; `None` when it
+/// leaves it open.
+///
+/// # Errors
+/// A sentence that names the file and says what is wrong.
+pub(super) fn onnx_side_px(path: &Path) -> Result<Option<u32>, String> {
+    let bytes = read(path);
+    let side = bytes.and_then(|bytes| unless_it_panics(|| onnx::side_px(&bytes)));
+    side.map_err(|problem| format!("{}: {problem}", path.display()))
+}
+
 /// Graphs from anywhere meet libraries that were not written for hostile ones.
 fn unless_it_panics<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     let outcome = catch_unwind(AssertUnwindSafe(read));

@@ -70,6 +70,25 @@ fn parse(bytes: &[u8]) -> Result<InferenceModel, String> {
     graph.map_err(|e| format!("no ONNX graph that can be read: {e:#}"))
 }
 
+/// The side in pixels of the square pictures that a graph says it takes; `None` when it leaves it
+/// open or takes something else.
+pub(super) fn side_px(bytes: &[u8]) -> Result<Option<u32>, String> {
+    let graph = parse(bytes)?;
+    let declared = graph.input_fact(0).map_err(|e| format!("{e:#}"))?;
+    let dims: Vec<Option<i64>> = declared
+        .shape
+        .dims()
+        .map(|dim| dim.concretize().and_then(|dim| dim.to_i64().ok()))
+        .collect();
+    let square = |a: Option<i64>, b: Option<i64>| a.filter(|_| a == b);
+    let side = match dims.as_slice() {
+        [_, Some(3), height, width] => square(*height, *width),
+        [_, height, width, Some(3)] => square(*height, *width),
+        _ => None,
+    };
+    Ok(side.and_then(|side| u32::try_from(side).ok()))
+}
+
 /// Inputs, outputs and operators of a graph, a line each. Nothing is computed.
 pub(super) fn describe(bytes: &[u8]) -> Result<Vec<String>, String> {
     let graph = parse(bytes)?;
