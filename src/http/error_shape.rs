@@ -100,7 +100,8 @@ impl ErrorShape {
         request.extensions_mut().insert(self);
     }
 
-    fn of_path(path: &str) -> Self {
+    /// The shape for errors of requests to a path.
+    pub(super) fn of_path(path: &str) -> Self {
         let path = path.strip_suffix('/').unwrap_or(path);
         let place = PATHS
             .iter()

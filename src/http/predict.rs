@@ -24,8 +24,8 @@ use super::compat::d3_detection::ImageAnswer;
 use super::compat::dfdetect::LabelScores;
 use super::compat::judgement::{DEFAULT_THRESHOLD, Judgement};
 use super::error::HttpError;
-use super::error_shape::ErrorShape;
-use super::problem::{AnalysisProblems, UploadProblems};
+use super::error_shape::{DetailError, ErrorShape, SuccessError};
+use super::problem::Problem;
 use super::upload::{Form, ReceivedFile, receive};
 use crate::analysis::AnalysisError;
 use crate::domain::MediaKind;
@@ -83,6 +83,17 @@ enum PredictAnswer {
     Image(ImageAnswer),
 }
 
+/// What an image that cannot be answered as an older service would have is answered.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "describes answers; they are made by HttpError")]
+enum ImageError {
+    /// Of an image in `file` or `video`.
+    Detail(DetailError),
+    /// Of an image in `image`.
+    Success(SuccessError),
+}
+
 /// For whom an answer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Client {
@@ -107,7 +118,23 @@ enum Client {
         (status = 200, description = "The verdict and everything behind it, or what an older service would have said", body = PredictAnswer,
             headers(("server-timing" = String, description = "Milliseconds of upload, wait, decode, faces, queue, inference and store"),
                 ("x-cache" = String, description = "`hit`: these bytes were analysed before with the same models, and this is that analysis; `miss`: analysed now. `Cache-Control: no-cache` in the request asks for the latter"))),
-        UploadProblems, AnalysisProblems,
+        (status = 400, description = "`malformed-multipart`, `missing-file`, `repeated-field`, `empty-file`, `upload-interrupted` or `invalid-query`", content_type = "application/problem+json", body = Problem),
+        (status = 408, description = "`upload-too-slow`: the sender was silent for too long, or the whole took too long", content_type = "application/problem+json", body = Problem),
+        (status = 413, description = "`body-too-large`: see `GET /api/v1/limits`", content_type = "application/problem+json", body = Problem),
+        (status = 415, description = "`not-multipart`, or `unsupported-media`: the file is no supported medium",
+            content((Problem = "application/problem+json"), (ImageError = "application/json"))),
+        (status = 422, description = "The file is a medium but cannot be used: damaged, or over a limit of `GET /api/v1/limits`; of an image whose answer needs a score, also `no-face`, `face-too-small`, `face-too-blurred` and the other reasons why there is none",
+            content((Problem = "application/problem+json"), (ImageError = "application/json"))),
+        (status = 429, description = "`busy` or `too-many-uploads`: every place is taken. `Retry-After` says when to try again",
+            content((Problem = "application/problem+json"), (ImageError = "application/json"))),
+        (status = 500, description = "A part of the service failed; its log has the request's number",
+            content((Problem = "application/problem+json"), (ImageError = "application/json"))),
+        (status = 503, description = "`shutting-down`, or a part of the service does not answer. `Retry-After` says when to try again",
+            content((Problem = "application/problem+json"), (ImageError = "application/json"))),
+        (status = 504, description = "`deadline-exceeded`: the analysis took too long",
+            content((Problem = "application/problem+json"), (ImageError = "application/json"))),
+        (status = 507, description = "`storage-full`",
+            content((Problem = "application/problem+json"), (ImageError = "application/json"))),
     ))]
 #[post("/predict")]
 pub(super) async fn predict(

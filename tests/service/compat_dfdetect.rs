@@ -133,6 +133,20 @@ async fn a_wrong_field_an_empty_file_and_a_text_are_told_in_detail() {
 }
 
 #[tokio::test]
+async fn both_error_shapes_of_images_are_documented_beside_the_problem() {
+    let server = Server::start().await;
+    let document: Value = (server.get("/openapi.json").await.json().await).expect("JSON");
+    let responses = &document["paths"]["/predict"]["post"]["responses"];
+    let kinds = responses["422"]["content"].as_object().expect("content");
+    let kinds: Vec<_> = kinds.keys().map(String::as_str).collect();
+    assert_eq!(kinds, ["application/json", "application/problem+json"]);
+    let schemas = &document["components"]["schemas"];
+    for name in ["DetailError", "SuccessError", "LabelScores", "ImageAnswer"] {
+        assert!(schemas[name]["properties"].is_object(), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn health_has_its_fields() {
     let server = Server::start().await;
     let health: Value = server.get("/health").await.json().await.expect("JSON");

@@ -91,6 +91,23 @@ async fn a_video_given_to_the_page_gets_its_verdict_reasons_plot_frames_and_crop
 }
 
 #[tokio::test]
+async fn a_picture_given_to_the_page_is_answered_in_full_like_a_video() {
+    let server = Server::start().await;
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let picture = folder.path().join("face.jpg");
+    std::fs::write(&picture, crate::picture::face()).expect("a picture");
+    let browser = Browser::open(&server.url("/")).await;
+    let path = picture.to_str().expect("a UTF-8 path");
+    browser.enter("#analyse-file", path).await;
+    browser.wait_for("#verdict").await;
+    let record = record(&server, &browser).await;
+    assert_eq!(record["metadata"]["kind"], "image");
+    let verdict = record["verdict"].as_str().expect("a verdict");
+    assert_eq!(browser.text("#verdict").await, verdict);
+    browser.close().await;
+}
+
+#[tokio::test]
 async fn the_page_is_operated_with_the_keyboard_alone() {
     let server = Server::start().await;
     let browser = Browser::open(&server.url("/")).await;
