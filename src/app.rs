@@ -15,7 +15,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::analysis::{self, AnalysisError, AnalysisSettings, Analyzer, WorkerSettings};
 use crate::config::Settings;
-use crate::http::{self, BodyLimits, HttpSettings, HttpState};
+use crate::http::{self, BodyLimits, GuardSettings, HttpSettings, HttpState};
 use crate::inference::{self, InferenceError, InferenceSettings, ModelWorker};
 use crate::integrity::{IntegrityError, Keyring};
 use crate::media::{MediaLimits, SampleOptions};
@@ -65,6 +65,7 @@ impl App {
         let uploads = UploadDir::open(&settings.data_dir.join("uploads")).await?;
         let (records, artifacts) = open_stores(&settings).await?;
         let keyring = Keyring::open_or_create(&settings.data_dir.join("keys"))?;
+        warn_where_anybody_may_ask(&settings, &records).await?;
         inference::describe_metrics();
         analysis::describe_metrics();
         let (analyzer, models) = start_analysis(&settings)?;
@@ -101,6 +102,30 @@ impl App {
     }
 }
 
+/// Opens the records alone, as the settings place them.
+///
+/// # Errors
+/// [`AppError::Store`].
+pub async fn open_records(settings: &Settings) -> Result<RecordStore, AppError> {
+    Ok(RecordStore::open(&database_url(settings)).await?)
+}
+
+/// On loopback everybody is somebody on this machine; elsewhere a service without keys is for all.
+async fn warn_where_anybody_may_ask(
+    settings: &Settings,
+    records: &RecordStore,
+) -> Result<(), AppError> {
+    let reachable = !settings.bind.ip().is_loopback();
+    if reachable && !settings.require_keys && !records.keys().any().await? {
+        tracing::warn!(
+            bind = %settings.bind,
+            "anybody who reaches this address may use the service and read every analysis; \
+             make a key with `framewitness keys create NAME`, or set require_keys"
+        );
+    }
+    Ok(())
+}
+
 /// Opens the records and the pictures, as the settings place them.
 ///
 /// # Errors
@@ -117,7 +142,7 @@ pub async fn open_stores(settings: &Settings) -> Result<(RecordStore, ArtifactSt
         spool_max_bytes: settings.artifacts_spool_max_bytes,
     };
     let artifacts = ArtifactStore::open_place(&place, retention).await?;
-    let records = RecordStore::open(&database_url(settings)).await?;
+    let records = open_records(settings).await?;
     Ok((records, artifacts))
 }
 
@@ -180,6 +205,14 @@ fn analysis_settings(settings: &Settings) -> AnalysisSettings {
 
 fn http_settings(settings: &Settings) -> HttpSettings {
     HttpSettings {
+        guard: GuardSettings {
+            require_keys: settings.require_keys,
+            per_address: settings.address_requests_per_minute,
+            per_key: settings.key_requests_per_minute,
+            trust_forwarded: settings.trust_forwarded,
+            cors_origins: settings.cors_origins.clone(),
+            keep_requests: Duration::from_secs(u64::from(settings.request_log_days) * 86_400),
+        },
         body: BodyLimits {
             max_bytes: settings.max_body_bytes,
             idle_timeout: Duration::from_secs(settings.body_idle_timeout_s),

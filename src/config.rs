@@ -14,6 +14,7 @@ use figment::providers::{Env, Format, Serialized, Toml};
 use figment::value::Value;
 use thiserror::Error;
 
+use crate::http::CorsOrigins;
 use crate::inference::{DeviceChoice, Precision};
 use crate::telemetry::LogFormat;
 
@@ -175,6 +176,21 @@ settings! {
     artifacts_max_bytes: u64 = "10737418240" in 1..=u64::MAX;
     /// Seconds between two sweeps of the artifacts.
     sweep_interval_s: u64 = "300" in 1..=86_400;
+    /// Ask for an API key even where `framewitness keys create` was never run: `true` or `false`.
+    require_keys: bool = "false";
+    /// Requests a minute with one API key, beyond which the answer is 429; 0: no limit.
+    key_requests_per_minute: u32 = "3000" in 0..=1_000_000;
+    /// Requests a minute from one address (of IPv6: from one /64); 0: no limit.
+    address_requests_per_minute: u32 = "3000" in 0..=1_000_000;
+    /// Take a client's address from the last entry of `X-Forwarded-For`: `true` only behind a proxy
+    /// that writes it.
+    trust_forwarded: bool = "false";
+    /// Sites whose pages may use the service: origins with commas between them, or `*`; empty: only
+    /// its own page.
+    cors_origins: CorsOrigins = "";
+    /// Days that the request log (route, status, latency, key, address; no contents) is kept; 0:
+    /// there is none.
+    request_log_days: u32 = "30" in 0..=3650;
     /// Seconds that requests in flight may take to finish after SIGTERM or Ctrl-C.
     shutdown_grace_s: u64 = "30" in 0..=3600;
 }

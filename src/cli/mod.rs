@@ -2,6 +2,7 @@
 
 mod analyze;
 mod evaluate;
+mod keys;
 mod models;
 mod progress;
 mod serve;
@@ -80,6 +81,11 @@ enum Command {
         #[command(subcommand)]
         command: models::Command,
     },
+    /// Make, list and revoke API keys.
+    Keys {
+        #[command(subcommand)]
+        command: keys::Command,
+    },
     /// Print every setting with its default and meaning.
     Settings,
     /// Print the OpenAPI document of every route, as the service answers it at /openapi.json.
@@ -100,9 +106,11 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
     let runs_models = match &command {
         Command::Serve { .. } | Command::Analyze(_) | Command::Evaluate(_) => true,
         Command::Models { command } => command.runs_models(),
-        Command::Sign { .. } | Command::Verify { .. } | Command::Settings | Command::Openapi => {
-            false
-        }
+        Command::Sign { .. }
+        | Command::Verify { .. }
+        | Command::Keys { .. }
+        | Command::Settings
+        | Command::Openapi => false,
     };
     if runs_models && let Err(error) = start_over_where_needed() {
         tracing::warn!(%error, "model threads spin while they wait, and memory is kept longer");
@@ -114,6 +122,7 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         Command::Sign { file } => signing::sign(&settings, &file),
         Command::Verify { file, signature } => signing::verify(&settings, &file, &signature),
         Command::Models { command } => models::run(&settings, command),
+        Command::Keys { command } => keys::run(&settings, command),
         Command::Settings => {
             print(&Settings::markdown_table());
             ExitCode::SUCCESS
@@ -135,6 +144,7 @@ fn flags(common: &Common, command: &Command) -> Flags {
         | Command::Sign { .. }
         | Command::Verify { .. }
         | Command::Models { .. }
+        | Command::Keys { .. }
         | Command::Settings
         | Command::Openapi => None,
     };
@@ -158,6 +168,7 @@ fn log_filter(command: &Command, settings: &Settings) -> String {
         | Command::Sign { .. }
         | Command::Verify { .. }
         | Command::Models { .. }
+        | Command::Keys { .. }
         | Command::Settings
         | Command::Openapi => "warn".into(),
     }

@@ -5,11 +5,14 @@
 //! fault show their own message; errors of the service show a general one and go to the log with
 //! their causes, because paths and library messages are nobody's business outside.
 
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, RETRY_AFTER};
+use actix_web::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use thiserror::Error;
 
+use super::guard::{Allowance, whole_seconds};
 use super::problem::Draft;
 use super::reception::Refusal;
 use super::status;
@@ -18,12 +21,16 @@ use crate::analysis::AnalysisError;
 use crate::domain::Reason;
 use crate::inference::InferenceError;
 use crate::integrity::IntegrityError;
-use crate::store::{ArtifactNameError, StoreError};
+use crate::store::{ArtifactNameError, Scope, StoreError};
 
 /// Seconds after which a busy service is worth another try: about one analysis.
 const RETRY_BUSY_S: u32 = 5;
 /// Seconds after which a service that ends or starts is worth another try.
 const RETRY_UNAVAILABLE_S: u32 = 10;
+
+/// What a client without a key, and one with a wrong one, is told to send (RFC 6750).
+const CHALLENGE: &str = "Bearer realm=\"framewitness\"";
+const CHALLENGE_AGAIN: &str = "Bearer realm=\"framewitness\", error=\"invalid_token\"";
 
 const FAILED: &str = "A part of the service failed. The failure was logged under this request_id; \
                       trying again may help.";
@@ -51,6 +58,26 @@ pub enum HttpError {
         name: &'static str,
         /// What is wrong, and what would be right.
         problem: String,
+    },
+    /// Nobody is let in here without a key.
+    #[error("this needs an API key, as `Authorization: Bearer KEY` or `X-API-Key: KEY`")]
+    KeyMissing,
+    /// A key that never was or is no longer.
+    #[error("the API key is not valid")]
+    KeyRefused,
+    /// A key that is for other things.
+    #[error("the API key lacks the scope `{0}`")]
+    ScopeMissing(Scope),
+    /// Too many requests a minute.
+    #[error("more than {} requests a minute; try again in {} s", .0.limit, whole_seconds(.0.reset))]
+    RateLimited(Allowance),
+    /// As many analyses today as the key allows.
+    #[error("the {quota} analyses a day of this API key are used up; more from midnight UTC on")]
+    QuotaSpent {
+        /// Analyses a day.
+        quota: u32,
+        /// Until midnight.
+        reset: Duration,
     },
     /// A query that cannot be read.
     #[error("the query is not valid: {0}")]
@@ -96,6 +123,11 @@ impl HttpError {
         match self {
             Self::NoRoute | Self::NotFound(_) => "not-found",
             Self::Method { .. } => "method-not-allowed",
+            Self::KeyMissing => "key-missing",
+            Self::KeyRefused => "key-refused",
+            Self::ScopeMissing(_) => "scope-missing",
+            Self::RateLimited(_) => "rate-limited",
+            Self::QuotaSpent { .. } => "quota-spent",
             Self::Query(_) => "invalid-query",
             Self::Field { .. } => "invalid-field",
             Self::Refused(error) => error.code(),
@@ -131,6 +163,14 @@ impl HttpError {
         }
         if let Self::Method { allowed } = self {
             response.insert_header((ALLOW, allowed.as_str()));
+        } else if matches!(self, Self::KeyMissing) {
+            response.insert_header((WWW_AUTHENTICATE, CHALLENGE));
+        } else if matches!(self, Self::KeyRefused) {
+            response.insert_header((WWW_AUTHENTICATE, CHALLENGE_AGAIN));
+        } else if let Self::RateLimited(Allowance { reset, .. }) | Self::QuotaSpent { reset, .. } =
+            self
+        {
+            response.insert_header((RETRY_AFTER, whole_seconds(*reset)));
         }
         if self.leaves_body_unread() {
             response.force_close();
@@ -142,6 +182,8 @@ impl HttpError {
     fn leaves_body_unread(&self) -> bool {
         match self {
             Self::Refused(_) | Self::Upload(_) => true,
+            Self::KeyMissing | Self::KeyRefused | Self::ScopeMissing(_) => true,
+            Self::RateLimited(_) | Self::QuotaSpent { .. } => true,
             Self::Analysis(error) => matches!(error, AnalysisError::Busy),
             Self::NoRoute | Self::Method { .. } | Self::NotFound(_) => false,
             Self::Query(_) | Self::Field { .. } => false,
@@ -186,6 +228,9 @@ impl ResponseError for HttpError {
         let mut response = HttpResponse::build(self.status_code());
         self.add_headers(&mut response);
         let mut response = response.finish();
+        if let Self::RateLimited(allowance) = self {
+            allowance.add_to(response.headers_mut());
+        }
         response.extensions_mut().insert(Draft {
             code: self.code(),
             detail: self.detail(),

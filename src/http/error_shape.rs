@@ -95,6 +95,16 @@ impl ErrorShape {
         chosen.unwrap_or_else(|| Self::of_path(request.path()))
     }
 
+    /// Media type and schema of such an error, as the OpenAPI document names them.
+    pub(super) fn described(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Problem => (PROBLEM_JSON, "Problem"),
+            Self::Detail => ("application/json", "DetailError"),
+            Self::Success => ("application/json", "SuccessError"),
+            Self::Coded => ("application/json", "CodedError"),
+        }
+    }
+
     /// Makes this the shape for errors of a request.
     pub(super) fn choose(self, request: &HttpRequest) {
         request.extensions_mut().insert(self);

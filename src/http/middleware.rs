@@ -2,10 +2,12 @@
 //!
 //! 1. [`RequestSpan`] opens the log span, gives the request its number, and logs one line at the
 //!    end: method, route, status, duration. Never bodies, file names or header values.
-//! 2. [`measure`] counts and times by route pattern.
+//! 2. [`measure`] counts and times by route pattern, and hands an entry to the request log.
 //! 3. [`finish`] completes the answer: request number, security headers, and for every error its
 //!    body, `application/problem+json` or the shape of the service that the path belongs to.
-//! 4. `NormalizePath` cuts trailing slashes before the route is chosen.
+//! 4. Cross-origin answers, where other sites' pages may ask.
+//! 5. `NormalizePath` cuts trailing slashes before the route is chosen.
+//! 6. [`guard`](super::guard) lets the request in, or not.
 
 use std::time::Instant;
 
@@ -22,6 +24,7 @@ use tracing::Span;
 use tracing_actix_web::{RequestId, RootSpanBuilder};
 
 use super::error_shape::ErrorShape;
+use super::guard::Guard;
 use super::problem::Draft;
 
 /// Carries the request's number.
@@ -103,6 +106,7 @@ pub(super) async fn measure<B: MessageBody + 'static>(
     let method = method_label(request.method());
     let response = next.call(request).await?;
     let route = (response.request().match_pattern()).unwrap_or_else(|| "unmatched".into());
+    Guard::remember(&response, (method, &route), started);
     let status = response.status().as_u16().to_string();
     let labels = [
         ("method", method.to_owned()),

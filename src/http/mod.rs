@@ -1,7 +1,7 @@
 //! The service as clients see it: the server, its routes, uploads, errors and documents.
 //!
 //! ```text
-//! listener ─▶ middleware (span, metrics, problem+json, trailing slash) ─▶ route
+//! listener ─▶ middleware (span, metrics, problem+json, trailing slash, guard) ─▶ route
 //!   route with a body:  reception ─▶ upload to disk + SHA-256 ─▶ analysis | integrity ─▶ stores
 //!   route without one:  stores | limits | health | page
 //! ```
@@ -25,6 +25,7 @@ mod compat;
 mod error;
 mod error_shape;
 mod filename;
+mod guard;
 mod health;
 mod integrity;
 mod limits;
@@ -50,6 +51,7 @@ mod upload_tests;
 
 pub use body::BodyLimits;
 pub use error::HttpError;
+pub use guard::{Allowance, CorsOrigins, CorsOriginsError, GuardSettings};
 pub use reception::Refusal;
 pub use server::{HttpSettings, HttpState, openapi_document, run};
 pub use upload_error::UploadError;

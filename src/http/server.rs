@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::error::QueryPayloadError;
-use actix_web::middleware::{NormalizePath, from_fn};
+use actix_web::middleware::{Condition, NormalizePath, from_fn};
 use actix_web::web::{self, Data, QueryConfig};
 use actix_web::{App, Error, HttpRequest, HttpServer};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -19,6 +19,9 @@ use utoipa_actix_web::AppExt;
 
 use super::body::BodyLimits;
 use super::error::HttpError;
+use super::guard::{
+    self, CorsOrigins, Guard, GuardSettings, RequestLogWriter, RequestLogger, admit,
+};
 use super::middleware::{RequestSpan, finish, measure};
 use super::openapi::{Document, Preamble, no_route};
 use super::reception::Reception;
@@ -37,12 +40,14 @@ const KEEP_ALIVE: Duration = Duration::from_secs(60);
 /// How long answers may take to be written once the last request is done.
 const FLUSH_S: u64 = 5;
 
-/// How often samples of durations are folded into their buckets.
-const METRICS_UPKEEP: Duration = Duration::from_secs(10);
+/// How often samples of durations are folded into their buckets and idle callers forgotten.
+const UPKEEP: Duration = Duration::from_secs(10);
 
 /// What the service may cost and how it ends.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct HttpSettings {
+    /// Who is let in, and how often.
+    pub guard: GuardSettings,
     /// Limits on each body.
     pub body: BodyLimits,
     /// Uploads at the same time.
@@ -101,7 +106,10 @@ pub async fn run(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     describe_metrics();
-    let _upkeep = MetricsUpkeep::start(state.metrics.clone());
+    let settings = state.settings.guard.clone();
+    let (logger, log_writer) = start_request_log(&state);
+    let guard = Data::new(Guard::new(state.records.keys(), &settings, logger));
+    let _upkeep = Upkeep::start(state.metrics.clone(), Data::clone(&guard));
     let service = Data::new(Service {
         reception: Reception::new(state.settings.max_uploads),
         results: ResultCache::new(state.settings.result_cache_entries),
@@ -109,7 +117,8 @@ pub async fn run(
         parts: state,
     });
     let draining = drain_after(shutdown, Data::clone(&service));
-    HttpServer::new(move || app().app_data(Data::clone(&service)))
+    let app = move || app(Data::clone(&guard), &settings.cors_origins);
+    let served = HttpServer::new(move || app().app_data(Data::clone(&service)))
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(HEAD_TIMEOUT)
         .client_disconnect_timeout(LINGER_TIMEOUT)
@@ -119,7 +128,20 @@ pub async fn run(
         .shutdown_timeout(FLUSH_S)
         .listen(listener)?
         .run()
-        .await
+        .await;
+    if let Some(writer) = log_writer {
+        writer.finish().await;
+    }
+    served
+}
+
+fn start_request_log(state: &HttpState) -> (RequestLogger, Option<RequestLogWriter>) {
+    let keep = state.settings.guard.keep_requests;
+    if keep.is_zero() {
+        return (RequestLogger::off(), None);
+    }
+    let (logger, writer) = RequestLogWriter::start(state.records.request_log(), keep);
+    (logger, Some(writer))
 }
 
 async fn drain_after(shutdown: impl Future<Output = ()>, service: Data<Service>) {
@@ -138,28 +160,40 @@ pub fn openapi_document() -> utoipa::openapi::OpenApi {
         .into_utoipa_app()
         .openapi(Preamble::openapi())
         .configure(routes::register);
-    described.split_for_parts().1
+    let mut document = described.split_for_parts().1;
+    guard::describe(&mut document);
+    document
 }
 
 /// One application, as every server thread has its own, still without the parts.
-pub(super) fn app() -> App<
+pub(super) fn app(
+    guard: Data<Guard>,
+    cors_origins: &CorsOrigins,
+) -> App<
     impl ServiceFactory<
         ServiceRequest,
         Config = (),
-        Response = ServiceResponse<impl MessageBody>,
+        Response = ServiceResponse<impl MessageBody + use<>>,
         Error = Error,
         InitError = (),
-    >,
+    > + use<>,
 > {
-    let (app, openapi) = App::new()
+    let (app, mut openapi) = App::new()
         .into_utoipa_app()
         .openapi(Preamble::openapi())
         .configure(routes::register)
         .split_for_parts();
+    guard::describe(&mut openapi);
     app.app_data(Data::new(Document::new(openapi)))
+        .app_data(guard)
         .app_data(QueryConfig::default().error_handler(unreadable_query))
         .default_service(web::to(no_route))
+        .wrap(from_fn(admit))
         .wrap(NormalizePath::trim())
+        .wrap(Condition::new(
+            cors_origins.any(),
+            cors_origins.middleware(),
+        ))
         .wrap(from_fn(finish))
         .wrap(from_fn(measure))
         .wrap(TracingLogger::<RequestSpan>::new())
@@ -169,23 +203,24 @@ fn unreadable_query(error: QueryPayloadError, _: &HttpRequest) -> Error {
     HttpError::Query(error.to_string()).into()
 }
 
-/// Folds samples together even where nobody scrapes `/metrics`, or they would pile up for ever.
-/// Stops when dropped.
-struct MetricsUpkeep(JoinHandle<()>);
+/// Folds samples together even where nobody scrapes `/metrics`, and forgets callers who are gone,
+/// or both would pile up for ever. Stops when dropped.
+struct Upkeep(JoinHandle<()>);
 
-impl MetricsUpkeep {
-    fn start(metrics: PrometheusHandle) -> Self {
+impl Upkeep {
+    fn start(metrics: PrometheusHandle, guard: Data<Guard>) -> Self {
         Self(tokio::spawn(async move {
-            let mut ticks = tokio::time::interval(METRICS_UPKEEP);
+            let mut ticks = tokio::time::interval(UPKEEP);
             loop {
                 ticks.tick().await;
                 metrics.run_upkeep();
+                guard.forget_the_idle();
             }
         }))
     }
 }
 
-impl Drop for MetricsUpkeep {
+impl Drop for Upkeep {
     fn drop(&mut self) {
         self.0.abort();
     }

@@ -4,13 +4,22 @@ use actix_web::body::{MessageBody, to_bytes};
 use actix_web::dev::ServiceResponse;
 use actix_web::http::{Method, StatusCode};
 use actix_web::test::{TestRequest, call_service, init_service};
+use actix_web::web::Data;
 use serde_json::Value;
 
 use super::error_shape::ErrorShape;
+use super::guard::{CorsOrigins, Guard};
 use super::server::app;
 
+/// The application as everybody meets it where there are no keys.
+macro_rules! bare {
+    () => {
+        app(Data::new(Guard::open()), &CorsOrigins::None)
+    };
+}
+
 async fn call(method: Method, path: &str) -> ServiceResponse<impl MessageBody + use<>> {
-    let app = init_service(app()).await;
+    let app = init_service(bare!()).await;
     let request = TestRequest::with_uri(path).method(method);
     call_service(&app, request.to_request()).await
 }
@@ -125,7 +134,7 @@ async fn the_page_is_asked_about_each_time_but_sent_once() {
     assert_eq!(header(&first, "content-type"), "text/html; charset=utf-8");
     assert_eq!(header(&first, "cache-control"), "no-cache");
     let tag = header(&first, "etag");
-    let app = init_service(app()).await;
+    let app = init_service(bare!()).await;
     for (sent, status) in [(tag.as_str(), 304), ("\"another\"", 200)] {
         let request = TestRequest::with_uri("/").insert_header(("if-none-match", sent));
         let response = call_service(&app, request.to_request()).await;

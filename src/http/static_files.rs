@@ -10,11 +10,12 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse, get};
 
 use super::Service;
+use super::caller::Caller;
 use super::error::HttpError;
 use super::problem::Problem;
 use crate::domain::AnalysisId;
 use crate::integrity::Sha256Digest;
-use crate::store::ArtifactName;
+use crate::store::{ArtifactName, Reader};
 
 struct PageFile {
     name: &'static str,
@@ -117,12 +118,18 @@ fn client_has(request: &HttpRequest, tag: &EntityTag) -> bool {
 #[get("/static/artifacts/{id}/{name}")]
 pub(super) async fn artifact(
     service: Data<Service>,
+    caller: Caller,
     path: Path<(String, String)>,
 ) -> Result<HttpResponse, HttpError> {
     const NOT_FOUND: HttpError = HttpError::NotFound("picture");
     let (id, name) = path.into_inner();
     let id = AnalysisId::parse(&id).ok_or(NOT_FOUND)?;
     let name = ArtifactName::parse(&name).map_err(|_| NOT_FOUND)?;
+    // Whose pictures these are only the record tells; who may see everything need not be asked.
+    let restricted = caller.reader() != Reader::Unrestricted;
+    if restricted && !service.records.contains(id, caller.reader()).await? {
+        return Err(NOT_FOUND);
+    }
     let jpeg = service.artifacts.read(id, &name).await?.ok_or(NOT_FOUND)?;
     Ok(HttpResponse::Ok()
         .content_type("image/jpeg")

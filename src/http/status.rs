@@ -17,6 +17,9 @@ pub(super) fn of(error: &HttpError) -> StatusCode {
     match error {
         HttpError::Query(_) | HttpError::Field { .. } => StatusCode::BAD_REQUEST,
         HttpError::NoRoute | HttpError::NotFound(_) => StatusCode::NOT_FOUND,
+        HttpError::KeyMissing | HttpError::KeyRefused => StatusCode::UNAUTHORIZED,
+        HttpError::ScopeMissing(_) => StatusCode::FORBIDDEN,
+        HttpError::RateLimited(_) | HttpError::QuotaSpent { .. } => StatusCode::TOO_MANY_REQUESTS,
         HttpError::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
         HttpError::Refused(error) => of_refusal(*error),
         HttpError::Upload(error) => of_upload(error),
@@ -160,6 +163,7 @@ fn of_store(error: &StoreError) -> StatusCode {
         | StoreError::DuplicateRecord { .. }
         | StoreError::UnstorableRecord { .. }
         | StoreError::UnreadableRecord { .. }
+        | StoreError::UnreadableKey { .. }
         | StoreError::DuplicateArtifacts { .. }
         | StoreError::Io { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }

@@ -18,6 +18,7 @@
 //!
 //! Calls that use the key compute for milliseconds: run them on a blocking thread.
 
+mod api_secret;
 mod digest;
 mod error;
 mod jwks;
@@ -27,6 +28,7 @@ mod signature;
 mod signer;
 mod statement;
 
+pub use api_secret::ApiSecret;
 pub use digest::{FileDigest, FileHasher, Sha256Digest, hash_reader};
 pub use error::IntegrityError;
 pub use jwks::{Jwk, JwkSet};

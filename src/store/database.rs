@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use sqlx::FromRow;
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{FromRow, Row as _};
 
 use super::error::StoreError;
 use super::postgres::Postgres;
@@ -31,6 +31,22 @@ pub(super) enum Database {
 #[derive(Debug, FromRow)]
 pub(super) struct Number {
     pub(super) number: i64,
+}
+
+/// A step of a plan, in the database's own words.
+#[derive(Debug)]
+pub(super) struct PlanStep(pub(super) String);
+
+impl FromRow<'_, SqliteRow> for PlanStep {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        row.try_get("detail").map(Self)
+    }
+}
+
+impl FromRow<'_, PgRow> for PlanStep {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        row.try_get(0).map(Self)
+    }
 }
 
 impl Database {
@@ -62,6 +78,19 @@ impl Database {
             Self::Sqlite(sqlite) => sqlite.write(statement).await,
             Self::Postgres(postgres) => postgres.rows(statement).await,
         }
+    }
+
+    /// How it would carry a statement out.
+    pub(super) async fn plan(&self, statement: Statement) -> Result<Vec<String>, StoreError> {
+        let explain = match self {
+            Self::Sqlite(_) => "EXPLAIN QUERY PLAN ",
+            Self::Postgres(_) => "EXPLAIN ",
+        };
+        let mut explained = Statement::new(explain);
+        explained.push(&statement.sql);
+        explained.values = statement.values;
+        let steps = self.read::<PlanStep>(explained).await?;
+        Ok(steps.into_iter().map(|step| step.0).collect())
     }
 
     /// Whether it can be read and written now.

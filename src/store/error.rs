@@ -76,6 +76,14 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A stored key does not read back.
+    #[error("API key {id} cannot be read back: {reason}")]
+    UnreadableKey {
+        /// Its number.
+        id: i64,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Artifacts of this analysis exist.
     #[error("artifacts of analysis {id} already exist")]
     DuplicateArtifacts {
@@ -146,6 +154,7 @@ impl StoreError {
             Self::DuplicateRecord { .. } => "duplicate-record",
             Self::UnstorableRecord { .. } => "unstorable-record",
             Self::UnreadableRecord { .. } => "unreadable-record",
+            Self::UnreadableKey { .. } => "unreadable-key",
             Self::DuplicateArtifacts { .. } => "duplicate-artifacts",
             Self::ArtifactsUrl { .. } => "artifacts-url-unusable",
             Self::ArtifactsRefused { .. } => "artifacts-refused",

@@ -3,6 +3,7 @@
 //! | type | keeps | where |
 //! |---|---|---|
 //! | [`RecordStore`] | every [`Analysis`](crate::domain::Analysis), its number and sender | SQLite, one file, or PostgreSQL |
+//! | [`KeyStore`], [`RequestLog`] | API keys as hashes; what was asked, without contents | the same database |
 //! | [`ArtifactStore`] | the frames and crops an analysis shows | disk or S3, one folder per analysis |
 //! | [`UploadDir`] | uploads in progress | disk, gone when the [`Upload`] is dropped |
 //!
@@ -29,9 +30,11 @@ mod document;
 mod error;
 mod history;
 mod keep;
+mod keys;
 mod postgres;
 mod records;
 mod remote;
+mod request_log;
 mod retention;
 mod s3;
 mod session;
@@ -48,7 +51,9 @@ pub use document::DOCUMENT_SCHEMA_VERSION;
 pub use error::StoreError;
 pub use history::{HistoryFilter, PagePosition, Statistics};
 pub use keep::keep;
+pub use keys::{ApiKey, KeyStore, NewKey, Scope, ScopeError};
 pub use records::{MAX_PAGE, RecordStore};
+pub use request_log::{MAX_ENTRIES, RequestEntry, RequestLog};
 pub use retention::{RetentionPolicy, SweepReport};
 pub use submission::{Batch, BatchId, BatchIdError, KeyId, Reader, Stored, Submission};
 pub use uploads::{Upload, UploadDir, UploadWriter};

@@ -9,6 +9,8 @@ use super::history::{
     HistoryFilter, PagePosition, RECORD_COLUMNS, Statistics, Totals, page_statement,
     statistics_statement,
 };
+use super::keys::KeyStore;
+use super::request_log::RequestLog;
 use super::statement::Statement;
 use super::submission::{Batch, BatchId, Reader, Stored, Submission};
 
@@ -57,7 +59,7 @@ impl RecordStore {
     /// # Errors
     /// [`StoreError::UnreadableRecord`]; [`StoreError::Database`].
     pub async fn get(&self, id: AnalysisId, reader: Reader) -> Result<Option<Stored>, StoreError> {
-        let mut statement = record_statement("id", reader);
+        let mut statement = record_statement(RECORD_COLUMNS, "id", reader);
         statement.value(id.to_string());
         self.one(statement).await
     }
@@ -74,7 +76,7 @@ impl RecordStore {
         let Ok(number) = i64::try_from(number) else {
             return Ok(None);
         };
-        let mut statement = record_statement("number", reader);
+        let mut statement = record_statement(RECORD_COLUMNS, "number", reader);
         statement.value(number);
         self.one(statement).await
     }
@@ -96,17 +98,54 @@ impl RecordStore {
         position: PagePosition,
         limit: u32,
     ) -> Result<Vec<Stored>, StoreError> {
+        let Some(statement) = self.page_question(filter, position, limit).await? else {
+            return Ok(Vec::new());
+        };
+        let rows = self.database.read::<RecordRow>(statement).await?;
+        rows.into_iter().map(RecordRow::read).collect()
+    }
+
+    /// The statement of a page; `None` after a record that is not there.
+    async fn page_question(
+        &self,
+        filter: &HistoryFilter,
+        position: PagePosition,
+        limit: u32,
+    ) -> Result<Option<Statement>, StoreError> {
         let (after, offset) = match position {
             PagePosition::Newest => (None, 0),
             PagePosition::Offset(offset) => (None, offset),
             PagePosition::Before(id) => match self.time_of(id).await? {
                 Some(analyzed_at_us) => (Some((analyzed_at_us, id)), 0),
-                None => return Ok(Vec::new()),
+                None => return Ok(None),
             },
         };
-        let statement = page_statement(filter, after, (limit.min(MAX_PAGE), offset));
-        let rows = self.database.read::<RecordRow>(statement).await?;
-        rows.into_iter().map(RecordRow::read).collect()
+        let size = (limit.min(MAX_PAGE), offset);
+        Ok(Some(page_statement(filter, after, size)))
+    }
+
+    /// How the database would read a page, in its own words.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn page_plan(
+        &self,
+        filter: &HistoryFilter,
+        position: PagePosition,
+        limit: u32,
+    ) -> Result<Vec<String>, StoreError> {
+        match self.page_question(filter, position, limit).await? {
+            Some(statement) => self.database.plan(statement).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// How the database would add the statistics up, in its own words.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn statistics_plan(&self, filter: &HistoryFilter) -> Result<Vec<String>, StoreError> {
+        self.database.plan(statistics_statement(filter)).await
     }
 
     /// When the record of a cursor was analysed, in the order that pages have.
@@ -161,6 +200,30 @@ impl RecordStore {
         Ok(batch.filter(|batch| reader.may_read(batch.owner)))
     }
 
+    /// Whether there is an analysis of this name that `reader` may read.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn contains(&self, id: AnalysisId, reader: Reader) -> Result<bool, StoreError> {
+        let mut statement = record_statement("number", "id", reader);
+        statement.value(id.to_string());
+        Ok(!self.database.read::<Number>(statement).await?.is_empty())
+    }
+
+    /// The API keys in the same database.
+    pub fn keys(&self) -> KeyStore {
+        KeyStore {
+            database: self.database.clone(),
+        }
+    }
+
+    /// The request log in the same database.
+    pub fn request_log(&self) -> RequestLog {
+        RequestLog {
+            database: self.database.clone(),
+        }
+    }
+
     /// Whether the store can be read and written now; quick enough for a readiness probe.
     ///
     /// # Errors
@@ -176,9 +239,9 @@ impl RecordStore {
 }
 
 /// Reads one record; the value that `column` must have comes last.
-fn record_statement(column: &str, reader: Reader) -> Statement {
+fn record_statement(read: &str, column: &str, reader: Reader) -> Statement {
     let mut statement = Statement::new("SELECT ");
-    statement.push(RECORD_COLUMNS).push(" FROM analyses WHERE ");
+    statement.push(read).push(" FROM analyses WHERE ");
     if let Some(key) = reader.key() {
         statement.push("owner = ").value(key.get()).push(" AND ");
     }

@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use sqlx::FromRow;
-
 use super::*;
 use crate::store::database::Database;
 use crate::store::history::{page_statement, statistics_statement};
@@ -35,15 +33,7 @@ impl Opened {
 
     /// The steps of a statement's plan.
     async fn plan(&self, statement: Statement) -> Vec<String> {
-        #[derive(FromRow)]
-        struct Step {
-            detail: String,
-        }
-        let mut explained = Statement::new("EXPLAIN QUERY PLAN ");
-        explained.push(&statement.sql);
-        explained.values = statement.values;
-        let steps: Vec<Step> = self.sqlite.read(explained).await.unwrap();
-        steps.into_iter().map(|step| step.detail).collect()
+        self.records().database.plan(statement).await.unwrap()
     }
 }
 

@@ -104,6 +104,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("object_store", &["store"]),
     ("object_store_client", &["store"]),
     ("rustls", &["store"]),
+    ("governor", &["http"]),
+    ("actix_cors", &["http"]),
     ("actix_web", &["http"]),
     ("actix_multipart", &["http"]),
     ("utoipa", &["http"]),

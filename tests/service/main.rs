@@ -12,6 +12,7 @@ mod held_upload;
 mod home;
 mod hostile;
 mod isolation;
+mod keys;
 mod own_models;
 mod page;
 mod picture;

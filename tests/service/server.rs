@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use reqwest::multipart::{Form, Part};
@@ -50,11 +50,12 @@ impl Server {
         let log = home.directory.path().join("log.txt");
         let mut command = program();
         command.envs(home.environment());
+        command.env("FRAMEWITNESS_BIND", "127.0.0.1:0");
         for (name, value) in settings {
             command.env(format!("FRAMEWITNESS_{}", name.to_uppercase()), value);
         }
         let child = command
-            .args(["serve", "--bind", "127.0.0.1:0", "--data-dir"])
+            .args(["serve", "--data-dir"])
             .arg(home.directory.path().join("data"))
             .stdout(Stdio::null())
             .stderr(File::create(&log).expect("a log file"))
@@ -116,6 +117,14 @@ impl Server {
 
     fn directory(&self) -> &Path {
         self.home().directory.path()
+    }
+
+    /// Runs the program on the server's data, as somebody at its machine would.
+    pub(crate) fn run_beside(&self, arguments: &[&str]) -> Output {
+        let mut command = program();
+        command.envs(self.home().environment()).args(arguments);
+        command.arg("--data-dir").arg(self.data_dir());
+        command.output().expect("the program runs")
     }
 
     /// Where the server's data are.

@@ -5,6 +5,7 @@ mod artifacts;
 mod bench;
 pub(super) mod fixture;
 mod history;
+mod keys;
 #[path = "../../../tests/support/s3.rs"]
 mod object_server;
 mod postgres;
@@ -57,4 +58,8 @@ on_every_database! {
         statistics_are_the_sums_of_the_records,
         statistics_follow_the_filter_to_the_microsecond,
         statistics_forget_what_is_deleted;
+    keys:
+        a_key_is_found_by_its_hash_until_it_is_revoked,
+        a_quota_is_spent_by_the_day_and_exact_under_contention,
+        logged_requests_stay_until_they_are_too_old;
 }

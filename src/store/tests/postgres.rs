@@ -3,8 +3,7 @@
 use super::bench::Bench;
 use super::fixture::analysis;
 use super::server::PASSWORD;
-use crate::store::history::{page_statement, statistics_statement};
-use crate::store::statement::Statement;
+use crate::store::history::page_statement;
 use crate::store::{HistoryFilter, KeyId, Reader, RecordStore, Submission};
 
 #[tokio::test]
@@ -74,11 +73,6 @@ async fn several_processes_may_start_on_an_empty_database_at_once() {
 
 #[tokio::test]
 async fn every_page_is_read_in_its_order_through_an_index() {
-    #[derive(sqlx::FromRow)]
-    struct Step {
-        #[sqlx(rename = "QUERY PLAN")]
-        detail: String,
-    }
     let bench = Bench::postgres().await;
     // A plan depends on what is there; rows enough make a sort dearer than an index.
     bench
@@ -99,19 +93,14 @@ async fn every_page_is_read_in_its_order_through_an_index() {
         },
         HistoryFilter::all(Reader::Key(KeyId::new(1))),
     ] {
-        let plan = explain::<Step>(&bench, page_statement(&filter, cursor, (10, 0))).await;
-        let plan: Vec<String> = plan.into_iter().map(|step| step.detail).collect();
-        let plan = plan.join("\n");
+        let plan = bench
+            .records
+            .database
+            .plan(page_statement(&filter, cursor, (10, 0)));
+        let plan = plan.await.unwrap().join("\n");
         assert!(plan.contains("Index Scan"), "{plan}");
         assert!(!plan.contains("Sort"), "{plan}");
     }
-    let plan = explain::<Step>(&bench, statistics_statement(&all)).await;
-    assert!(plan.iter().all(|step| !step.detail.contains("analyses")));
-}
-
-async fn explain<T: crate::store::database::Row>(bench: &Bench, statement: Statement) -> Vec<T> {
-    let mut explained = Statement::new("EXPLAIN ");
-    explained.push(&statement.sql);
-    explained.values = statement.values;
-    bench.records.database.read(explained).await.unwrap()
+    let plan = bench.records.statistics_plan(&all).await.unwrap();
+    assert!(plan.iter().all(|step| !step.contains("analyses")));
 }
