@@ -12,8 +12,10 @@
 //! | `index`, `plan`, `h264` | which frames to take and how to reach them |
 //! | `sampler`, `survey`, `decoder`, `picker`, `render` | decoding them, catching them, making them RGB |
 //! | `still` | images |
+//! | `annotate`, `variation` | pictures drawn on, and changed |
 //! | `native` | the unsafe edge |
 
+mod annotate;
 mod decoder;
 mod error;
 mod h264;
@@ -33,6 +35,7 @@ mod still;
 mod survey;
 #[cfg(test)]
 mod tests;
+mod variation;
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -40,8 +43,10 @@ use std::sync::Once;
 
 use serde::{Deserialize, Serialize};
 
+pub use annotate::{Mark, Tone, annotate};
 pub use error::MediaError;
 pub use limits::MediaLimits;
+pub use variation::Variation;
 
 use crate::domain::{MediaInfo, MediaKind, Rgb8Image, Sample};
 use limits::Deadline;
@@ -126,6 +131,14 @@ pub fn sample(
 /// [`MediaError::Encode`] when a side exceeds JPEG's 65,535 pixels.
 pub fn encode_jpeg(image: &Rgb8Image, quality: u8) -> Result<Vec<u8>, MediaError> {
     still::encode_jpeg(image, quality)
+}
+
+/// Decodes a JPEG that [`encode_jpeg`] wrote.
+///
+/// # Errors
+/// [`MediaError::Damaged`] when it is none.
+pub fn decode_jpeg(bytes: &[u8]) -> Result<Rgb8Image, MediaError> {
+    still::decode_jpeg(bytes)
 }
 
 fn recognise_file(file: &File) -> Result<Recognised, MediaError> {

@@ -100,6 +100,17 @@ pub(super) fn encode_jpeg(image: &Rgb8Image, quality: u8) -> Result<Vec<u8>, Med
     Ok(bytes)
 }
 
+/// Decodes a JPEG of ours.
+pub(super) fn decode_jpeg(bytes: &[u8]) -> Result<Rgb8Image, MediaError> {
+    let damaged = || MediaError::Damaged {
+        container: name(ImageFormat::Jpeg).to_uppercase(),
+    };
+    let picture = image::load_from_memory_with_format(bytes, ImageFormat::Jpeg);
+    let picture = picture.map_err(|_| damaged())?.into_rgb8();
+    let (width, height) = picture.dimensions();
+    Rgb8Image::new(width, height, picture.into_raw()).map_err(|_| damaged())
+}
+
 fn open(
     file: &File,
     format: ImageFormat,
