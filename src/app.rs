@@ -16,7 +16,7 @@ use tokio::time::MissedTickBehavior;
 use crate::analysis::{self, AnalysisError, AnalysisSettings, Analyzer, WorkerSettings};
 use crate::config::Settings;
 use crate::http::{self, BodyLimits, GuardSettings, HttpSettings, HttpState};
-use crate::inference::{self, InferenceError, InferenceSettings, ModelWorker};
+use crate::inference::{self, InferenceError, InferenceSettings, ModelSlot};
 use crate::integrity::{IntegrityError, Keyring};
 use crate::media::{MediaLimits, SampleOptions};
 use crate::store::{
@@ -48,12 +48,13 @@ pub enum AppError {
     Server(#[from] std::io::Error),
 }
 
+/// How long analyses whose clients have left may still hold the models when the server has ended.
+const MODELS_END: Duration = Duration::from_secs(10);
+
 /// A service whose parts are all started.
 pub struct App {
     state: HttpState,
     upkeep: Upkeep,
-    // Last: the networks outlive everything that asks them.
-    _models: ModelWorker,
 }
 
 impl App {
@@ -68,7 +69,7 @@ impl App {
         warn_where_anybody_may_ask(&settings, &records).await?;
         inference::describe_metrics();
         analysis::describe_metrics();
-        let (analyzer, models) = start_analysis(&settings)?;
+        let analyzer = start_analysis(&settings)?;
 
         let upkeep = Upkeep::start(&artifacts, &settings);
         let state = HttpState {
@@ -80,11 +81,7 @@ impl App {
             metrics,
             settings: http_settings(&settings),
         };
-        Ok(Self {
-            state,
-            upkeep,
-            _models: models,
-        })
+        Ok(Self { state, upkeep })
     }
 
     /// Serves on `listener` until `shutdown` ends, then lets the requests in flight finish.
@@ -96,8 +93,13 @@ impl App {
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), AppError> {
+        // The networks outlive everything that asks them.
+        let models = self.state.analyzer.models().clone();
         http::run(listener, self.state, shutdown).await?;
         drop(self.upkeep);
+        if let Err(error) = models.unload(MODELS_END).await {
+            tracing::warn!(%error, "the models did not end with the service");
+        }
         Ok(())
     }
 }
@@ -148,17 +150,17 @@ pub async fn open_stores(settings: &Settings) -> Result<(RecordStore, ArtifactSt
 
 /// Starts what analyses need: the networks and the decode workers.
 ///
-/// The worker must outlive the analyzer's last analysis; dropping it ends the model thread.
+/// Both end with the last clone of the analyzer.
 ///
 /// # Errors
 /// [`AppError::Models`] and [`AppError::Analysis`].
-pub fn start_analysis(settings: &Settings) -> Result<(Analyzer, ModelWorker), AppError> {
+pub fn start_analysis(settings: &Settings) -> Result<Analyzer, AppError> {
     let models_dir = &settings.models_dir;
-    let models = |source| AppError::Models {
+    let do_not_load = |source| AppError::Models {
         models_dir: models_dir.clone(),
         source,
     };
-    let (worker, scorer) = ModelWorker::start(InferenceSettings {
+    let models = ModelSlot::start(InferenceSettings {
         models_dir: models_dir.clone(),
         device: settings.device,
         precision: settings.precision,
@@ -166,10 +168,8 @@ pub fn start_analysis(settings: &Settings) -> Result<(Analyzer, ModelWorker), Ap
         queue_frames: settings.max_queued_frames,
         threads: or_one_a_core(settings.inference_threads),
     })
-    .map_err(models)?;
-    let detector_dir = scorer.detector_folder().to_owned();
-    let analyzer = Analyzer::start(analysis_settings(settings), &detector_dir, scorer)?;
-    Ok((analyzer, worker))
+    .map_err(do_not_load)?;
+    Ok(Analyzer::start(analysis_settings(settings), models)?)
 }
 
 fn analysis_settings(settings: &Settings) -> AnalysisSettings {

@@ -14,10 +14,11 @@ mod decode;
 mod error;
 mod find_faces;
 mod report;
+mod result_picture;
 mod settings;
 mod table;
+mod varied;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -28,11 +29,14 @@ pub use decode::DecodeCost;
 pub use decode::{WORKER_ARGUMENT, describe_metrics, serve_decoding};
 pub use error::AnalysisError;
 pub use find_faces::FacesFound;
+pub use result_picture::RESULT_PICTURE;
 pub use settings::{AnalysisSettings, MAX_SAMPLED_FACES, WorkerSettings};
 pub use table::{TABLE_HEADER, write_csv, write_csv_of_all};
+pub use varied::Varied;
 
 use crate::domain::{Analysis, AnalysisId, Isolation, ModelIdentity, Reason};
-use crate::inference::{Clip, ClipScores, Scorer};
+use crate::inference::{Clip, ClipScores, Lease, ModelSlot, Scorer};
+use crate::media::Variation;
 use decode::{DecodePool, ObservedTrack};
 
 /// A file to analyse. The descriptor is all that decoding sees; the name is only shown.
@@ -84,23 +88,27 @@ pub struct Outcome {
 /// A place among the analyses in progress; given back when dropped.
 ///
 /// The thread that attends the decode worker holds a second handle on the same place, so that a
-/// caller who leaves does not make room for another while the worker is still at work.
+/// caller who leaves does not make room for another while the worker is still at work. Until it is
+/// given back the models that were loaded when it was handed out stay loaded.
 #[derive(Debug)]
 #[must_use = "dropping an admission gives the place back"]
 pub struct Admission {
     permit: Arc<OwnedSemaphorePermit>,
+    models: Arc<Lease>,
 }
 
 impl Admission {
-    fn new(permit: OwnedSemaphorePermit) -> Self {
+    fn new(permit: OwnedSemaphorePermit, models: Lease) -> Self {
         Self {
             permit: Arc::new(permit),
+            models: Arc::new(models),
         }
     }
 
     fn share(&self) -> Self {
         Self {
             permit: Arc::clone(&self.permit),
+            models: Arc::clone(&self.models),
         }
     }
 }
@@ -109,29 +117,25 @@ impl Admission {
 #[derive(Clone)]
 pub struct Analyzer {
     pool: Arc<DecodePool>,
-    scorer: Scorer,
+    models: ModelSlot,
     places: Arc<Semaphore>,
     settings: Arc<AnalysisSettings>,
 }
 
 impl Analyzer {
-    /// Starts the decode workers, each with its own detector from `detector_dir`. The program that
-    /// calls this must serve them: see [`serve_decoding`].
+    /// Starts the decode workers, each with its own detector, the one that the models name. The
+    /// program that calls this must serve them: see [`serve_decoding`].
     ///
     /// # Errors
     /// [`AnalysisError::DecoderStart`] when the detector does not load,
     /// [`AnalysisError::Unsandboxed`] when the system cannot shut a worker in,
     /// [`AnalysisError::Worker`] and [`AnalysisError::Threads`] when it gives none.
-    pub fn start(
-        settings: AnalysisSettings,
-        detector_dir: &Path,
-        scorer: Scorer,
-    ) -> Result<Self, AnalysisError> {
+    pub fn start(settings: AnalysisSettings, models: ModelSlot) -> Result<Self, AnalysisError> {
         let settings = Arc::new(settings);
-        let pool = DecodePool::start(Arc::clone(&settings), detector_dir)?;
+        let pool = DecodePool::start(Arc::clone(&settings), &models.facts().detector_folder)?;
         Ok(Self {
             pool: Arc::new(pool),
-            scorer,
+            models,
             places: Arc::new(Semaphore::new(settings.places())),
             settings,
         })
@@ -140,24 +144,26 @@ impl Analyzer {
     /// Takes a place, or says at once that there is none.
     ///
     /// # Errors
-    /// [`AnalysisError::Busy`].
+    /// [`AnalysisError::Busy`]; [`AnalysisError::Inference`] when no models are loaded.
     pub fn try_admit(&self) -> Result<Admission, AnalysisError> {
+        let models = self.models.lease()?;
         let permit = Arc::clone(&self.places)
             .try_acquire_owned()
             .map_err(|_| AnalysisError::Busy)?;
-        Ok(Admission::new(permit))
+        Ok(Admission::new(permit, models))
     }
 
     /// Waits for a place; for callers that have no one to turn away, such as the command line.
     ///
     /// # Errors
-    /// [`AnalysisError::Closed`] when the service is ending.
+    /// [`AnalysisError::Closed`] when the service is ending; [`AnalysisError::Inference`] when no
+    /// models are loaded.
     pub async fn admit(&self) -> Result<Admission, AnalysisError> {
         let permit = Arc::clone(&self.places)
             .acquire_owned()
             .await
             .map_err(|_| AnalysisError::Closed)?;
-        Ok(Admission::new(permit))
+        Ok(Admission::new(permit, self.models.lease()?))
     }
 
     /// Analyses in progress or waiting.
@@ -165,14 +171,14 @@ impl Analyzer {
         self.settings.places() - self.places.available_permits()
     }
 
-    /// Whether the networks answer.
+    /// Whether the networks are loaded and answer.
     pub fn is_ready(&self) -> bool {
-        self.scorer.is_ready()
+        self.models.is_ready()
     }
 
-    /// The model thread's handle, for health reports.
-    pub fn scorer(&self) -> &Scorer {
-        &self.scorer
+    /// The models, loaded or not.
+    pub fn models(&self) -> &ModelSlot {
+        &self.models
     }
 
     /// The detector's name, version and digest.
@@ -201,11 +207,52 @@ impl Analyzer {
         admission: Admission,
     ) -> Result<Outcome, AnalysisError> {
         let deadline = Instant::now() + self.settings.deadline;
-        tokio::time::timeout_at(deadline.into(), self.run(media, admission, deadline))
-            .await
-            .unwrap_or(Err(AnalysisError::Deadline {
-                deadline: self.settings.deadline,
-            }))
+        let run = self.run(media, admission, deadline, &[]);
+        let (outcome, _) = self.within(deadline, run).await?;
+        Ok(outcome)
+    }
+
+    /// Analyses one file and scores variations of its faces beside, all through the networks
+    /// together. There is none of a file in which nothing can be scored.
+    ///
+    /// # Errors
+    /// As [`Self::analyze`].
+    pub async fn analyze_varied(
+        &self,
+        media: MediaFile,
+        admission: Admission,
+        variations: &[Variation],
+    ) -> Result<(Outcome, Vec<Varied>), AnalysisError> {
+        let deadline = Instant::now() + self.settings.deadline;
+        let run = self.run(media, admission, deadline, variations);
+        self.within(deadline, run).await
+    }
+
+    async fn within<T>(
+        &self,
+        deadline: Instant,
+        work: impl Future<Output = Result<T, AnalysisError>>,
+    ) -> Result<T, AnalysisError> {
+        let done = tokio::time::timeout_at(deadline.into(), work).await;
+        done.unwrap_or(Err(AnalysisError::Deadline {
+            deadline: self.settings.deadline,
+        }))
+    }
+
+    /// Adds [`RESULT_PICTURE`] to the pictures of `outcome`: the input, or the most suspect frame of
+    /// a video, with faces, scores and verdict drawn on it.
+    ///
+    /// # Errors
+    /// [`AnalysisError::Media`] when the picture cannot be made, [`AnalysisError::Closed`] when the
+    /// service is ending.
+    pub async fn draw(&self, outcome: Outcome) -> Result<Outcome, AnalysisError> {
+        let (thresholds, settings) = (self.models.facts().thresholds, Arc::clone(&self.settings));
+        let drawing = tokio::task::spawn_blocking(move || {
+            let mut outcome = outcome;
+            result_picture::add(&mut outcome, thresholds, &settings)?;
+            Ok(outcome)
+        });
+        drawing.await.map_err(|_| AnalysisError::Closed)?
     }
 
     async fn run(
@@ -213,7 +260,8 @@ impl Analyzer {
         media: MediaFile,
         admission: Admission,
         deadline: Instant,
-    ) -> Result<Outcome, AnalysisError> {
+        variations: &[Variation],
+    ) -> Result<(Outcome, Vec<Varied>), AnalysisError> {
         let started = Instant::now();
         let id = AnalysisId::new(uuid::Uuid::now_v7());
         let MediaFile {
@@ -222,13 +270,15 @@ impl Analyzer {
             sha256,
         } = media;
 
-        let place = admission.share();
+        let (place, models) = (admission.share(), &admission.models);
         let looked_at = (file, self.settings.sample);
         let mut observation = self.pool.observe(looked_at, place, deadline).await?;
-        let scores = self.score(&mut observation.tracks, deadline).await?;
+        let clips = clips(models, &mut observation.tracks);
+        let varied = varied::score(models, &clips, variations, deadline)?;
+        let (scores, varied) = tokio::try_join!(score(models, clips, deadline), varied)?;
         let means = decide::Means {
-            thresholds: self.scorer.thresholds(),
-            judges_stills: self.scorer.judges_stills(),
+            thresholds: models.thresholds(),
+            judges_stills: models.judges_stills(),
         };
         let decision = decide::decide(&observation, &scores, means);
         let timings = observation.timings.with_scores(&scores);
@@ -241,45 +291,47 @@ impl Analyzer {
             analyzed_at: time::OffsetDateTime::now_utc(),
             processing_time: started.elapsed(),
         };
-        let analysis = report::assemble(file, observation, &scores, decision, self.models());
-        Ok(Outcome {
+        let identities = report::ModelIdentities {
+            detector: self.pool.detector(),
+            scorers: models.models(),
+        };
+        let analysis = report::assemble(file, observation, &scores, decision, identities);
+        let outcome = Outcome {
             analysis,
             artifacts,
             timings,
-        })
+        };
+        Ok((outcome, varied))
     }
+}
 
-    /// Scores every track that has enough usable faces, all at once; `None` for the others. Not
-    /// every bundle can judge a still image.
-    async fn score(
-        &self,
-        tracks: &mut [ObservedTrack],
-        deadline: Instant,
-    ) -> Result<Vec<Option<ClipScores>>, AnalysisError> {
-        let judges_stills = self.scorer.judges_stills();
-        let clips = tracks.iter_mut().map(|track| {
-            if track.is_still && !judges_stills {
-                track.obstacle.get_or_insert(Reason::NoFrameModel);
-            }
-            let clip = track
-                .take_clip()
-                .map(|(crops, is_still)| Clip { crops, is_still });
-            async move {
-                match clip {
-                    Some(clip) => Ok(Some(self.scorer.score(clip, deadline).await?)),
-                    None => Ok(None),
-                }
-            }
-        });
-        futures_util::future::try_join_all(clips).await
-    }
-
-    fn models(&self) -> report::ModelIdentities<'_> {
-        report::ModelIdentities {
-            detector: self.pool.detector(),
-            scorers: self.scorer.models(),
+/// The clip of every track that has enough usable faces; `None` for the others. Not every bundle
+/// can judge a still image.
+fn clips(scorer: &Scorer, tracks: &mut [ObservedTrack]) -> Vec<Option<Clip>> {
+    let judges_stills = scorer.judges_stills();
+    let clips = tracks.iter_mut().map(|track| {
+        if track.is_still && !judges_stills {
+            track.obstacle.get_or_insert(Reason::NoFrameModel);
         }
-    }
+        let clip = track.take_clip();
+        clip.map(|(crops, is_still)| Clip { crops, is_still })
+    });
+    clips.collect()
+}
+
+/// Scores clips, all at once.
+async fn score(
+    scorer: &Scorer,
+    clips: Vec<Option<Clip>>,
+    deadline: Instant,
+) -> Result<Vec<Option<ClipScores>>, AnalysisError> {
+    let scores = clips.into_iter().map(|clip| async move {
+        match clip {
+            Some(clip) => Ok(Some(scorer.score(clip, deadline).await?)),
+            None => Ok(None),
+        }
+    });
+    futures_util::future::try_join_all(scores).await
 }
 
 impl Timings {

@@ -11,7 +11,6 @@ use framewitness::analysis::{self, Analyzer, MediaFile, Outcome};
 use framewitness::app::{self, AppError};
 use framewitness::config::Settings;
 use framewitness::domain::{Analysis, Probability};
-use framewitness::inference::ModelWorker;
 use framewitness::integrity;
 use framewitness::store::{
     self, ArtifactName, ArtifactStore, RecordStore, StoreError, Stored, Submission,
@@ -55,19 +54,16 @@ struct Bench {
     analyzer: Analyzer,
     records: RecordStore,
     artifacts: ArtifactStore,
-    // Last: the networks outlive what asks them.
-    _models: ModelWorker,
 }
 
 impl Bench {
     async fn set_up(settings: &Settings) -> Result<Self, AppError> {
         let (records, artifacts) = app::open_stores(settings).await?;
-        let (analyzer, models) = app::start_analysis(settings)?;
+        let analyzer = app::start_analysis(settings)?;
         Ok(Self {
             analyzer,
             records,
             artifacts,
-            _models: models,
         })
     }
 }

@@ -90,22 +90,19 @@ async fn evaluate(
     options: &Options,
 ) -> Result<Scored, String> {
     fs::create_dir_all(&options.out).map_err(|e| format!("{}: {e}", options.out.display()))?;
-    let (analyzer, models) = app::start_analysis(&settings).map_err(|e| describe(&e))?;
+    let analyzer = app::start_analysis(&settings).map_err(|e| describe(&e))?;
+    let models = analyzer.models().facts();
     let protocol = options.protocol.protocol();
     let about = About {
         source: options.source.display().to_string(),
         protocol: protocol.as_str(),
         frames: settings.sample_frames,
-        bundle: analyzer.scorer().bundle().to_owned(),
+        bundle: models.bundle.clone(),
         models: std::iter::once(analyzer.detector())
-            .chain(analyzer.scorer().models())
+            .chain(&models.models)
             .cloned()
             .collect(),
-        device: format!(
-            "{} in {}",
-            analyzer.scorer().device_name(),
-            settings.precision
-        ),
+        device: format!("{} in {}", models.device, settings.precision),
         program: env!("CARGO_PKG_VERSION"),
     };
     let run = Run {
@@ -116,8 +113,7 @@ async fn evaluate(
         out: options.out.clone(),
     };
     let scored = score(&run, items).await.map_err(|e| describe(&e))?;
-    // The networks outlive what asks them.
-    drop((run, models));
+    drop(run);
 
     let figures = evaluation::measure(&scored.evaluated);
     evaluation::write_results(&options.out, &about, &scored, &figures).map_err(|e| describe(&e))?;

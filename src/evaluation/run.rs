@@ -93,7 +93,7 @@ impl Run {
     /// The pictures of the analysis end here: an evaluation keeps scores only.
     fn score(&self, item: Item, media: MediaFile) -> impl Future<Output = Done> + Send + 'static {
         let (analyzer, protocol) = (self.analyzer.clone(), self.protocol);
-        let thresholds = analyzer.scorer().thresholds();
+        let thresholds = analyzer.models().facts().thresholds;
         let sha256 = media.sha256.clone();
         async move {
             let admission = match analyzer.admit().await {

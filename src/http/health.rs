@@ -14,7 +14,7 @@ use super::Service;
 use super::answer::{Isolation, rfc3339, role_word};
 use super::error::HttpError;
 use super::problem::Problem;
-use crate::analysis::Analyzer;
+use crate::analysis::{AnalysisError, Analyzer};
 use crate::domain::ModelIdentity;
 
 /// One word.
@@ -107,7 +107,7 @@ pub(super) async fn health(service: Data<Service>) -> HttpResponse {
         model_exists: bundle_exists(&service.analyzer),
         version: env!("CARGO_PKG_VERSION"),
         uptime_sec: service.started.elapsed().as_secs(),
-        device: service.analyzer.scorer().device_name().to_owned(),
+        device: service.analyzer.models().facts().device.clone(),
         inference,
         database,
         isolation: service.analyzer.isolation().into(),
@@ -118,8 +118,7 @@ pub(super) async fn health(service: Data<Service>) -> HttpResponse {
 }
 
 fn bundle_exists(analyzer: &Analyzer) -> bool {
-    let detector = analyzer.scorer().detector_folder();
-    detector.with_file_name("bundle.toml").is_file()
+    analyzer.models().models_dir().join("bundle.toml").is_file()
 }
 
 fn inference(service: &Service) -> Health {
@@ -141,7 +140,8 @@ async fn database(service: &Service) -> Health {
 }
 
 fn loaded_models(analyzer: &Analyzer) -> Vec<LoadedModel> {
-    let scorers = analyzer.scorer().models();
+    let lease = analyzer.models().lease();
+    let scorers = lease.iter().flat_map(|models| models.models());
     let models = std::iter::once(analyzer.detector()).chain(scorers);
     models.map(LoadedModel::from).collect()
 }
@@ -169,13 +169,14 @@ pub(super) async fn livez() -> Json<StatusAnswer> {
 /// Whether the service may be sent work
 #[utoipa::path(tag = "service", responses(
     (status = 200, description = "Ready", body = StatusAnswer),
-    (status = 503, description = "`not-ready`: ending, or a part does not work", content_type = "application/problem+json", body = Problem),
+    (status = 503, description = "`not-ready`: ending, or a part does not work; `model-not-loaded`", content_type = "application/problem+json", body = Problem),
 ))]
 #[get("/readyz")]
 pub(super) async fn readyz(service: Data<Service>) -> Result<Json<StatusAnswer>, HttpError> {
     if service.reception.is_closing() {
         return Err(HttpError::NotReady("it is shutting down"));
     }
+    drop((service.analyzer.models().lease()).map_err(AnalysisError::from)?);
     if inference(&service) != Health::Ok {
         return Err(HttpError::NotReady("the networks do not answer"));
     }

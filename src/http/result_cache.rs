@@ -105,7 +105,7 @@ async fn usable(
     let stored = service.records.get(id, reader).await?;
     let in_use = std::iter::once(service.analyzer.detector().clone());
     let in_use: Vec<_> = in_use
-        .chain(service.analyzer.scorer().models().iter().cloned())
+        .chain(service.analyzer.models().facts().models.iter().cloned())
         .collect();
     let stored = stored
         .filter(|stored| stored.submission.owner == owner)

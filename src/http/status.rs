@@ -119,7 +119,12 @@ fn of_faces(error: &FacesError) -> StatusCode {
 fn of_inference(error: &InferenceError) -> StatusCode {
     match error {
         InferenceError::Overloaded { .. } => StatusCode::TOO_MANY_REQUESTS,
-        InferenceError::Closed => StatusCode::SERVICE_UNAVAILABLE,
+        InferenceError::Closed | InferenceError::NotLoaded => StatusCode::SERVICE_UNAVAILABLE,
+        InferenceError::InUse
+        | InferenceError::OtherDetector
+        | InferenceError::ModelNameTaken(_) => StatusCode::CONFLICT,
+        InferenceError::UnusableModel(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        InferenceError::Library(error) if is_full(error) => StatusCode::INSUFFICIENT_STORAGE,
         InferenceError::Expired => StatusCode::GATEWAY_TIMEOUT,
         InferenceError::Bundle { .. }
         | InferenceError::File(_)
@@ -129,8 +134,14 @@ fn of_inference(error: &InferenceError) -> StatusCode {
         | InferenceError::EmptyClip
         | InferenceError::ClipTooLong { .. }
         | InferenceError::CropSize { .. }
+        | InferenceError::Library(_)
         | InferenceError::ModelFailed { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }
+}
+
+fn is_full(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded)
 }
 
 fn of_integrity(error: &IntegrityError) -> StatusCode {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::clip::{Clip, ClipScores};
 use super::engine::{Engine, EngineScores};
 use super::fixture::noise_clip;
-use super::scorer::About;
+use super::scorer::Facts;
 use super::worker::Limits;
 use super::{Fusion, InferenceError, ModelWorker, Scorer};
 use crate::domain::{Logit, Probability, Thresholds};
@@ -142,13 +142,14 @@ pub(super) fn fusion() -> Fusion {
     }
 }
 
-fn about() -> About {
+fn about() -> Facts {
     let thresholds = Thresholds::new(
         Probability::new(0.3).unwrap(),
         Probability::new(0.7).unwrap(),
     );
-    About {
+    Facts {
         models: vec![],
+        architectures: vec![],
         fusion: fusion(),
         thresholds: thresholds.unwrap(),
         detector_folder: PathBuf::new(),

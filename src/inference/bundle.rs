@@ -191,6 +191,16 @@ impl Bundle {
         sequence.into_iter().chain(frame).collect()
     }
 
+    /// What the models are, in the order of [`Self::models`].
+    pub fn architectures(&self) -> Vec<&'static str> {
+        let Models {
+            sequence, frame, ..
+        } = &self.models;
+        let sequence = (sequence.as_ref()).map(|m| m.manifest.architecture.name());
+        let frame = frame.as_ref().map(|m| m.manifest.architecture.name());
+        sequence.into_iter().chain(frame).collect()
+    }
+
     /// Whether there is a model that judges single pictures.
     pub fn judges_stills(&self) -> bool {
         let Models {

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use std::sync::OnceLock;
 
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
-use tch::{Cuda, Device};
+use tch::{Cuda, Device, Kind, Tensor};
 
 use super::InferenceError;
 
@@ -85,6 +85,24 @@ pub(super) fn name(device: Device) -> String {
     match device {
         Device::Cuda(number) => format!("cuda:{number}"),
         Device::Cpu | Device::Mps | Device::Vulkan => "cpu".into(),
+    }
+}
+
+/// Memory of a device that a set of networks lived in. Dropped after them it gives back to the
+/// system what libtorch keeps for its next use.
+pub(super) struct DeviceMemory(pub(super) Device);
+
+/// More than any device has, and less than libtorch refuses without asking the device.
+const IMPOSSIBLE_BYTES: i64 = 1 << 46;
+
+impl Drop for DeviceMemory {
+    fn drop(&mut self) {
+        if self.0.is_cuda() {
+            // libtorch's C interface has no `empty_cache`. Before its allocator gives up on a
+            // request it cannot meet it releases every block it keeps, which is all that is wanted.
+            let refused = Tensor::f_empty([IMPOSSIBLE_BYTES], (Kind::Uint8, self.0));
+            tracing::debug!(released = refused.is_err(), "device memory given back");
+        }
     }
 }
 

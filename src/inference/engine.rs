@@ -11,6 +11,7 @@ use tch::{Device, Tensor};
 
 use super::bundle::{ModelFolder, Models};
 use super::clip::Clip;
+use super::device::DeviceMemory;
 use super::familiarity::TrainingRegion;
 use super::image_model::{Expected, ImageModel};
 use super::manifest::{Architecture, FrameArchitecture, Manifest, SequenceArchitecture};
@@ -50,6 +51,8 @@ pub(super) struct Networks {
     /// Pictures in one forward pass at most.
     pass_frames: usize,
     batches_clips: bool,
+    /// Last, so that it is dropped when the networks have let go of their memory.
+    _memory: DeviceMemory,
 }
 
 /// A network between what it reads and what its answer means.
@@ -114,6 +117,7 @@ impl Networks {
             frame,
             pass_frames: running.pass_frames,
             batches_clips: running.device.is_cuda(),
+            _memory: DeviceMemory(running.device),
         })
     }
 

@@ -75,6 +75,24 @@ pub enum InferenceError {
         /// What happened.
         reason: String,
     },
+    /// The models were unloaded, or are being loaded or unloaded right now.
+    #[error("no model is loaded; POST /api/model/load loads it")]
+    NotLoaded,
+    /// Analyses still use the models.
+    #[error("analyses still use the models; try again later")]
+    InUse,
+    /// The bundle names a detector that the running service has not started.
+    #[error("the bundle names another face detector than the one that runs; restart the service")]
+    OtherDetector,
+    /// A file that was sent as a model and is none that can be kept.
+    #[error("{0}")]
+    UnusableModel(String),
+    /// A model of this name was sent before.
+    #[error("a model called {0} is kept already; choose another name")]
+    ModelNameTaken(String),
+    /// The folder of models that were sent cannot be read or written.
+    #[error("the folder of models that were sent cannot be used: {0}")]
+    Library(#[source] std::io::Error),
     /// The worker has been stopped.
     #[error("the model worker has stopped")]
     Closed,
@@ -95,6 +113,12 @@ impl InferenceError {
             Self::CropSize { .. } => "crop-size",
             Self::Expired => "expired",
             Self::ModelFailed { .. } => "model-failed",
+            Self::NotLoaded => "model-not-loaded",
+            Self::InUse => "model-in-use",
+            Self::OtherDetector => "other-detector",
+            Self::UnusableModel(_) => "unusable-model",
+            Self::ModelNameTaken(_) => "model-name-taken",
+            Self::Library(_) => "model-library-failed",
             Self::Closed => "closed",
         }
     }

@@ -4,7 +4,8 @@
 //!    network by sizes, so the same code runs small and large ones.
 //! 2. [`ModelWorker::start`] loads both networks strictly on one long-lived thread, which alone
 //!    touches them, and gives a [`Scorer`].
-//! 3. [`Scorer::score`] queues a [`Clip`] (owned bytes, no tensors) and waits for its
+//! 3. [`ModelSlot`] holds both, lets go of them and loads them again while the service runs.
+//! 4. [`Scorer::score`] queues a [`Clip`] (owned bytes, no tensors) and waits for its
 //!    [`ClipScores`]: calibrated logits of each model, for the track and for every frame.
 
 #[cfg(test)]
@@ -26,6 +27,7 @@ mod fixture;
 mod fusion;
 mod image_model;
 mod labels;
+mod library;
 mod manifest;
 mod metrics;
 mod networks;
@@ -37,6 +39,9 @@ mod queue;
 mod readout;
 mod scorer;
 mod settings;
+mod slot;
+#[cfg(test)]
+mod slot_tests;
 mod trial;
 mod weight_files;
 mod weights;
@@ -54,9 +59,11 @@ pub use describe::{
 pub use device::{DeviceChoice, UnknownDevice};
 pub use error::InferenceError;
 pub use fusion::{Fusion, Mix};
+pub use library::{KeptModel, ModelFileName, ModelLibrary};
 pub use metrics::describe_metrics;
 pub use precision::{Precision, UnknownPrecision};
-pub use scorer::Scorer;
+pub use scorer::{Facts, Scorer};
 pub use settings::InferenceSettings;
+pub use slot::{Change, Lease, ModelSlot};
 pub use trial::{try_bundle, try_model};
 pub use worker::ModelWorker;

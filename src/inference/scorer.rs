@@ -16,26 +16,37 @@ use crate::domain::{ModelIdentity, Thresholds};
 #[derive(Clone)]
 pub struct Scorer {
     shared: Arc<Shared>,
-    about: Arc<About>,
+    about: Arc<Facts>,
 }
 
-/// What is known about the loaded models.
-pub(super) struct About {
-    pub(super) models: Vec<ModelIdentity>,
-    pub(super) fusion: Fusion,
-    pub(super) thresholds: Thresholds,
-    pub(super) detector_folder: PathBuf,
-    pub(super) bundle: String,
-    pub(super) device: String,
-    pub(super) max_frames: usize,
+/// What is known about models that are or were loaded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Facts {
+    /// The models that score: a sequence model, a frame model, or both.
+    pub models: Vec<ModelIdentity>,
+    /// What each of them is, in the same order: such as `resnext-transformer`.
+    pub architectures: Vec<&'static str>,
+    /// How their scores are joined.
+    pub fusion: Fusion,
+    /// Where the verdicts part.
+    pub thresholds: Thresholds,
+    /// Folder of the bundle's face detector.
+    pub detector_folder: PathBuf,
+    /// Name and version of the bundle.
+    pub bundle: String,
+    /// `cpu` or `cuda:N`.
+    pub device: String,
+    /// Longest clip, in frames.
+    pub max_frames: usize,
     /// Whether there is a model for still images.
-    pub(super) judges_stills: bool,
+    pub judges_stills: bool,
 }
 
-impl About {
+impl Facts {
     pub(super) fn new(bundle: &Bundle, device: String) -> Self {
         Self {
             models: bundle.models(),
+            architectures: bundle.architectures(),
             fusion: bundle.fusion(),
             thresholds: bundle.thresholds(),
             detector_folder: bundle.detector_folder(),
@@ -48,7 +59,7 @@ impl About {
 }
 
 impl Scorer {
-    pub(super) fn new(shared: Arc<Shared>, about: About) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, about: Facts) -> Self {
         Self {
             shared,
             about: Arc::new(about),
@@ -84,6 +95,11 @@ impl Scorer {
             Ok(Err(_)) => Err(InferenceError::Closed),
             Ok(Ok(scores)) => scores,
         }
+    }
+
+    /// Everything that is known about the models.
+    pub fn facts(&self) -> Arc<Facts> {
+        Arc::clone(&self.about)
     }
 
     /// The models that score: a sequence model, a frame model, or both.

@@ -17,7 +17,7 @@ use super::clip::{Clip, ClipScores};
 use super::engine::{Engine, EngineScores, Networks, Running};
 use super::fusion::mean;
 use super::queue::{Entry, Queue, Taken};
-use super::scorer::{About, Scorer};
+use super::scorer::{Facts, Scorer};
 use super::{Bundle, Fusion, InferenceError, InferenceSettings, Mix, device, metrics as names};
 use crate::domain::{CROP_CANVAS_PX, Logit, Rgb8Image, ScoreError};
 
@@ -101,7 +101,7 @@ impl ModelWorker {
             networks
                 .warm_up(bundle.max_frames())
                 .map_err(|reason| InferenceError::ModelFailed { reason })?;
-            Ok((networks, About::new(&bundle, device::name(device))))
+            Ok((networks, Facts::new(&bundle, device::name(device))))
         })
     }
 
@@ -109,7 +109,7 @@ impl ModelWorker {
     pub(super) fn spawn<E: Engine>(
         limits: Limits,
         fusion: Fusion,
-        load: impl FnOnce() -> Result<(E, About), InferenceError> + Send + 'static,
+        load: impl FnOnce() -> Result<(E, Facts), InferenceError> + Send + 'static,
     ) -> Result<(Self, Scorer), InferenceError> {
         let shared = Arc::new(Shared::new(limits.queue_frames));
         let (loaded, when_loaded) = mpsc::channel();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::bench::{Bench, POISON, Told, fusion};
 use super::clip::{Clip, ClipScores};
 use super::fixture::noise_clip;
-use super::scorer::About;
+use super::scorer::Facts;
 use super::worker::Limits;
 use super::{InferenceError, ModelWorker};
 
@@ -218,12 +218,12 @@ fn models_that_fail_or_panic_while_loading_are_an_error_of_start() {
         batch_frames: 1,
         patience: Duration::from_secs(1),
     };
-    let panics = || -> Result<(Told, About), InferenceError> { panic!("out of memory") };
+    let panics = || -> Result<(Told, Facts), InferenceError> { panic!("out of memory") };
     let error = ModelWorker::spawn(limits(), fusion(), panics)
         .err()
         .unwrap();
     assert_eq!(error.to_string(), "the models failed: out of memory");
-    let refuses = || -> Result<(Told, About), InferenceError> { Err(InferenceError::Expired) };
+    let refuses = || -> Result<(Told, Facts), InferenceError> { Err(InferenceError::Expired) };
     let error = ModelWorker::spawn(limits(), fusion(), refuses)
         .err()
         .unwrap();

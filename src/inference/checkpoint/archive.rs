@@ -61,6 +61,11 @@ impl Archive {
         self.dialect
     }
 
+    /// Whether it is TorchScript, which is a program.
+    pub(super) fn holds_code(&self) -> bool {
+        self.dialect == Dialect::Script
+    }
+
     /// The record that describes the tensors.
     pub(super) fn pickle(&self, file: &File, longest: u64) -> Result<Vec<u8>, Problem> {
         self.read(file, PICKLE, longest)

@@ -65,13 +65,20 @@ impl Checkpoint {
     ///
     /// # Errors
     /// [`CheckpointError`], which names the file and what is wrong with it.
-    #[allow(
-        dead_code,
-        reason = "for commands that look into a file; so far only tests do"
-    )]
     pub(super) fn open(path: &Path) -> Result<Self, CheckpointError> {
         let file = File::open(path).map_err(|e| CheckpointError::new(path, e))?;
         Self::locate(path, file)
+    }
+
+    /// Whether the PyTorch archive at `path` holds code beside its tensors.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(super) fn is_script(path: &Path) -> Result<bool, CheckpointError> {
+        let file = File::open(path).map_err(|e| CheckpointError::new(path, e))?;
+        let archive =
+            Archive::open(&file).map_err(|problem| CheckpointError::new(path, problem))?;
+        Ok(archive.holds_code())
     }
 
     fn locate(path: &Path, file: File) -> Result<Self, CheckpointError> {

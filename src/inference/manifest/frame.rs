@@ -183,6 +183,17 @@ impl ResNetShape {
 impl Architecture for FrameArchitecture {
     const KIND: Kind = Kind::Frame;
 
+    fn name(&self) -> &'static str {
+        match self {
+            Self::ClipVitD3(_) => "clip-vit-d3",
+            Self::ClipVitLinear(_) => "clip-vit-linear",
+            Self::ClipVitNormLinear(_) => "clip-vit-norm-linear",
+            Self::ResNet(_) => "resnet",
+            Self::TorchScript(_) => "torchscript",
+            Self::Onnx(_) => "onnx",
+        }
+    }
+
     fn outputs(&self) -> Option<usize> {
         match self {
             Self::ClipVitD3(_) | Self::ClipVitLinear(_) => Some(1),

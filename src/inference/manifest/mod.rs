@@ -66,6 +66,8 @@ pub(super) enum Kind {
 pub(super) trait Architecture: DeserializeOwned {
     /// The kind its manifest must state.
     const KIND: Kind;
+    /// Name of its family.
+    fn name(&self) -> &'static str;
     /// Whose names its weights may have.
     fn naming(&self) -> Naming {
         Naming::Own

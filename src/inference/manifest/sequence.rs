@@ -144,6 +144,14 @@ impl SequenceArchitecture {
 impl Architecture for SequenceArchitecture {
     const KIND: Kind = Kind::Sequence;
 
+    fn name(&self) -> &'static str {
+        match self {
+            Self::ResnextBilstm(_) => "resnext-bilstm",
+            Self::ResnextBilstmMean(_) => "resnext-bilstm-mean",
+            Self::ResnextLstm(_) => "resnext-lstm",
+        }
+    }
+
     fn outputs(&self) -> Option<usize> {
         Some(2)
     }
