@@ -22,7 +22,8 @@ use super::filename::DisplayName;
 use super::reception::Visit;
 use super::upload::{Form, ReceivedFile, SentFile, receive};
 use super::upload_error::UploadError;
-use crate::analysis::{Admission, Artifact, MediaFile, Outcome, Timings};
+use crate::analysis::{Admission, Artifact, MediaFile, Outcome, RESULT_PICTURE, Timings, Varied};
+use crate::media::Variation;
 use crate::store::{self, ArtifactName, Stored, Submission};
 
 /// One video or image.
@@ -83,6 +84,7 @@ impl Wish {
         Self {
             submission: Submission {
                 owner: Caller::of(request).key(),
+                result_image: ArtifactName::parse(RESULT_PICTURE).ok(),
                 ..Submission::default()
             },
             needs_score: false,
@@ -156,9 +158,32 @@ pub(super) async fn analyse_and_keep(
     }
     let outcome = analyse(service, file, admission).await?;
     expected(&outcome.analysis)?;
+    let outcome = service.analyzer.draw(outcome).await?;
     let analysed = keep(service, outcome, visit, wish.submission.clone()).await?;
     service.results.remember(sha256, &wish, &analysed.stored);
     Ok(analysed)
+}
+
+/// Analyses a received file and stores the result; judges every variation of its faces beside.
+///
+/// # Errors
+/// [`HttpError`]; nothing of the analysis is left then.
+pub(super) async fn analyse_varied_and_keep(
+    service: &Data<Service>,
+    file: &ReceivedFile,
+    place: Place,
+    wish: Wish,
+) -> Result<(Analysed, Vec<Varied>), HttpError> {
+    let Place { visit, admission } = place;
+    let (analyzer, media) = (&service.analyzer, media_of(file)?);
+    let analyzing = analyzer.analyze_varied(media, admission, &Variation::ALL);
+    let (outcome, varied) = analyzing.await?;
+    if wish.needs_score {
+        expect_score(&outcome.analysis)?;
+    }
+    let outcome = analyzer.draw(outcome).await?;
+    let analysed = keep(service, outcome, visit, wish.submission).await?;
+    Ok((analysed, varied))
 }
 
 /// Analyses the files of a batch and stores the results, each on its own: the answers come in the
@@ -166,7 +191,6 @@ pub(super) async fn analyse_and_keep(
 ///
 /// At most half of the service's places are used at a time, so that a batch slows others down but
 /// does not turn them away.
-#[expect(dead_code, reason = "the batch routes land next")]
 pub(super) async fn analyse_many(
     service: &Data<Service>,
     files: Vec<SentFile>,

@@ -143,7 +143,7 @@ impl HttpError {
     }
 
     /// What the client reads: the error itself, or a general sentence when it is the service's.
-    fn detail(&self) -> String {
+    pub(super) fn detail(&self) -> String {
         let status = self.status_code();
         if status == StatusCode::INTERNAL_SERVER_ERROR {
             FAILED.into()

@@ -46,6 +46,7 @@ static EXPLORER_CONFIG: LazyLock<Arc<Config<'static>>> =
         (name = "analysis", description = "A file in, a verdict out"),
         (name = "integrity", description = "Sign a file, check a signature"),
         (name = "history", description = "Stored analyses and their pictures"),
+        (name = "compatibility", description = "Routes of earlier services, for their clients"),
         (name = "service", description = "Limits, health and metrics"),
         (name = "page", description = "The web page"),
     )

@@ -8,6 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::Service;
 use super::answer::AnalysisAnswer;
 use super::caller::Caller;
+use super::compat::d3_records::PredictionRecord;
 use super::error::HttpError;
 use super::problem::Problem;
 use crate::domain::AnalysisId;
@@ -34,6 +35,23 @@ pub(super) struct RecentAnswer {
     predictions: Vec<AnalysisAnswer>,
     /// Pass it as `before` for the next part; `null` when this is the last.
     next_before: Option<String>,
+    /// Always `true`; for clients of the D3 Detection API.
+    #[schema(example = true)]
+    success: bool,
+    /// The same analyses in the words of that API.
+    data: Vec<PredictionRecord>,
+}
+
+/// A stored analysis.
+#[derive(Serialize, ToSchema)]
+pub(super) struct StoredAnswer {
+    #[serde(flatten)]
+    analysis: AnalysisAnswer,
+    /// Always `true`; for clients of the D3 Detection API.
+    #[schema(example = true)]
+    success: bool,
+    /// The same analysis in the words of that API.
+    data: PredictionRecord,
 }
 
 /// The newest analyses
@@ -61,6 +79,8 @@ pub(super) async fn recent(
     Ok(Json(RecentAnswer {
         predictions: answers.collect(),
         next_before,
+        success: true,
+        data: PredictionRecord::of_all(&service, &page).await,
     }))
 }
 
@@ -88,7 +108,7 @@ impl Page {
 #[utoipa::path(tag = "history",
     params(("id" = String, Path, description = "Name of the analysis, a UUID")),
     responses(
-        (status = 200, description = "The same answer as `POST /predict` gave", body = AnalysisAnswer),
+        (status = 200, description = "What `POST /predict?format=framewitness` answered, and the same in the words of the D3 Detection API", body = StoredAnswer),
         (status = 404, description = "`not-found`", content_type = "application/problem+json", body = Problem),
         (status = 500, description = "The database failed", content_type = "application/problem+json", body = Problem),
         (status = 503, description = "`database-busy` or `database-away`", content_type = "application/problem+json", body = Problem),
@@ -98,10 +118,14 @@ pub(super) async fn by_id(
     service: Data<Service>,
     caller: Caller,
     id: Path<String>,
-) -> Result<Json<AnalysisAnswer>, HttpError> {
+) -> Result<Json<StoredAnswer>, HttpError> {
     const NOT_FOUND: HttpError = HttpError::NotFound("analysis");
     let id = AnalysisId::parse(&id).ok_or(NOT_FOUND)?;
     let stored = service.records.get(id, caller.reader()).await?;
     let stored = stored.ok_or(NOT_FOUND)?;
-    Ok(Json(AnalysisAnswer::from(&stored)))
+    Ok(Json(StoredAnswer {
+        analysis: AnalysisAnswer::from(&stored),
+        success: true,
+        data: PredictionRecord::of(&service, &stored).await,
+    }))
 }

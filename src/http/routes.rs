@@ -2,11 +2,14 @@
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::compat::faces;
+use super::compat::{
+    d3_inference, d3_models, d3_predict, d3_records, d3_video, detection_backend, faces,
+};
 use super::{health, integrity, limits, openapi, predict, predict_csv, predictions, static_files};
 
 /// Registers every route. Of two that match the first wins, so `recent` stands before `{id}`.
 pub(super) fn register(routes: &mut ServiceConfig<'_>) {
+    compatibility(routes);
     routes
         .service(predict::predict)
         .service(predict_csv::predict_csv)
@@ -28,6 +31,35 @@ pub(super) fn register(routes: &mut ServiceConfig<'_>) {
         .service(static_files::page)
         .service(static_files::page_asset)
         .map(explorer);
+}
+
+/// Routes of earlier services that are not also ours.
+fn compatibility(routes: &mut ServiceConfig<'_>) {
+    routes
+        .service(d3_predict::predict)
+        .service(d3_predict::predict_batch)
+        .service(d3_predict::batch_predict)
+        .service(d3_predict::status)
+        .service(d3_video::predict)
+        .service(d3_records::statistics)
+        .service(d3_records::db_statistics)
+        .service(d3_records::recent)
+        .service(d3_records::by_label)
+        .service(d3_records::by_id)
+        .service(d3_inference::predict)
+        .service(d3_inference::predict_batch)
+        .service(d3_inference::history)
+        .service(d3_inference::by_number)
+        .service(d3_inference::stats)
+        .service(d3_models::info)
+        .service(d3_models::load)
+        .service(d3_models::unload)
+        .service(d3_models::list)
+        .service(d3_models::upload)
+        .service(detection_backend::detect)
+        .service(detection_backend::augmented)
+        .service(detection_backend::health)
+        .service(detection_backend::model_info);
 }
 
 /// Pages for people, which the document for machines leaves out.

@@ -4,10 +4,14 @@
 mod architecture;
 mod browser;
 mod command_line;
+mod compat_d3_detection;
+mod compat_d3_inference;
 mod compat_deep_fake_api;
+mod compat_detection_backend;
 mod compat_dfdetect;
 mod ending;
 mod evaluate;
+mod exchange;
 mod held_upload;
 mod home;
 mod hostile;

@@ -2,9 +2,11 @@
 //!
 //! | file | service |
 //! |---|---|
-//! | `d3_detection` | D3 Detection API: an image as `image` to `POST /predict` |
+//! | `d3_detection`, `d3_predict`, `d3_records`, `d3_video` | D3 Detection API: an image as `image` to `POST /predict`, its other routes, its history, videos |
 //! | `dfdetect` | dfdetect-service: an image as `file` to `POST /predict` |
 //! | `faces` | Deep-Fake API: the faces of a video, without a verdict |
+//! | `d3_inference`, `d3_models` | D³ Inference API: images and their history, its model |
+//! | `detection_backend` | Detection backend: an image, and variations of it |
 //! | `judgement` | what they all say of a picture: a label, and how sure |
 //!
 //! The rest of the Deep-Fake API has no file here: `/predict`, `/predict_csv` and `/integrity/*` are
@@ -16,6 +18,13 @@
 //! that `error_shape` gives it.
 
 pub(super) mod d3_detection;
+pub(super) mod d3_inference;
+pub(super) mod d3_models;
+pub(super) mod d3_predict;
+pub(super) mod d3_records;
+pub(super) mod d3_video;
+pub(super) mod detection_backend;
 pub(super) mod dfdetect;
 pub(super) mod faces;
 pub(super) mod judgement;
+mod sending;
