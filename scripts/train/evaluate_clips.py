@@ -3,12 +3,14 @@
     python scripts/train/evaluate_clips.py --models models --clips DIR --report clips.md
 
 32 evenly spaced frames of each file, decoded from the start; of each the largest face YuNet finds, aligned as served. A
-picture (.jpg, .png) counts as a clip of one frame; crops cut close are given a border, so that their face is found.
+picture (.jpg, .png) counts as a clip of one frame; crops cut close are given a border, so that their face is found. Files of
+equal content count once: published folders repeat pictures between their training and test parts.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 from pathlib import Path
 
 import cv2
@@ -37,6 +39,14 @@ def aligned_frames(path: Path, finder: FaceFinder, size_px: int) -> np.ndarray:
     return np.stack(crops) if crops else np.empty((0, size_px, size_px, 3), np.uint8)
 
 
+def distinct(folder: Path) -> list[Path]:
+    """The files of a folder, of those with equal content the first."""
+    found: dict[bytes, Path] = {}
+    for path in sorted(folder.iterdir()):
+        found.setdefault(hashlib.sha256(path.read_bytes()).digest(), path)
+    return list(found.values())
+
+
 def bordered(picture: np.ndarray) -> np.ndarray:
     edge = max(picture.shape[:2]) // 4
     return cv2.copyMakeBorder(picture, edge, edge, edge, edge, cv2.BORDER_REFLECT_101)
@@ -44,7 +54,7 @@ def bordered(picture: np.ndarray) -> np.ndarray:
 
 def report(bundle: Bundle, folder: Path, data_dir: Path) -> str:
     finder, rows = FaceFinder(data_dir), []
-    files = [(path, label == "fake") for label in ("real", "fake") for path in sorted((folder / label).iterdir())]
+    files = [(path, label == "fake") for label in ("real", "fake") for path in distinct(folder / label)]
     for path, forged in tqdm(files):
         frames = aligned_frames(path, finder, bundle.manifests["frame"]["preprocess"]["size_px"])
         if len(frames):

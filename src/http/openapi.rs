@@ -17,6 +17,7 @@ use utoipa::openapi::path::PathItem;
 use utoipa_swagger_ui::Config;
 
 use super::error::HttpError;
+use super::error_shape::CodedError;
 
 /// Where the explorer lives; its other addresses show the same page.
 const EXPLORER: &str = "/apidocs/";
@@ -42,6 +43,8 @@ static EXPLORER_CONFIG: LazyLock<Arc<Config<'static>>> =
             everywhere. HEAD is answered wherever GET is.",
         license(name = "Apache-2.0 OR MIT", identifier = "Apache-2.0 OR MIT"),
     ),
+    // Named by the descriptions of errors, which the collector of schemas does not look into.
+    components(schemas(CodedError)),
     tags(
         (name = "analysis", description = "A file in, a verdict out"),
         (name = "integrity", description = "Sign a file, check a signature"),

@@ -159,30 +159,8 @@ async fn a_picture_name_that_could_be_a_path_is_not_found() {
 async fn the_document_describes_every_route_and_every_error_in_the_shape_of_its_path() {
     let document = json(get("/openapi.json").await).await;
     let paths = document["paths"].as_object().unwrap();
-    let expected = [
-        "/",
-        "/.well-known/jwks.json",
-        "/api/v1/limits",
-        "/api/v1/predictions/recent",
-        "/api/v1/predictions/{id}",
-        "/detect_faces",
-        "/health",
-        "/integrity/public-key",
-        "/integrity/sign",
-        "/integrity/verify",
-        "/livez",
-        "/metrics",
-        "/openapi.json",
-        "/predict",
-        "/predict_csv",
-        "/readyz",
-        "/sample_faces",
-        "/static/artifacts/{id}/{name}",
-        "/static/{name}",
-    ];
-    let mut described: Vec<_> = paths.keys().map(String::as_str).collect();
-    described.sort_unstable();
-    assert_eq!(described, expected);
+    // Which routes there are stands in openapi.json, which a test of its own compares.
+    assert!(paths.len() > 40, "{}", paths.len());
     for (path, item) in paths {
         let error_type = match ErrorShape::of_path(path) {
             ErrorShape::Problem => "application/problem+json",

@@ -102,6 +102,9 @@ impl Drop for DeviceMemory {
             // request it cannot meet it releases every block it keeps, which is all that is wanted.
             let refused = Tensor::f_empty([IMPOSSIBLE_BYTES], (Kind::Uint8, self.0));
             tracing::debug!(released = refused.is_err(), "device memory given back");
+        } else {
+            // SAFETY: it takes no pointers and may be called at any time from any thread.
+            unsafe { libc::malloc_trim(0) };
         }
     }
 }

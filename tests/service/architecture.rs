@@ -112,7 +112,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("landlock", &["isolation"]),
     ("seccompiler", &["isolation"]),
     ("rustix", &["isolation"]),
-    ("libc", &["isolation", "media"]),
+    ("libc", &["inference", "isolation", "media"]),
     ("clap", &["main", "cli", "app", "config"]),
 ];
 

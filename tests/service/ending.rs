@@ -45,7 +45,14 @@ async fn a_request_in_flight_finishes(signal: &str) {
         "/api/v1/predictions/{}",
         answer["id"].as_str().expect("an id")
     );
-    let stored: Value = server.get(&path).await.json().await.expect("JSON");
+    let mut stored: Value = server.get(&path).await.json().await.expect("JSON");
+    // What clients of the D3 Detection API read stands beside it.
+    let fields = stored.as_object_mut().expect("an object");
+    assert_eq!(fields.remove("success"), Some(Value::Bool(true)));
+    assert_eq!(
+        fields.remove("data").expect("data")["prediction_id"],
+        answer["id"]
+    );
     assert_eq!(stored, answer);
 }
 

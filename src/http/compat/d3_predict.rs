@@ -4,18 +4,20 @@ use std::time::Instant;
 
 use actix_web::web::{Data, Json, Payload};
 use actix_web::{HttpRequest, get, post};
-use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::super::Service;
-use super::super::answer::{VerdictWord, rfc3339, rounded};
+use super::super::answer::{rfc3339, rounded};
 use super::super::error::HttpError;
 use super::super::error_shape::{SuccessAnalysisErrors, SuccessUploadErrors};
 use super::super::upload::Form;
-use super::d3_detection::ImagePrediction;
+use super::d3_predict_answers::{
+    D3Answer, D3Batch, D3BatchAnswer, D3Item, D3Status, Judged, OldBatchAnswer, OldError, OldItem,
+    StatusWord,
+};
 use super::d3_records::PredictionRecord;
-use super::judgement::{BinaryLabel, Judgement};
+use super::judgement::Judgement;
 use super::sending::{
     D3_CLIP, MAX_IMAGES, MODEL_TYPE, Many, analyse_batch, analyse_one, result_url,
 };
@@ -79,159 +81,6 @@ pub(in crate::http) struct D3BatchForm {
     /// The model asked for.
     #[schema(inline)]
     model_type: Option<ModelType>,
-}
-
-/// The answer to one image.
-#[derive(Debug, Serialize, ToSchema)]
-pub(in crate::http) struct D3Answer {
-    #[schema(example = true)]
-    success: bool,
-    data: PredictionRecord,
-}
-
-/// The answer to one image of a batch.
-#[derive(Debug, Serialize, ToSchema)]
-struct D3Item {
-    /// Name of the file as the client gave it, made safe to show.
-    filename: String,
-    /// FAKE or REAL; `null` when the file could not be analysed.
-    prediction: Option<BinaryLabel>,
-    /// Probability of `prediction`; `null` with it.
-    #[schema(minimum = 0, maximum = 1)]
-    confidence: Option<f64>,
-    /// Name of the prediction; `null` with it.
-    prediction_id: Option<String>,
-    /// This service's own verdict; `null` with it.
-    verdict: Option<VerdictWord>,
-    /// What is wrong with the file; `null` when nothing is.
-    error: Option<String>,
-    /// A stable kebab-case code for it.
-    code: Option<String>,
-}
-
-/// A batch.
-#[derive(Debug, Serialize, ToSchema)]
-struct D3Batch {
-    /// Name of the batch.
-    #[schema(example = "batch_0197a1b25b4e7c3a9f001d2e3f405162")]
-    batch_id: String,
-    /// Files that were sent.
-    #[schema(minimum = 1, maximum = 50)]
-    total_images: usize,
-    /// Those that were analysed.
-    #[schema(minimum = 0, maximum = 50)]
-    successful: usize,
-    /// Those that could not be.
-    #[schema(minimum = 0, maximum = 50)]
-    failed: usize,
-    /// One for each file, in the order they were sent.
-    results: Vec<D3Item>,
-    /// Seconds from the first byte of the request to the answer.
-    #[schema(minimum = 0)]
-    processing_time: f64,
-    /// The model asked for.
-    #[schema(example = "d3_clip")]
-    model_type: String,
-}
-
-/// The answer to a batch.
-#[derive(Debug, Serialize, ToSchema)]
-pub(in crate::http) struct D3BatchAnswer {
-    /// Always `true`, also when single files failed.
-    #[schema(example = true)]
-    success: bool,
-    data: D3Batch,
-}
-
-/// An image of a batch that was analysed, in the older form.
-#[derive(Debug, Serialize, ToSchema)]
-struct OldItem {
-    /// Place among the files that were sent, from 0.
-    #[schema(minimum = 0, maximum = 49)]
-    index: usize,
-    /// Name of the file as the client gave it, made safe to show.
-    filename: String,
-    prediction: ImagePrediction,
-    /// The image with the result drawn on it.
-    result_image_url: String,
-    /// Name of that picture.
-    result_filename: String,
-    /// This service's own verdict, which may be INCONCLUSIVE.
-    verdict: VerdictWord,
-}
-
-/// A file of a batch that could not be analysed.
-#[derive(Debug, Serialize, ToSchema)]
-struct OldError {
-    /// Place among the files that were sent, from 0.
-    #[schema(minimum = 0, maximum = 49)]
-    index: usize,
-    /// Name of the file as the client gave it, made safe to show.
-    filename: String,
-    /// What is wrong with it.
-    error: String,
-    /// Stable kebab-case code.
-    code: String,
-}
-
-/// The answer to a batch, in the older form.
-#[derive(Debug, Serialize, ToSchema)]
-pub(in crate::http) struct OldBatchAnswer {
-    /// Always `true`, also when single files failed.
-    #[schema(example = true)]
-    success: bool,
-    /// Files that were sent.
-    #[schema(minimum = 1, maximum = 50)]
-    total_images: usize,
-    /// Those that were analysed.
-    #[schema(minimum = 0, maximum = 50)]
-    successful: usize,
-    /// Those that could not be.
-    #[schema(minimum = 0, maximum = 50)]
-    failed: usize,
-    /// Those that were analysed.
-    results: Vec<OldItem>,
-    /// Those that could not be; `null` when all could.
-    errors: Option<Vec<OldError>>,
-    /// Name of the batch.
-    batch_id: String,
-}
-
-/// How the service is.
-#[derive(Debug, Serialize, ToSchema)]
-pub(in crate::http) struct D3Status {
-    #[schema(example = true)]
-    success: bool,
-    /// `running`, or `degraded` while a part does not work.
-    status: StatusWord,
-    /// Version of the program.
-    version: &'static str,
-    /// Seconds since the start.
-    uptime: u64,
-    /// Whether a model is loaded.
-    model_loaded: bool,
-    /// The model asked for.
-    #[schema(example = "d3_clip")]
-    model_type: &'static str,
-    /// Name and version of the models behind it.
-    model_name: String,
-    /// Where it runs.
-    #[schema(example = "cpu")]
-    device: String,
-    /// Whether the record database answers.
-    database: bool,
-    /// When, RFC 3339, UTC.
-    timestamp: String,
-}
-
-/// One word.
-#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-enum StatusWord {
-    /// Everything works.
-    Running,
-    /// A part does not.
-    Degraded,
 }
 
 /// Whether an image is fake (D3 Detection API)
@@ -363,8 +212,6 @@ pub(in crate::http) async fn status(service: Data<Service>) -> Json<D3Status> {
     })
 }
 
-type Judged<'a> = Result<(&'a crate::store::Stored, Judgement), (String, String)>;
-
 /// Each file with its judgement, or with what is wrong with it and the code of that.
 fn judged(many: &Many) -> impl Iterator<Item = (String, Judged<'_>)> {
     many.items.iter().map(|(filename, result)| {
@@ -381,29 +228,4 @@ fn judged(many: &Many) -> impl Iterator<Item = (String, Judged<'_>)> {
         };
         (filename.to_string(), judged)
     })
-}
-
-impl D3Item {
-    fn new(filename: String, judged: Judged<'_>) -> Self {
-        match judged {
-            Ok((stored, judgement)) => Self {
-                filename,
-                prediction: Some(judgement.label),
-                confidence: Some(judgement.confidence()),
-                prediction_id: Some(stored.id().to_string()),
-                verdict: Some(judgement.verdict),
-                error: None,
-                code: None,
-            },
-            Err((error, code)) => Self {
-                filename,
-                prediction: None,
-                confidence: None,
-                prediction_id: None,
-                verdict: None,
-                error: Some(error),
-                code: Some(code),
-            },
-        }
-    }
 }

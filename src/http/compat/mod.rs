@@ -19,8 +19,10 @@
 
 pub(super) mod d3_detection;
 pub(super) mod d3_inference;
+mod d3_inference_answers;
 pub(super) mod d3_models;
 pub(super) mod d3_predict;
+mod d3_predict_answers;
 pub(super) mod d3_records;
 pub(super) mod d3_video;
 pub(super) mod detection_backend;

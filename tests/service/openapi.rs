@@ -1,0 +1,26 @@
+//! `openapi.json` in the repository is what the program says of itself.
+
+use serde_json::Value;
+
+use crate::server::{Server, program, repository};
+
+#[test]
+fn the_committed_document_is_what_the_program_prints() {
+    let output = program().arg("openapi").output().expect("the program runs");
+    assert!(output.status.success());
+    let printed = String::from_utf8(output.stdout).expect("text");
+    let committed = std::fs::read_to_string(repository("openapi.json")).expect("openapi.json");
+    assert!(
+        printed == committed,
+        "the routes changed: run `cargo run -- openapi > openapi.json` and look at the difference"
+    );
+}
+
+#[tokio::test]
+async fn the_service_answers_the_same_document() {
+    let server = Server::start().await;
+    let answered: Value = (server.get("/openapi.json").await.json().await).expect("JSON");
+    let committed = std::fs::read_to_string(repository("openapi.json")).expect("openapi.json");
+    let committed: Value = serde_json::from_str(&committed).expect("JSON");
+    assert_eq!(answered, committed);
+}
