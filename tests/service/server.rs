@@ -25,6 +25,15 @@ pub(crate) fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
+/// A stored analysis without what stands beside it for clients of the D3 Detection API.
+pub(crate) fn own_fields(mut stored: Value) -> Value {
+    let fields = stored.as_object_mut().expect("an object");
+    assert_eq!(fields.remove("success"), Some(Value::Bool(true)));
+    let data = fields.remove("data").expect("data");
+    assert_eq!(data["prediction_id"], fields["id"]);
+    stored
+}
+
 /// A running server; killed when dropped.
 pub(crate) struct Server {
     child: Child,

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::home::{Backend, Home, PASSWORD, SECRET_KEY};
 use crate::problem::expect_problem;
-use crate::server::{Server, repository};
+use crate::server::{Server, own_fields, repository};
 
 const CLIP: &str = "videos/genuine.mp4";
 
@@ -37,7 +37,7 @@ async fn what_is_answered_can_be_read_again(backend: Backend) {
     assert_eq!(rest["next_before"], Value::Null);
     let id = first["id"].as_str().expect("an id");
     let path = format!("/api/v1/predictions/{id}");
-    assert_eq!(json(&server, &path).await, first);
+    assert_eq!(own_fields(json(&server, &path).await), first);
 
     for frame in first["frames"].as_array().expect("frames") {
         let picture = server.get(frame["url"].as_str().expect("a url")).await;
@@ -137,10 +137,8 @@ async fn a_database_that_was_away_is_a_503_and_then_used_again_without_a_restart
 
     server.remote().postgres.start_again();
     assert_eq!(server.get("/readyz").await.status(), 200);
-    assert_eq!(
-        json(&server, &format!("/api/v1/predictions/{id}")).await,
-        answer
-    );
+    let stored = json(&server, &format!("/api/v1/predictions/{id}")).await;
+    assert_eq!(own_fields(stored), answer);
     server.predict(CLIP).await;
     assert!(!server.log().contains(PASSWORD), "{}", server.log());
 }
