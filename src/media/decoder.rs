@@ -20,6 +20,7 @@ pub(super) struct DecoderSettings<'a> {
 pub(super) struct FrameDecoder {
     decoder: decoder::Video,
     deadline: Deadline,
+    limits: MediaLimits,
     failures: u64,
 }
 
@@ -50,7 +51,7 @@ impl FrameDecoder {
         context.set_packet_time_base(stream.time_base());
         let mut options = Dictionary::new();
         options.set("threads", &settings.threads.max(1).to_string());
-        options.set("max_pixels", &settings.limits.max_pixels.to_string());
+        options.set("max_pixels", &settings.limits.decoder_pixels().to_string());
         options.set("flags", "+bitexact");
         if let Some(build) = settings.x264_build {
             options.set("x264_build", &build.to_string());
@@ -62,6 +63,7 @@ impl FrameDecoder {
         Ok(Self {
             decoder,
             deadline: source.deadline,
+            limits: *settings.limits,
             failures: 0,
         })
     }
@@ -107,7 +109,10 @@ impl FrameDecoder {
             match self.decoder.receive_frame(&mut frame) {
                 // Concealed and unrecovered pictures show what the decoder guessed, not the video.
                 Ok(()) if frame.is_corrupt() || frame.has_decode_errors() => self.failures += 1,
-                Ok(()) => sink.accept(&frame)?,
+                Ok(()) => {
+                    self.limits.check_pixels(frame.width(), frame.height())?;
+                    sink.accept(&frame)?;
+                }
                 Err(
                     Error::Eof
                     | Error::Other {

@@ -49,6 +49,15 @@ impl MediaLimits {
         (self.max_duration_s * self.max_frame_rate).ceil().max(1.0) as u64
     }
 
+    /// What FFmpeg is given as its own limit, which keeps it from allocating. It counts the margins
+    /// that some decoders put around a picture, so it is a little above `max_pixels`; each decoded
+    /// picture is checked against `max_pixels` itself.
+    pub(super) fn decoder_pixels(&self) -> u64 {
+        (self.max_pixels)
+            .saturating_add(self.max_pixels / 8)
+            .saturating_add(MARGIN_PIXELS)
+    }
+
     /// Refuses a picture of more than `max_pixels`.
     pub(super) fn check_pixels(&self, width_px: u32, height_px: u32) -> Result<(), MediaError> {
         if u64::from(width_px) * u64::from(height_px) <= self.max_pixels {
@@ -84,6 +93,9 @@ impl MediaLimits {
         })
     }
 }
+
+/// Margins of a small picture: up to some sixty pixels on each side.
+const MARGIN_PIXELS: u64 = 1_000_000;
 
 /// Timestamps are rounded, so a video at exactly the limit may measure a little over it.
 const RATE_TOLERANCE: f64 = 1.02;

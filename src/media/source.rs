@@ -58,7 +58,7 @@ impl VideoSource {
         let mut input =
             native::open_input(reader, guards(), move || deadline.has_passed()).map_err(explain)?;
         check_streams(&input, limits)?;
-        let max_pixels = limits.max_pixels.to_string();
+        let max_pixels = limits.decoder_pixels().to_string();
         native::find_stream_info(&mut input, &[("max_pixels", &max_pixels)]).map_err(explain)?;
         deadline.check()?;
         check_streams(&input, limits)?;

@@ -17,6 +17,7 @@ mod home;
 mod hostile;
 mod isolation;
 mod keys;
+mod limits;
 mod openapi;
 mod own_models;
 mod page;

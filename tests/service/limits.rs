@@ -1,0 +1,116 @@
+//! Limits on media: a file exactly at each is judged, one past it is refused by name.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use reqwest::Method;
+use serde_json::Value;
+
+use crate::problem::expect_problem;
+use crate::server::Server;
+
+const PREDICT: (Method, &str) = (Method::POST, "/predict");
+
+/// A film of test pictures.
+fn film(folder: &Path, name: &str, source: &str, arguments: &str) -> PathBuf {
+    let path = folder.join(name);
+    let source = format!("testsrc2={source}");
+    let made = Command::new("ffmpeg")
+        .args(["-v", "error", "-y", "-f", "lavfi", "-i", &source])
+        .args(arguments.split_whitespace())
+        .args(["-c:v", "mpeg4"])
+        .arg(&path)
+        .status()
+        .expect("ffmpeg is needed: run scripts/setup.sh --test");
+    assert!(made.success(), "ffmpeg makes {name}");
+    path
+}
+
+#[tokio::test]
+async fn each_limit_on_a_file_lets_pass_what_is_at_it_and_refuses_one_more() {
+    let limits = [
+        ("max_duration_s", "2"),
+        ("max_pixels", "76800"),
+        ("max_frame_rate", "25"),
+        ("max_streams", "3"),
+        ("sample_frames", "9"),
+        ("worker_memory_bytes", "1073741824"),
+        ("worker_requests", "5"),
+    ];
+    let server = Server::start_with(&limits).await;
+    let published: Value = server
+        .get("/api/v1/limits")
+        .await
+        .json()
+        .await
+        .expect("JSON");
+    for (name, value) in limits {
+        let value: f64 = value.parse().expect("a number");
+        assert_eq!(published[name].as_f64(), Some(value), "{name}");
+    }
+
+    let folder = tempfile::tempdir().expect("a directory");
+    let film = |name: &str, source: &str, more: &str| film(folder.path(), name, source, more);
+    for (at, past, code) in [
+        (
+            film("d0.mp4", "size=64x64:rate=25:duration=2", ""),
+            film("d1.mp4", "size=64x64:rate=25:duration=2.04", ""),
+            "too-long",
+        ),
+        (
+            film("p0.mp4", "size=320x240:rate=5:duration=1", ""),
+            film("p1.mp4", "size=320x242:rate=5:duration=1", ""),
+            "too-many-pixels",
+        ),
+        (
+            film("r0.mp4", "size=64x64:rate=25:duration=2", ""),
+            film("r1.mp4", "size=64x64:rate=26:duration=2", ""),
+            "frame-rate-too-high",
+        ),
+        (
+            film(
+                "s0.mkv",
+                "size=64x64:rate=5:duration=1",
+                "-map 0 -map 0 -map 0",
+            ),
+            film(
+                "s1.mkv",
+                "size=64x64:rate=5:duration=1",
+                "-map 0 -map 0 -map 0 -map 0",
+            ),
+            "too-many-streams",
+        ),
+    ] {
+        let passed = server.post_file("/predict", &at).await;
+        assert_eq!(passed.status(), 200, "{}", at.display());
+        let answer: Value = passed.json().await.expect("JSON");
+        let frames = answer["frames"].as_array().map_or(0, Vec::len);
+        assert!(
+            (1..=9).contains(&frames),
+            "{frames} frames of {}",
+            at.display()
+        );
+        let refused = server.post_file("/predict", &past).await;
+        expect_problem(&server, PREDICT, refused, (422, code)).await;
+    }
+}
+
+/// People seen, and the most faces in one frame.
+async fn people_and_faces(settings: &[(&str, &str)]) -> (usize, usize) {
+    let server = Server::start_with(settings).await;
+    let answer = server.predict("videos/two-people.mp4").await;
+    let length = |value: &Value| value.as_array().map_or(0, Vec::len);
+    let frames = answer["frames"].as_array().expect("frames");
+    let most = frames.iter().map(|frame| length(&frame["faces"])).max();
+    (length(&answer["tracks"]), most.unwrap_or(0))
+}
+
+#[tokio::test]
+async fn no_more_people_and_faces_are_looked_at_than_the_limits_say() {
+    assert_eq!(
+        people_and_faces(&[("max_faces_per_frame", "2"), ("max_tracks", "2")]).await,
+        (2, 2)
+    );
+    assert_eq!(people_and_faces(&[("max_tracks", "1")]).await, (1, 1));
+    assert_eq!(people_and_faces(&[("max_faces_per_frame", "1")]).await.1, 1);
+}
