@@ -2,6 +2,7 @@
 //! with its own database and directories.
 
 mod architecture;
+mod attack_corpus;
 mod browser;
 mod command_line;
 mod compat_d3_detection;
