@@ -5,6 +5,7 @@ use std::error::Error;
 use std::path::Path;
 
 use plotters::coord::Shift;
+use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 
 use super::calibration::{Bin, slice_of};
@@ -60,6 +61,34 @@ fn on_page(path: &Path, draw: impl FnOnce(&Area<'_>) -> Drawn) -> Result<(), Eva
     })
 }
 
+type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+
+/// Axes from 0 to 1 and from 0 to `highest`, with a title and what each axis shows.
+fn axes<'a, 'b>(
+    page: &'a Area<'b>,
+    title: &str,
+    highest: f64,
+    [across, up]: [&str; 2],
+) -> Result<Chart<'a, 'b>, Box<dyn Error>>
+where
+    'b: 'a,
+{
+    let mut chart = ChartBuilder::on(page)
+        .caption(title, (FONT, 24))
+        .margin(16)
+        .x_label_area_size(44)
+        .y_label_area_size(56)
+        .build_cartesian_2d(0.0..1.0, 0.0..highest)?;
+    chart
+        .configure_mesh()
+        .light_line_style(TRANSPARENT)
+        .x_desc(across)
+        .y_desc(up)
+        .label_style((FONT, 14))
+        .draw()?;
+    Ok(chart)
+}
+
 type Curve = (
     &'static str,
     RGBColor,
@@ -68,19 +97,15 @@ type Curve = (
 );
 
 fn roc(page: &Area<'_>, curves: &[Curve]) -> Drawn {
-    let mut chart = ChartBuilder::on(page)
-        .caption("ROC", (FONT, 24))
-        .margin(16)
-        .x_label_area_size(44)
-        .y_label_area_size(56)
-        .build_cartesian_2d(0.0..1.0, 0.0..1.0)?;
-    chart
-        .configure_mesh()
-        .light_line_style(TRANSPARENT)
-        .x_desc("genuine called manipulated (false-positive rate)")
-        .y_desc("manipulated found (true-positive rate)")
-        .label_style((FONT, 14))
-        .draw()?;
+    let mut chart = axes(
+        page,
+        "ROC",
+        1.0,
+        [
+            "genuine called manipulated (false-positive rate)",
+            "manipulated found (true-positive rate)",
+        ],
+    )?;
     chart.draw_series(LineSeries::new([(0.0, 0.0), (1.0, 1.0)], BLACK.mix(0.3)))?;
     for (name, colour, points, measured) in curves {
         let Some(measured) = measured else { continue };
@@ -95,19 +120,15 @@ fn roc(page: &Area<'_>, curves: &[Curve]) -> Drawn {
 }
 
 fn reliability(page: &Area<'_>, bins: &[Bin]) -> Drawn {
-    let mut chart = ChartBuilder::on(page)
-        .caption("Reliability", (FONT, 24))
-        .margin(16)
-        .x_label_area_size(44)
-        .y_label_area_size(56)
-        .build_cartesian_2d(0.0..1.0, 0.0..1.0)?;
-    chart
-        .configure_mesh()
-        .light_line_style(TRANSPARENT)
-        .x_desc("mean P(fake) of the files in a tenth")
-        .y_desc("share of them that is manipulated")
-        .label_style((FONT, 14))
-        .draw()?;
+    let mut chart = axes(
+        page,
+        "Reliability",
+        1.0,
+        [
+            "mean P(fake) of the files in a tenth",
+            "share of them that is manipulated",
+        ],
+    )?;
     chart.draw_series(LineSeries::new([(0.0, 0.0), (1.0, 1.0)], BLACK.mix(0.3)))?;
     chart.draw_series(bins.iter().map(|bin| {
         let column = [(bin.from, 0.0), (bin.to, bin.share_manipulated)];
@@ -129,19 +150,7 @@ fn histogram(page: &Area<'_>, evaluated: &[Evaluated]) -> Drawn {
     let counted = kinds.map(|(truth, colour)| (truth, colour, count(evaluated, truth)));
     let highest = counted.iter().flat_map(|(_, _, counts)| counts).max();
     let highest = f64::from(*highest.unwrap_or(&1)).max(1.0) * 1.05;
-    let mut chart = ChartBuilder::on(page)
-        .caption("Scores of the files", (FONT, 24))
-        .margin(16)
-        .x_label_area_size(44)
-        .y_label_area_size(56)
-        .build_cartesian_2d(0.0..1.0, 0.0..highest)?;
-    chart
-        .configure_mesh()
-        .light_line_style(TRANSPARENT)
-        .x_desc("P(fake)")
-        .y_desc("files")
-        .label_style((FONT, 14))
-        .draw()?;
+    let mut chart = axes(page, "Scores of the files", highest, ["P(fake)", "files"])?;
     for (truth, colour, counts) in counted {
         let width = 1.0 / COLUMNS as f64;
         let columns = counts.iter().enumerate().map(|(column, count)| {
@@ -168,12 +177,6 @@ fn count(evaluated: &[Evaluated], truth: Truth) -> [u32; COLUMNS] {
     }
     counts
 }
-
-type Chart<'a, 'b> = ChartContext<
-    'a,
-    SVGBackend<'b>,
-    Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>,
->;
 
 fn legend<'a, 'b: 'a>(chart: &mut Chart<'a, 'b>, place: SeriesLabelPosition) -> Drawn {
     chart
