@@ -148,11 +148,17 @@ pub(super) async fn analyse_and_keep(
 ) -> Result<Analysed, HttpError> {
     let Place { visit, admission } = place;
     let sha256 = &file.digest.sha256;
+    // The admission holds these models until the analysis has ended.
+    let loading = service.analyzer.models().facts().loading;
     let expected = |analysis| match wish.needs_score {
         true => expect_score(analysis).map(drop),
         false => Ok(()),
     };
-    if let Some(stored) = service.results.find(service, sha256, &wish).await? {
+    if let Some(stored) = service
+        .results
+        .find(service, sha256, &wish, loading)
+        .await?
+    {
         expected(&stored.analysis)?;
         return Ok(Analysed::again(stored, &file.filename));
     }
@@ -160,7 +166,9 @@ pub(super) async fn analyse_and_keep(
     expected(&outcome.analysis)?;
     let outcome = service.analyzer.draw(outcome).await?;
     let analysed = keep(service, outcome, visit, wish.submission.clone()).await?;
-    service.results.remember(sha256, &wish, &analysed.stored);
+    service
+        .results
+        .remember(sha256, &wish, loading, &analysed.stored);
     Ok(analysed)
 }
 

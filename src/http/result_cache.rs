@@ -1,9 +1,10 @@
 //! Files analysed lately, so that the same bytes are not analysed twice.
 //!
 //! The cache holds names of stored analyses, by the SHA-256 of the file, whose it is and what else
-//! the client asked for. An entry counts only while its record is there, belongs to the sender, was
-//! made by the models in use and has its pictures; otherwise the file is analysed anew. A client
-//! that sends `Cache-Control: no-cache` is never answered from here.
+//! the client asked for. An entry counts only while its record is there, belongs to the sender and
+//! has its pictures; otherwise the file is analysed anew. Models that are loaded again are others:
+//! their calibration and thresholds may have changed. A client that sends `Cache-Control: no-cache`
+//! is never answered from here.
 
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, PoisonError};
@@ -13,7 +14,7 @@ use hashlink::LruCache;
 use super::Service;
 use super::analyse_upload::Wish;
 use super::error::HttpError;
-use crate::domain::{AnalysisId, ModelIdentity, ModelScore};
+use crate::domain::AnalysisId;
 use crate::integrity::Sha256Digest;
 use crate::store::{KeyId, Pictures, Reader, Stored};
 
@@ -24,6 +25,7 @@ struct Key {
     owner: Option<KeyId>,
     threshold_bits: Option<u32>,
     model_type: Option<String>,
+    loading: u64,
 }
 
 /// The names of the analyses used last; those not used for longest leave first.
@@ -42,7 +44,8 @@ impl ResultCache {
         }
     }
 
-    /// The stored analysis of these bytes for this wish.
+    /// The stored analysis of these bytes for this wish by the models of `loading`
+    /// ([`Facts::loading`](crate::inference::Facts)).
     ///
     /// # Errors
     /// [`HttpError::Store`] when the database fails.
@@ -51,11 +54,12 @@ impl ResultCache {
         service: &Service,
         sha256: &Sha256Digest,
         wish: &Wish,
+        loading: u64,
     ) -> Result<Option<Stored>, HttpError> {
         if wish.anew {
             return Ok(None);
         }
-        let key = Key::new(sha256, wish);
+        let key = Key::new(sha256, wish, loading);
         let found = match self.named(&key) {
             Some(id) => usable(service, id, key.owner).await?,
             None => None,
@@ -65,14 +69,20 @@ impl ResultCache {
         Ok(found)
     }
 
-    /// Remembers a stored analysis, unless there are no pictures of it.
-    pub(super) fn remember(&self, sha256: &Sha256Digest, wish: &Wish, stored: &Stored) {
+    /// Remembers a stored analysis by the models of `loading`, unless there are no pictures of it.
+    pub(super) fn remember(
+        &self,
+        sha256: &Sha256Digest,
+        wish: &Wish,
+        loading: u64,
+        stored: &Stored,
+    ) {
         if stored.pictures != Pictures::Stored {
             return;
         }
         if let Some(entries) = &self.entries {
             let mut entries = entries.lock().unwrap_or_else(PoisonError::into_inner);
-            entries.insert(Key::new(sha256, wish), stored.id());
+            entries.insert(Key::new(sha256, wish, loading), stored.id());
         }
     }
 
@@ -84,13 +94,14 @@ impl ResultCache {
 }
 
 impl Key {
-    fn new(sha256: &Sha256Digest, wish: &Wish) -> Self {
+    fn new(sha256: &Sha256Digest, wish: &Wish, loading: u64) -> Self {
         let submission = &wish.submission;
         Self {
             sha256: sha256.to_hex(),
             owner: submission.owner,
             threshold_bits: submission.threshold.map(|p| p.get().to_bits()),
             model_type: submission.model_type.clone(),
+            loading,
         }
     }
 }
@@ -103,26 +114,13 @@ async fn usable(
 ) -> Result<Option<Stored>, HttpError> {
     let reader = owner.map_or(Reader::Unrestricted, Reader::Key);
     let stored = service.records.get(id, reader).await?;
-    let in_use = std::iter::once(service.analyzer.detector().clone());
-    let in_use: Vec<_> = in_use
-        .chain(service.analyzer.models().facts().models.iter().cloned())
-        .collect();
-    let stored = stored
-        .filter(|stored| stored.submission.owner == owner)
-        .filter(|stored| same_models(&stored.analysis.models, &in_use));
+    let stored = stored.filter(|stored| stored.submission.owner == owner);
     // Pictures that cannot be looked for are as good as gone: a new analysis brings its own.
     let has_pictures = match &stored {
         Some(_) => (service.artifacts.list(id).await).is_ok_and(|names| !names.is_empty()),
         None => false,
     };
     Ok(stored.filter(|_| has_pictures))
-}
-
-fn same_models(spoke: &[ModelScore], in_use: &[ModelIdentity]) -> bool {
-    let same = |(a, b): (&ModelScore, &ModelIdentity)| {
-        (&a.name, &a.version, a.role, &a.sha256) == (&b.name, &b.version, b.role, &b.sha256)
-    };
-    spoke.len() == in_use.len() && spoke.iter().zip(in_use).all(same)
 }
 
 #[cfg(test)]
@@ -133,14 +131,14 @@ mod tests {
     use crate::domain::Probability;
 
     fn remember(cache: &ResultCache, bytes: &[u8], wish: &Wish, id: u128) {
-        let key = Key::new(&Sha256Digest::of(bytes), wish);
+        let key = Key::new(&Sha256Digest::of(bytes), wish, 0);
         let entries = cache.entries.as_ref().unwrap();
         let id = AnalysisId::new(Uuid::from_u128(id));
         entries.lock().unwrap().insert(key, id);
     }
 
     fn found(cache: &ResultCache, bytes: &[u8], wish: &Wish) -> bool {
-        let key = Key::new(&Sha256Digest::of(bytes), wish);
+        let key = Key::new(&Sha256Digest::of(bytes), wish, 0);
         cache.named(&key).is_some()
     }
 
@@ -172,23 +170,13 @@ mod tests {
     }
 
     #[test]
-    fn a_model_of_another_digest_is_another_model() {
-        let identity = |sha256: &str| ModelIdentity {
-            name: "frame-s".into(),
-            version: "1".into(),
-            role: crate::domain::ModelRole::Frame,
-            sha256: sha256.into(),
-        };
-        let spoke = ModelScore {
-            name: "frame-s".into(),
-            version: "1".into(),
-            role: crate::domain::ModelRole::Frame,
-            sha256: "aa".into(),
-            probability_fake: None,
-        };
-        let spoke = [spoke];
-        assert!(same_models(&spoke, &[identity("aa")]));
-        assert!(!same_models(&spoke, &[identity("bb")]));
-        assert!(!same_models(&spoke, &[]));
+    fn models_that_were_loaded_again_are_others_whatever_their_names() {
+        let cache = ResultCache::new(2);
+        let key = |loading| Key::new(&Sha256Digest::of(b"a"), &Wish::default(), loading);
+        let entries = cache.entries.as_ref().unwrap();
+        let id = AnalysisId::new(Uuid::from_u128(1));
+        entries.lock().unwrap().insert(key(0), id);
+        assert_eq!(cache.named(&key(0)), Some(id));
+        assert_eq!(cache.named(&key(1)), None);
     }
 }

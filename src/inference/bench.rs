@@ -148,6 +148,7 @@ fn about() -> Facts {
         Probability::new(0.7).unwrap(),
     );
     Facts {
+        loading: 0,
         models: vec![],
         architectures: vec![],
         fusion: fusion(),

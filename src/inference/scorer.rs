@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use tokio::sync::oneshot;
@@ -22,6 +23,9 @@ pub struct Scorer {
 /// What is known about models that are or were loaded.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Facts {
+    /// Number of the loading in this process. Models of the same names and weights may have been loaded
+    /// with another calibration, fusion or thresholds.
+    pub loading: u64,
     /// The models that score: a sequence model, a frame model, or both.
     pub models: Vec<ModelIdentity>,
     /// What each of them is, in the same order: such as `resnext-transformer`.
@@ -44,7 +48,9 @@ pub struct Facts {
 
 impl Facts {
     pub(super) fn new(bundle: &Bundle, device: String) -> Self {
+        static LOADINGS: AtomicU64 = AtomicU64::new(0);
         Self {
+            loading: LOADINGS.fetch_add(1, Ordering::Relaxed),
             models: bundle.models(),
             architectures: bundle.architectures(),
             fusion: bundle.fusion(),

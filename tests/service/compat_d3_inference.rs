@@ -236,6 +236,8 @@ async fn an_unloaded_model_gives_its_memory_back_and_answers_the_same_when_it_is
     assert_eq!(status, 200, "{answer}");
     assert_eq!(server.get("/readyz").await.status(), 200);
     let (_, after) = predict().await;
+    let number = |answer: &Value| answer["inference_id"].as_u64();
+    assert!(number(&after) > number(&before), "it was analysed anew");
     assert_eq!(
         after["result"]["prediction"],
         before["result"]["prediction"]
@@ -245,7 +247,34 @@ async fn an_unloaded_model_gives_its_memory_back_and_answers_the_same_when_it_is
 }
 
 #[tokio::test]
-async fn a_model_that_is_sent_is_looked_into_listed_and_never_serves_by_itself() {
+async fn thresholds_that_changed_count_for_the_same_bytes_once_the_models_are_loaded_again() {
+    let models = copied_models();
+    let folder = models.path().to_str().expect("a path");
+    let server = Server::start_with(&[("models_dir", folder)]).await;
+    let clip = "videos/manipulated.mp4";
+    let before = server.predict(clip).await;
+    assert_eq!(before["verdict"], "FAKE");
+    assert_eq!(
+        server.predict(clip).await["id"],
+        before["id"],
+        "from the cache"
+    );
+
+    let path = models.path().join("bundle.toml");
+    let bundle = std::fs::read_to_string(&path).expect("the bundle");
+    let strict = bundle.replace("fake_at_or_above = 0.662", "fake_at_or_above = 0.9999");
+    assert_ne!(strict, bundle);
+    std::fs::write(&path, strict).expect("the bundle");
+    for route in ["/api/model/unload", "/api/model/load"] {
+        let (status, answer) = post(&server, route, &[]).await;
+        assert_eq!(status, 200, "{answer}");
+    }
+    let after = server.predict(clip).await;
+    assert_eq!(after["probability_fake"], before["probability_fake"]);
+    assert_eq!(after["verdict"], "INCONCLUSIVE");
+}
+
+fn copied_models() -> tempfile::TempDir {
     let models = tempfile::tempdir().expect("a temporary directory");
     let copied = std::process::Command::new("cp")
         .arg("-r")
@@ -253,6 +282,12 @@ async fn a_model_that_is_sent_is_looked_into_listed_and_never_serves_by_itself()
         .arg(models.path())
         .status();
     assert!(copied.is_ok_and(|status| status.success()));
+    models
+}
+
+#[tokio::test]
+async fn a_model_that_is_sent_is_looked_into_listed_and_never_serves_by_itself() {
+    let models = copied_models();
     let folder = models.path().to_str().expect("a path");
     let server = Server::start_with(&[("models_dir", folder)]).await;
     let (_, before) = get(&server, "/api/model/list").await;
