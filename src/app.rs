@@ -175,9 +175,7 @@ pub fn start_analysis(settings: &Settings) -> Result<Analyzer, AppError> {
 fn analysis_settings(settings: &Settings) -> AnalysisSettings {
     let deadline = Duration::from_secs(settings.analysis_deadline_s);
     AnalysisSettings {
-        sample: SampleOptions {
-            frames: settings.sample_frames,
-        },
+        sample: SampleOptions::even(settings.sample_frames),
         media: MediaLimits {
             max_duration_s: settings.max_duration_s,
             max_pixels: settings.max_pixels,

@@ -30,13 +30,13 @@ pub use decode::{WORKER_ARGUMENT, describe_metrics, serve_decoding};
 pub use error::AnalysisError;
 pub use find_faces::FacesFound;
 pub use result_picture::RESULT_PICTURE;
-pub use settings::{AnalysisSettings, MAX_SAMPLED_FACES, WorkerSettings};
+pub use settings::{AnalysisSettings, MAX_ASKED_FRAMES, WorkerSettings};
 pub use table::{TABLE_HEADER, write_csv, write_csv_of_all};
 pub use varied::Varied;
 
 use crate::domain::{Analysis, AnalysisId, Isolation, ModelIdentity, Reason};
 use crate::inference::{Clip, ClipScores, Lease, ModelSlot, Scorer};
-use crate::media::Variation;
+use crate::media::{SampleOptions, Steps, Variation};
 use decode::{DecodePool, ObservedTrack};
 
 /// A file to analyse. The descriptor is all that decoding sees; the name is only shown.
@@ -48,6 +48,8 @@ pub struct MediaFile {
     pub filename: String,
     /// SHA-256 of the bytes, lower-case hex.
     pub sha256: String,
+    /// Frames to see beside the usual sample.
+    pub steps: Option<Steps>,
 }
 
 /// A picture to keep beside the record.
@@ -268,10 +270,12 @@ impl Analyzer {
             file,
             filename,
             sha256,
+            steps,
         } = media;
 
         let (place, models) = (admission.share(), &admission.models);
-        let looked_at = (file, self.settings.sample);
+        let usual = self.settings.sample;
+        let looked_at = (file, SampleOptions { steps, ..usual });
         let mut observation = self.pool.observe(looked_at, place, deadline).await?;
         let clips = clips(models, &mut observation.tracks);
         let varied = varied::score(models, &clips, variations, deadline)?;

@@ -39,8 +39,8 @@ pub struct AnalysisSettings {
     pub jpeg_quality: u8,
 }
 
-/// Most frames in which faces are looked for without a verdict.
-pub const MAX_SAMPLED_FACES: u32 = 100;
+/// Most frames that a client may ask for by number.
+pub const MAX_ASKED_FRAMES: u32 = 100;
 
 /// How a decode worker is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,7 +64,7 @@ impl AnalysisSettings {
     pub(in crate::analysis) fn region_bytes(&self) -> u64 {
         let frames = self.media.max_sample_pixels.max(self.media.max_pixels) * RGB_BYTES;
         let crop = u64::from(CROP_CANVAS_PX * CROP_CANVAS_PX) * RGB_BYTES;
-        let most = self.sample.frames.max(MAX_SAMPLED_FACES);
+        let most = self.sample.most().max(MAX_ASKED_FRAMES);
         let faces = u64::from(most) * self.max_tracks as u64;
         frames + faces * crop * 2
     }

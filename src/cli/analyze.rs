@@ -134,6 +134,7 @@ fn open(path: &Path) -> io::Result<MediaFile> {
         file,
         filename: name.chars().filter(|c| !c.is_control()).collect(),
         sha256: digest.sha256.to_hex(),
+        steps: None,
     })
 }
 

@@ -155,6 +155,7 @@ async fn open(item: &Item) -> io::Result<MediaFile> {
             file,
             filename,
             sha256: digest.sha256.to_hex(),
+            steps: None,
         })
     });
     opened.await.map_err(io::Error::other)?

@@ -23,7 +23,7 @@ use super::reception::Visit;
 use super::upload::{Form, ReceivedFile, SentFile, receive};
 use super::upload_error::UploadError;
 use crate::analysis::{Admission, Artifact, MediaFile, Outcome, RESULT_PICTURE, Timings, Varied};
-use crate::media::Variation;
+use crate::media::{Steps, Variation};
 use crate::store::{self, ArtifactName, Stored, Submission};
 
 /// One video or image.
@@ -76,6 +76,8 @@ pub(super) struct Wish {
     pub(super) needs_score: bool,
     /// Whether the client wants no analysis that was there before (`Cache-Control: no-cache`).
     pub(super) anew: bool,
+    /// Frames to see beside the usual sample.
+    pub(super) steps: Option<Steps>,
 }
 
 impl Wish {
@@ -89,6 +91,7 @@ impl Wish {
             },
             needs_score: false,
             anew: wants_no_cache(request),
+            steps: None,
         }
     }
 
@@ -162,7 +165,11 @@ pub(super) async fn analyse_and_keep(
         expected(&stored.analysis)?;
         return Ok(Analysed::again(stored, &file.filename));
     }
-    let outcome = analyse(service, file, admission).await?;
+    let media = MediaFile {
+        steps: wish.steps,
+        ..media_of(file)?
+    };
+    let outcome = service.analyzer.analyze(media, admission).await?;
     expected(&outcome.analysis)?;
     let outcome = service.analyzer.draw(outcome).await?;
     let analysed = keep(service, outcome, visit, wish.submission.clone()).await?;
@@ -233,14 +240,6 @@ async fn analyse_sent(
     analyse_and_keep(service, &file, Place { visit, admission }, wish).await
 }
 
-async fn analyse(
-    service: &Service,
-    file: &ReceivedFile,
-    admission: Admission,
-) -> Result<Outcome, HttpError> {
-    Ok(service.analyzer.analyze(media_of(file)?, admission).await?)
-}
-
 /// A received file as the analysis takes it.
 ///
 /// # Errors
@@ -251,6 +250,7 @@ pub(super) fn media_of(file: &ReceivedFile) -> Result<MediaFile, HttpError> {
         file: descriptor.map_err(HttpError::Descriptor)?,
         filename: file.filename.to_string(),
         sha256: file.digest.sha256.to_hex(),
+        steps: None,
     })
 }
 

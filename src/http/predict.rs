@@ -23,6 +23,7 @@ use super::answer::AnalysisAnswer;
 use super::compat::d3_detection::ImageAnswer;
 use super::compat::dfdetect::LabelScores;
 use super::compat::judgement::{DEFAULT_THRESHOLD, Judgement};
+use super::compat::sending::result_url;
 use super::error::HttpError;
 use super::error_shape::{DetailError, ErrorShape, SuccessError};
 use super::problem::Problem;
@@ -157,7 +158,7 @@ pub(super) async fn predict(
     let analysed = analysed.after_upload(upload.took);
     let mut response = HttpResponse::Ok();
     analysed.add_headers(&mut response);
-    Ok(response.json(client.answer(&analysed, started)?))
+    Ok(response.json(client.answer(&service, &analysed, started).await?))
 }
 
 impl Client {
@@ -184,7 +185,12 @@ impl Client {
         }
     }
 
-    fn answer(self, analysed: &Analysed, started: Instant) -> Result<PredictAnswer, HttpError> {
+    async fn answer(
+        self,
+        service: &Service,
+        analysed: &Analysed,
+        started: Instant,
+    ) -> Result<PredictAnswer, HttpError> {
         let stored = &analysed.stored;
         let analysis = &stored.analysis;
         let judgement = || Judgement::of(analysis, DEFAULT_THRESHOLD);
@@ -194,7 +200,10 @@ impl Client {
                 let id = analysis.id.to_string();
                 PredictAnswer::LabelScores(LabelScores::new(&judgement()?, id, started.elapsed()))
             }
-            Self::D3Detection => PredictAnswer::Image(ImageAnswer::new(analysis, &judgement()?)),
+            Self::D3Detection => {
+                let url = result_url(service, analysis.id).await;
+                PredictAnswer::Image(ImageAnswer::new(analysis, &judgement()?, url))
+            }
         })
     }
 }

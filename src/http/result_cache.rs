@@ -16,6 +16,7 @@ use super::analyse_upload::Wish;
 use super::error::HttpError;
 use crate::domain::AnalysisId;
 use crate::integrity::Sha256Digest;
+use crate::media::Steps;
 use crate::store::{KeyId, Pictures, Reader, Stored};
 
 /// What must be the same for an answer to be the same.
@@ -25,6 +26,7 @@ struct Key {
     owner: Option<KeyId>,
     threshold_bits: Option<u32>,
     model_type: Option<String>,
+    steps: Option<Steps>,
     loading: u64,
 }
 
@@ -101,6 +103,7 @@ impl Key {
             owner: submission.owner,
             threshold_bits: submission.threshold.map(|p| p.get().to_bits()),
             model_type: submission.model_type.clone(),
+            steps: wish.steps,
             loading,
         }
     }

@@ -3,7 +3,8 @@
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::compat::{
-    d3_inference, d3_models, d3_predict, d3_records, d3_video, detection_backend, faces,
+    d3_inference, d3_models, d3_predict, d3_records, d3_video, d3_video_upload, detection_backend,
+    faces,
 };
 use super::{health, integrity, limits, openapi, predict, predict_csv, predictions, static_files};
 
@@ -41,6 +42,8 @@ fn compatibility(routes: &mut ServiceConfig<'_>) {
         .service(d3_predict::batch_predict)
         .service(d3_predict::status)
         .service(d3_video::predict)
+        .service(d3_video_upload::upload)
+        .service(d3_video_upload::download)
         .service(d3_records::statistics)
         .service(d3_records::db_statistics)
         .service(d3_records::recent)

@@ -125,6 +125,9 @@ pub(super) async fn artifact(
     let (id, name) = path.into_inner();
     let id = AnalysisId::parse(&id).ok_or(NOT_FOUND)?;
     let name = ArtifactName::parse(&name).map_err(|_| NOT_FOUND)?;
+    if !name.is_picture() {
+        return Err(NOT_FOUND);
+    }
     // Whose pictures these are only the record tells; who may see everything need not be asked.
     let restricted = caller.reader() != Reader::Unrestricted;
     if restricted && !service.records.contains(id, caller.reader()).await? {

@@ -38,6 +38,7 @@ mod tests;
 mod variation;
 
 use std::fs::File;
+use std::num::NonZeroU32;
 use std::os::unix::fs::FileExt;
 use std::sync::Once;
 
@@ -59,11 +60,38 @@ use source::VideoSource;
 pub struct SampleOptions {
     /// Number of frames, at least 1. Default 30.
     pub frames: u32,
+    /// Frames that are among them whatever lies at even times; `None`: even times alone.
+    pub steps: Option<Steps>,
+}
+
+/// Frames at even steps from the first on, by their place in the video.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Steps {
+    /// From one to the next, frames.
+    pub every: NonZeroU32,
+    /// Where there are more than these, they are thinned evenly.
+    pub most: NonZeroU32,
+}
+
+impl SampleOptions {
+    /// Frames at even times alone.
+    pub fn even(frames: u32) -> Self {
+        Self {
+            frames,
+            steps: None,
+        }
+    }
+
+    /// Most frames that a sample can have.
+    pub fn most(&self) -> u32 {
+        let of_steps = self.steps.map_or(1, |steps| steps.most.get());
+        self.frames.max(of_steps)
+    }
 }
 
 impl Default for SampleOptions {
     fn default() -> Self {
-        Self { frames: 30 }
+        Self::even(30)
     }
 }
 
@@ -98,7 +126,7 @@ pub fn probe(file: &File, limits: &MediaLimits) -> Result<MediaInfo, MediaError>
 }
 
 /// Takes `options.frames` upright frames at even times from `file`; all of them when it has fewer,
-/// one from a still image. At no time are more frames than these held. The same file gives the
+/// one from a still image. Frames at `options.steps` come first and the even ones fill up. At no time are more frames than these held. The same file gives the
 /// same pixels each time.
 ///
 /// # Errors

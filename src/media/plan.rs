@@ -1,5 +1,8 @@
 //! Which frames to take and how to reach them: pure decisions over timestamps and packets.
 
+use std::collections::BTreeSet;
+
+use super::SampleOptions;
 use super::index::PacketEntry;
 
 /// Packets between two wanted frames that are rather decoded than jumped over: a seek re-reads the
@@ -11,6 +14,27 @@ const SEEK_COST_PACKETS: usize = 12;
 pub(super) struct Segment {
     pub(super) start: usize,
     pub(super) end: usize,
+}
+
+/// Picks the frames that `options` ask for of those shown at `times` (ascending): the ones at steps,
+/// and as many at [even times](even_positions) as are missing to `options.frames`.
+pub(super) fn positions(times: &[i64], options: &SampleOptions) -> Vec<usize> {
+    let wanted = options.frames.max(1) as usize;
+    let Some(steps) = options.steps else {
+        return even_positions(times, wanted);
+    };
+    let (every, most) = (steps.every.get() as usize, steps.most.get() as usize);
+    let there = times.len().div_ceil(every);
+    let taken = there.min(most);
+    let mut chosen: BTreeSet<usize> = (0..taken)
+        .map(|place| place * there / taken * every)
+        .collect();
+    let missing = wanted.min(times.len()).saturating_sub(chosen.len());
+    // Of `taken + missing` even ones at least `missing` are not at a step.
+    let even = even_positions(times, chosen.len() + missing);
+    let fresh: Vec<usize> = even.into_iter().filter(|at| !chosen.contains(at)).collect();
+    chosen.extend((0..missing).map(|place| fresh[place * fresh.len() / missing]));
+    chosen.into_iter().collect()
 }
 
 /// Picks `wanted` of the frames shown at `times` (ascending).
@@ -100,6 +124,7 @@ pub(super) fn is_seeking_cheaper(segments: &[Segment]) -> bool {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::Steps;
     use super::*;
 
     /// A stream of closed groups of `group` packets, shown in decoding order.
@@ -163,7 +188,39 @@ mod tests {
         assert_eq!(at(6), Segment { start: 4, end: 4 });
     }
 
+    fn steps(every: u32, most: u32) -> SampleOptions {
+        let number = |n| std::num::NonZeroU32::new(n).unwrap();
+        SampleOptions {
+            frames: 4,
+            steps: Some(Steps {
+                every: number(every),
+                most: number(most),
+            }),
+        }
+    }
+
+    #[test]
+    fn frames_at_steps_are_taken_and_even_ones_fill_up() {
+        let times: Vec<i64> = (0..100).collect();
+        assert_eq!(positions(&times, &steps(20, 50)), [0, 20, 40, 60, 80]);
+        assert_eq!(positions(&times, &steps(60, 50)), [0, 12, 60, 62]);
+        assert_eq!(positions(&times, &steps(10, 5)), [0, 20, 40, 60, 80]);
+    }
+
     proptest! {
+        #[test]
+        fn frames_at_steps_are_all_there_up_to_the_most(
+            count in 0usize..300, every in 1u32..400, most in 1u32..120
+        ) {
+            let times: Vec<i64> = (0..count as i64).collect();
+            let found = positions(&times, &steps(every, most));
+            let at_steps = found.iter().filter(|at| at.is_multiple_of(every as usize)).count();
+            prop_assert!(at_steps >= count.div_ceil(every as usize).min(most as usize));
+            prop_assert!(found.len() >= count.min(4) && found.len() <= count.min(most.max(4) as usize));
+            prop_assert!(found.windows(2).all(|pair| pair[0] < pair[1]));
+            prop_assert!(found.iter().all(|at| *at < count));
+        }
+
         #[test]
         fn positions_are_distinct_ascending_and_as_many_as_there_can_be(
             gaps in proptest::collection::vec(0i64..1_000_000, 1..200),

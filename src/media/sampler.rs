@@ -87,8 +87,9 @@ impl Task<'_> {
         VideoSource::open(self.file, self.limits, self.deadline, self.recognised)
     }
 
-    pub(super) fn wanted(&self) -> usize {
-        self.options.frames.max(1) as usize
+    /// Most frames that are held.
+    fn wanted(&self) -> usize {
+        self.options.most().max(1) as usize
     }
 
     /// Opens the file anew for a decoder run over its picture stream alone.
@@ -158,7 +159,7 @@ fn by_index(
         return Ok(None);
     }
     let times = index.times();
-    let wanted = plan::even_positions(&times, task.wanted());
+    let wanted = plan::positions(&times, task.options);
     let Some(through) = wanted.last().map(|last| run_through(index, *last)) else {
         return Ok(None);
     };

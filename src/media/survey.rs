@@ -5,13 +5,13 @@
 
 use ffmpeg_next::{Packet, frame};
 
-use super::MediaError;
 use super::decoder::{FrameDecoder, FrameSink};
 use super::index::PacketIndex;
 use super::picker::{FrameName, Picker, Target};
 use super::plan;
 use super::sampler::{Found, Route, Task, seconds};
 use super::source::{ReadOutcome, VideoSource};
+use super::{MediaError, SampleOptions};
 
 /// Samples by survey.
 pub(super) fn by_survey(task: &Task<'_>, index: &PacketIndex) -> Result<Found, MediaError> {
@@ -22,7 +22,7 @@ pub(super) fn by_survey(task: &Task<'_>, index: &PacketIndex) -> Result<Found, M
         survey = Survey::take(task, index, threads)?;
     }
     let (mut source, mut decoder) = task.start_run(index, threads)?;
-    let targets = survey.targets(task.wanted(), &source);
+    let targets = survey.targets(task.options, &source);
     let mut picker = Picker::new(FrameName::Ordinal, targets, task.renderer(&source));
     decode_all(&mut source, index, &mut decoder, &mut picker)?;
     picker.end_run()?;
@@ -86,8 +86,8 @@ impl Survey {
         Ok(survey)
     }
 
-    /// Even targets, by true times if each frame has one, else by count and stated frame rate.
-    fn targets(&self, wanted: usize, source: &VideoSource) -> Vec<Target> {
+    /// The targets that `options` ask for, by true times if each frame has one, else by count and stated frame rate.
+    fn targets(&self, options: &SampleOptions, source: &VideoSource) -> Vec<Target> {
         let times: Option<Vec<i64>> = self.times.iter().copied().collect();
         let times = times.filter(|times| times.windows(2).all(|pair| pair[0] < pair[1]));
         let rate = source
@@ -96,7 +96,7 @@ impl Survey {
         let count = i64::try_from(self.times.len()).unwrap_or(i64::MAX);
         let ordinals: Vec<i64> = (0..count).collect();
         let clock = times.as_ref().unwrap_or(&ordinals);
-        plan::even_positions(clock, wanted)
+        plan::positions(clock, options)
             .into_iter()
             .map(|position| Target {
                 name: position as i64,

@@ -5,20 +5,24 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::submission::KeyId;
+
 /// Longest stem in bytes; far under the 255 a file system allows.
 const MAX_STEM_BYTES: usize = 64;
 const EXTENSION: &str = ".jpg";
+const VIDEO_EXTENSION: &str = ".video";
 
 /// A text that is no artifact name.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "an artifact is named by 1 to {MAX_STEM_BYTES} characters of a-z, 0-9 and '-', then `{EXTENSION}`"
+    "an artifact is named by 1 to {MAX_STEM_BYTES} characters of a-z, 0-9 and '-', then \
+     `{EXTENSION}` or `{VIDEO_EXTENSION}`"
 )]
 pub struct ArtifactNameError;
 
-/// File name of one artifact: `frame-000.jpg`, `crop-000-0.jpg`.
+/// File name of one artifact: `frame-000.jpg`, `crop-000-0.jpg`, `upload.video`.
 ///
-/// Matches `[a-z0-9-]{1,64}\.jpg` and nothing else, so that a name holds no separator, no dot-dot,
+/// Matches `[a-z0-9-]{1,64}\.(jpg|video)` and nothing else, so that a name holds no separator, no dot-dot,
 /// no second extension and no upper case that some file systems would fold.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -30,7 +34,9 @@ impl ArtifactName {
     /// # Errors
     /// [`ArtifactNameError`] for anything but the form above.
     pub fn parse(text: &str) -> Result<Self, ArtifactNameError> {
-        let stem = text.strip_suffix(EXTENSION).ok_or(ArtifactNameError)?;
+        let stem = text.strip_suffix(EXTENSION);
+        let stem = stem.or_else(|| text.strip_suffix(VIDEO_EXTENSION));
+        let stem = stem.ok_or(ArtifactNameError)?;
         let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
         if (1..=MAX_STEM_BYTES).contains(&stem.len()) && stem.bytes().all(allowed) {
             Ok(Self(text.to_owned()))
@@ -47,6 +53,20 @@ impl ArtifactName {
     /// Name of the aligned crop of track `track_id` in the frame at `sample_index`.
     pub fn crop(sample_index: usize, track_id: u32) -> Self {
         Self(format!("crop-{sample_index:03}-{track_id}{EXTENSION}"))
+    }
+
+    /// Name of the video that the holder of a key, or anybody without one, had kept. Who asks for
+    /// another's finds no such name.
+    pub fn kept_video(owner: Option<KeyId>) -> Self {
+        Self(match owner {
+            Some(key) => format!("upload-{}{VIDEO_EXTENSION}", key.get()),
+            None => format!("upload{VIDEO_EXTENSION}"),
+        })
+    }
+
+    /// Whether it names a picture.
+    pub fn is_picture(&self) -> bool {
+        self.0.ends_with(EXTENSION)
     }
 
     /// The file name.
@@ -95,6 +115,8 @@ mod tests {
             ArtifactName::frame(0),
             ArtifactName::frame(usize::MAX),
             ArtifactName::crop(29, u32::MAX),
+            ArtifactName::kept_video(None),
+            ArtifactName::kept_video(Some(KeyId::new(7))),
         ] {
             assert_eq!(ArtifactName::parse(name.as_str()), Ok(name));
         }
@@ -146,7 +168,7 @@ mod tests {
         }
 
         #[test]
-        fn every_name_of_the_stated_form_parses(text in "[a-z0-9-]{1,64}\\.jpg") {
+        fn every_name_of_the_stated_form_parses(text in "[a-z0-9-]{1,64}\\.(jpg|video)") {
             prop_assert!(ArtifactName::parse(&text).is_ok());
         }
     }

@@ -6,7 +6,7 @@
 //! therefore sees all artifacts of an analysis or none.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -47,13 +47,51 @@ impl DiskArtifacts {
         for (name, bytes) in artifacts {
             write_synced(&staged.path().join(name.as_str()), bytes)?;
         }
-        sync_folder(staged.path())?;
+        self.appear(staged.path(), id)
+    }
+
+    /// Makes the folder `staged` that of `id`.
+    fn appear(&self, staged: &Path, id: AnalysisId) -> Result<(), StoreError> {
+        sync_folder(staged)?;
         let target = self.folder_of(id);
-        match fs::rename(staged.path(), &target) {
+        match fs::rename(staged, &target) {
             Ok(()) => sync_folder(&self.root),
             Err(exists) if is_taken(&exists) => Err(StoreError::DuplicateArtifacts { id }),
             Err(other) => Err(StoreError::io("store the artifacts in", &target)(other)),
         }
+    }
+
+    /// Stores a copy of `source`, from its beginning, as the only artifact of `id`.
+    pub(super) fn put_file(
+        &self,
+        id: AnalysisId,
+        name: &ArtifactName,
+        source: &File,
+    ) -> Result<(), StoreError> {
+        let staged = self.scratch_folder()?;
+        let path = staged.path().join(name.as_str());
+        let copy = || -> io::Result<()> {
+            let mut source = source;
+            source.rewind()?;
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .open(&path)?;
+            io::copy(&mut source, &mut file)?;
+            file.sync_all()
+        };
+        copy().map_err(StoreError::io("write the artifact", &path))?;
+        self.appear(staged.path(), id)
+    }
+
+    /// Opens one artifact; `None` when there is none of this name.
+    pub(super) fn open_file(
+        &self,
+        id: AnalysisId,
+        name: &ArtifactName,
+    ) -> Result<Option<File>, StoreError> {
+        let path = self.folder_of(id).join(name.as_str());
+        unless_missing(File::open(&path)).map_err(StoreError::io("open the artifact", &path))
     }
 
     /// The bytes of one artifact; `None` when there is none of this name.

@@ -1,6 +1,6 @@
 //! Artifacts in a bucket that speaks S3.
 //!
-//! Layout: `<prefix>/<analysis-id>/<name>.jpg`. S3 has no rename, so a set of artifacts cannot
+//! Layout: `<prefix>/<analysis-id>/<name>`. S3 has no rename, so a set of artifacts cannot
 //! appear at once: they are written first, and the record that names them only afterwards. What a
 //! failed write leaves is removed at once where the store still answers, and by its age otherwise.
 
@@ -12,13 +12,15 @@ use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::path::Path;
 use object_store::signer::Signer;
 use object_store::{
-    BackoffConfig, ClientOptions, ObjectStore, ObjectStoreExt, PutPayload, RetryConfig,
+    Attribute, Attributes, BackoffConfig, ClientOptions, MultipartUpload, ObjectStore,
+    ObjectStoreExt, PutMultipartOptions, PutPayload, RetryConfig,
 };
 
 use crate::domain::AnalysisId;
 
 use super::artifact_name::ArtifactName;
 use super::error::StoreError;
+use super::kept_video::VideoPieces;
 use super::retention::{Holding, RetentionPolicy, SweepReport};
 
 /// A store that takes longer than this to answer counts as away.
@@ -97,6 +99,52 @@ impl S3Artifacts {
             let _ = self.remove(id).await;
         }
         written.map_err(from_object_store)
+    }
+
+    /// Writes `video` as the only object of `id`, piece by piece, or nothing.
+    pub(super) async fn put_video(
+        &self,
+        id: AnalysisId,
+        name: &ArtifactName,
+        mut video: VideoPieces,
+    ) -> Result<(), StoreError> {
+        // Whoever follows a link to it downloads it; it is never shown as a page.
+        let attributes = Attributes::from_iter([
+            (Attribute::ContentType, "application/octet-stream"),
+            (Attribute::ContentDisposition, "attachment"),
+        ]);
+        let options = PutMultipartOptions::from(attributes);
+        let path = self.path_of(id, name);
+        let upload = self.store.put_multipart_opts(&path, options).await;
+        let mut upload = upload.map_err(from_object_store)?;
+        let written = async {
+            while let Some(piece) = video.try_next().await? {
+                (upload.put_part(piece.into()).await).map_err(from_object_store)?;
+            }
+            upload.complete().await.map_err(from_object_store)
+        };
+        let written = written.await.map(drop);
+        if written.is_err() {
+            // Best effort: parts of an upload that never ended are no object.
+            let _ = upload.abort().await;
+        }
+        written
+    }
+
+    /// A kept video; `None` when there is none of this name.
+    pub(super) async fn video(
+        &self,
+        id: AnalysisId,
+        name: &ArtifactName,
+    ) -> Result<Option<VideoPieces>, StoreError> {
+        match self.store.get(&self.path_of(id, name)).await {
+            Ok(found) => {
+                let pieces = found.into_stream().map_ok(Vec::from);
+                Ok(Some(Box::pin(pieces.map_err(from_object_store))))
+            }
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(from_object_store(error)),
+        }
     }
 
     pub(super) async fn read(

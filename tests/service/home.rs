@@ -15,7 +15,7 @@ pub(crate) use s3::{S3, SECRET_KEY};
 
 /// Chooses the stores of every test that does not choose itself: `postgres-s3`, or nothing for
 /// SQLite and disk.
-const BACKEND_VARIABLE: &str = "FRAMEWITNESS_TEST_BACKEND";
+pub(crate) const BACKEND_VARIABLE: &str = "FRAMEWITNESS_TEST_BACKEND";
 
 /// On what records and pictures rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,6 +7,7 @@ mod browser;
 mod command_line;
 mod compat_d3_detection;
 mod compat_d3_inference;
+mod compat_d3_videos;
 mod compat_deep_fake_api;
 mod compat_detection_backend;
 mod compat_dfdetect;

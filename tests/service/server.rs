@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use reqwest::multipart::{Form, Part};
 use serde_json::Value;
 
-use crate::home::{Home, Remote};
+use crate::home::{BACKEND_VARIABLE, Home, Remote};
 
 /// Loading libtorch and the models on a busy machine takes seconds, never this long.
 const START_DEADLINE: Duration = Duration::from_secs(90);
@@ -17,6 +17,8 @@ const START_DEADLINE: Duration = Duration::from_secs(90);
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_framewitness"));
     command.current_dir(env!("CARGO_MANIFEST_DIR"));
+    // It is the tests' own; the program knows no such setting.
+    command.env_remove(BACKEND_VARIABLE);
     command
 }
 

@@ -97,7 +97,7 @@ fn ensure(holds: bool, claim: &'static str) -> Result<(), Distrust> {
 
 fn check_counts(report: &Report, settings: &AnalysisSettings) -> Result<(), Distrust> {
     let frames = report.frames.len();
-    let most = settings.sample.frames.max(1) as usize;
+    let most = settings.sample.most().max(1) as usize;
     ensure(
         (1..=most).contains(&frames),
         "a number of frames that was not asked for",

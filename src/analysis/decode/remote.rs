@@ -220,7 +220,7 @@ impl Attendant {
     ) -> Result<Answer, AnalysisError> {
         let left = task.deadline.saturating_duration_since(Instant::now());
         let look = Look {
-            frames: task.sample.frames,
+            sample: task.sample,
             deadline_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
         };
         let channel = self.worker.channel();

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::super::{AnalysisError, AnalysisSettings};
 use crate::domain::{Face, Isolation, MediaInfo, ModelIdentity, SampleNote};
 use crate::isolation::Span;
-use crate::media::MediaError;
+use crate::media::{MediaError, SampleOptions};
 
 /// Both ends are the same program, started at different times: a mismatch means a foreign worker.
-pub(super) const PROTOCOL: u32 = 1;
+pub(super) const PROTOCOL: u32 = 2;
 
 /// Longest [`Setup`], [`Started`] and [`Look`], bytes.
 pub(super) const SHORT_MESSAGE_BYTES: u32 = 64 * 1024;
@@ -50,7 +50,7 @@ pub(super) struct Ready {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Look {
     /// Frames to take.
-    pub(super) frames: u32,
+    pub(super) sample: SampleOptions,
     /// Time left.
     pub(super) deadline_ms: u64,
 }

@@ -82,7 +82,7 @@ impl Bench {
 
     fn look(&mut self, look: &Look, file: OwnedFd, region: OwnedFd) -> Answer {
         let mut settings = self.settings.clone();
-        settings.sample.frames = look.frames;
+        settings.sample = look.sample;
         let left = Duration::from_millis(look.deadline_ms);
         settings.media.deadline = settings.media.deadline.min(left);
         let file = File::from(file);

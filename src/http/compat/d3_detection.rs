@@ -5,7 +5,11 @@ use utoipa::ToSchema;
 
 use super::super::answer::{VerdictWord, rfc3339};
 use super::judgement::{BinaryLabel, Judgement};
+use crate::analysis::RESULT_PICTURE;
 use crate::domain::Analysis;
+
+const NOTE: &str =
+    "scores are those of the faces found in the image; the result image has them drawn on it";
 
 /// What an image in the field `image` is answered by the older name of the route.
 #[derive(Debug, Serialize, ToSchema)]
@@ -19,6 +23,13 @@ pub(in crate::http) struct ImageAnswer {
     timestamp: String,
     prediction: ImagePrediction,
     image_info: ImageInfo,
+    /// The image with faces, scores and verdict drawn on it.
+    result_image_url: String,
+    /// Name of that picture.
+    #[schema(example = "result.jpg")]
+    result_filename: String,
+    /// What a reader should know.
+    note: String,
     /// This service's own verdict, which may be INCONCLUSIVE.
     verdict: VerdictWord,
     /// Name of the stored analysis.
@@ -60,13 +71,20 @@ pub(in crate::http) struct ImageInfo {
 }
 
 impl ImageAnswer {
-    pub(in crate::http) fn new(analysis: &Analysis, judgement: &Judgement) -> Self {
+    pub(in crate::http) fn new(
+        analysis: &Analysis,
+        judgement: &Judgement,
+        result_image_url: String,
+    ) -> Self {
         Self {
             success: true,
             filename: analysis.filename.clone(),
             timestamp: rfc3339(analysis.analyzed_at),
             prediction: judgement.into(),
             image_info: ImageInfo::from(analysis),
+            result_image_url,
+            result_filename: RESULT_PICTURE.to_owned(),
+            note: NOTE.to_owned(),
             verdict: judgement.verdict,
             id: analysis.id.to_string(),
         }

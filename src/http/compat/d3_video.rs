@@ -1,5 +1,7 @@
 //! D3 Detection API: a video, frame by frame, and the frames joined as the client asks.
 
+use std::num::NonZeroU32;
+
 use actix_web::web::{Data, Json, Payload};
 use actix_web::{HttpRequest, post};
 use serde::Serialize;
@@ -14,16 +16,18 @@ use super::super::upload::{Form, Texts, receive};
 use super::d3_detection::ImagePrediction;
 use super::judgement::{BinaryLabel, DEFAULT_THRESHOLD, Judgement};
 use super::sending::result_url;
-use crate::analysis::RESULT_PICTURE;
+use crate::analysis::{MAX_ASKED_FRAMES, RESULT_PICTURE};
 use crate::domain::{Analysis, FrameResult};
+use crate::media::Steps;
 
 const SAMPLE_RATE: (&str, usize) = ("sample_rate", 32);
 const BATCH_SIZE: (&str, usize) = ("batch_size", 32);
 const MAX_FRAMES: (&str, usize) = ("max_frames", 32);
 const AGGREGATION: (&str, usize) = ("aggregation", 32);
-const LARGEST_NUMBER: u64 = 1_000_000;
-const NOTE: &str =
-    "frames are those that this service samples evenly and in which a face was scored";
+const LARGEST_NUMBER: u32 = 1_000_000;
+/// As that service's documents have it.
+const USUAL_STEP: NonZeroU32 = NonZeroU32::new(30).expect("above zero");
+const NOTE: &str = "frames are those at steps of sample_rate in which a face was scored, or all that were where there is none at a step; the verdict follows an even sample beside";
 const FORM: Form = Form {
     file_fields: &["video", "file"],
     text_fields: &[SAMPLE_RATE, BATCH_SIZE, MAX_FRAMES, AGGREGATION],
@@ -56,16 +60,16 @@ pub(in crate::http) struct VideoForm {
     /// A video, recognised by its bytes.
     #[schema(value_type = String, format = Binary)]
     video: Vec<u8>,
-    /// Least distance of two frames of the answer in frames of the video. The service samples the
-    /// video evenly whatever it is; 1 keeps all of the sample.
-    #[schema(minimum = 1, maximum = 1000000, default = 1)]
-    sample_rate: Option<u64>,
+    /// From one frame of the answer to the next, frames of the video. Where that makes more than
+    /// 100 frames, they are thinned evenly.
+    #[schema(minimum = 1, maximum = 1000000, default = 30)]
+    sample_rate: Option<u32>,
     /// Taken and not needed: the service forms its own batches.
     #[schema(minimum = 1, maximum = 1000000)]
-    batch_size: Option<u64>,
+    batch_size: Option<u32>,
     /// Most frames of the answer.
     #[schema(minimum = 1, maximum = 1000000)]
-    max_frames: Option<u64>,
+    max_frames: Option<u32>,
     /// How frames are joined.
     #[schema(inline)]
     aggregation: Option<Aggregation>,
@@ -165,8 +169,8 @@ pub(in crate::http) struct VideoAnswer {
 /// What the client asks for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Selection {
-    sample_rate: u64,
-    max_frames: usize,
+    sample_rate: NonZeroU32,
+    max_frames: NonZeroU32,
     aggregation: Aggregation,
 }
 
@@ -187,7 +191,10 @@ pub(in crate::http) async fn predict(
     let limits = service.settings.body;
     let upload = receive(&request, body, FORM, &service.uploads, limits).await?;
     let selection = Selection::read(&upload.texts)?;
-    let wish = Wish::of(&request).scored();
+    let wish = Wish {
+        steps: Some(selection.steps(service.analyzer.settings().sample.frames)),
+        ..Wish::of(&request).scored()
+    };
     let analysed = analyse_and_keep(&service, &upload.file, place, wish).await?;
     let analysis = &analysed.stored.analysis;
     let url = result_url(&service, analysis.id).await;
@@ -198,7 +205,6 @@ impl Selection {
     fn read(texts: &Texts) -> Result<Self, HttpError> {
         // Read so that nonsense is refused, as everywhere; batches are formed by the model thread.
         number(texts, BATCH_SIZE.0)?;
-        let max_frames = number(texts, MAX_FRAMES.0)?.unwrap_or(LARGEST_NUMBER);
         let aggregation = match texts.get(AGGREGATION.0) {
             None | Some("mean") => Aggregation::Mean,
             Some("median") => Aggregation::Median,
@@ -212,27 +218,38 @@ impl Selection {
             }
         };
         Ok(Self {
-            sample_rate: number(texts, SAMPLE_RATE.0)?.unwrap_or(1),
-            max_frames: usize::try_from(max_frames).unwrap_or(usize::MAX),
+            sample_rate: number(texts, SAMPLE_RATE.0)?.unwrap_or(USUAL_STEP),
+            max_frames: number(texts, MAX_FRAMES.0)?.unwrap_or(NonZeroU32::MAX),
             aggregation,
         })
     }
 
-    /// Frames with a score that are far enough from each other, evenly thinned to the most asked
-    /// for; each with its P(fake).
-    fn of(self, frames: &[FrameResult]) -> Vec<(&FrameResult, f64)> {
-        let mut kept: Vec<(&FrameResult, f64)> = Vec::new();
-        for frame in frames {
-            let scores = frame.faces.iter().filter_map(|face| face.probability_fake);
-            let Some(p) = scores.map(|p| f64::from(p.get())).max_by(f64::total_cmp) else {
-                continue;
-            };
-            let far = |last: u64| frame.frame_index >= last.saturating_add(self.sample_rate);
-            if kept.last().is_none_or(|(last, _)| far(last.frame_index)) {
-                kept.push((frame, p));
-            }
+    /// What the sample must hold for this selection. As many as the `usual` sample has are no cost.
+    fn steps(self, usual: u32) -> Steps {
+        let most = self.max_frames.get().min(MAX_ASKED_FRAMES).max(usual);
+        Steps {
+            every: self.sample_rate,
+            most: NonZeroU32::new(most).unwrap_or(NonZeroU32::MIN),
         }
-        let (count, most) = (kept.len(), self.max_frames);
+    }
+
+    /// Frames at steps that have a score, or all that have where none is at a step, evenly thinned
+    /// to the most asked for; each with its P(fake).
+    fn of(self, frames: &[FrameResult]) -> Vec<(&FrameResult, f64)> {
+        let scored = frames.iter().filter_map(|frame| {
+            let scores = frame.faces.iter().filter_map(|face| face.probability_fake);
+            let p = scores.map(|p| f64::from(p.get())).max_by(f64::total_cmp)?;
+            Some((frame, p))
+        });
+        let scored: Vec<(&FrameResult, f64)> = scored.collect();
+        let step = u64::from(self.sample_rate.get());
+        let at_steps = scored.iter().copied();
+        let at_steps = at_steps.filter(|(frame, _)| frame.frame_index.is_multiple_of(step));
+        let mut kept: Vec<(&FrameResult, f64)> = at_steps.collect();
+        if kept.is_empty() {
+            kept = scored;
+        }
+        let (count, most) = (kept.len(), self.max_frames.get() as usize);
         if count <= most {
             return kept;
         }
@@ -240,12 +257,12 @@ impl Selection {
     }
 }
 
-fn number(texts: &Texts, name: &'static str) -> Result<Option<u64>, HttpError> {
+fn number(texts: &Texts, name: &'static str) -> Result<Option<NonZeroU32>, HttpError> {
     let Some(text) = texts.get(name) else {
         return Ok(None);
     };
     let number = text.trim().parse().ok();
-    let number = number.filter(|number| (1..=LARGEST_NUMBER).contains(number));
+    let number = number.filter(|number: &NonZeroU32| number.get() <= LARGEST_NUMBER);
     number.map(Some).ok_or_else(|| HttpError::Field {
         name,
         problem: format!("it must be a whole number from 1 to {LARGEST_NUMBER}"),

@@ -16,7 +16,7 @@ use super::super::answer::{Metadata, artifact_url, rounded};
 use super::super::error::HttpError;
 use super::super::problem::{AnalysisProblems, UploadProblems};
 use super::super::upload::receive;
-use crate::analysis::{FacesFound, MAX_SAMPLED_FACES};
+use crate::analysis::{FacesFound, MAX_ASKED_FRAMES};
 use crate::domain::{AnalysisId, FaceObservation, FrameRate, FrameResult};
 use crate::media::SampleOptions;
 
@@ -75,10 +75,10 @@ pub(in crate::http) struct SampleQuery {
 impl SampleQuery {
     fn frames(&self) -> Result<u32, HttpError> {
         let n = self.n.unwrap_or(DEFAULT_SAMPLES);
-        if (1..=MAX_SAMPLED_FACES).contains(&n) {
+        if (1..=MAX_ASKED_FRAMES).contains(&n) {
             return Ok(n);
         }
-        let problem = format!("n must be 1 to {MAX_SAMPLED_FACES}, got {n}");
+        let problem = format!("n must be 1 to {MAX_ASKED_FRAMES}, got {n}");
         Err(HttpError::Query(problem))
     }
 }
@@ -142,7 +142,7 @@ pub(in crate::http) async fn sample_faces(
     query: Query<SampleQuery>,
 ) -> Result<Json<SampledFaces>, HttpError> {
     let frames = query.frames()?;
-    let found = find_faces(&request, body, &service, SampleOptions { frames }).await?;
+    let found = find_faces(&request, body, &service, SampleOptions::even(frames)).await?;
     let algorithm = service.analyzer.detector().name.clone();
     Ok(Json(SampledFaces::new(&found, frames, algorithm)))
 }

@@ -2,7 +2,7 @@
 //!
 //! | file | service |
 //! |---|---|
-//! | `d3_detection`, `d3_predict`, `d3_records`, `d3_video` | D3 Detection API: an image as `image` to `POST /predict`, its other routes, its history, videos |
+//! | `d3_detection`, `d3_predict`, `d3_records`, `d3_video`, `d3_video_upload` | D3 Detection API: an image as `image` to `POST /predict`, its other routes, its history, videos |
 //! | `dfdetect` | dfdetect-service: an image as `file` to `POST /predict` |
 //! | `faces` | Deep-Fake API: the faces of a video, without a verdict |
 //! | `d3_inference`, `d3_models` | D³ Inference API: images and their history, its model |
@@ -25,8 +25,9 @@ pub(super) mod d3_predict;
 mod d3_predict_answers;
 pub(super) mod d3_records;
 pub(super) mod d3_video;
+pub(super) mod d3_video_upload;
 pub(super) mod detection_backend;
 pub(super) mod dfdetect;
 pub(super) mod faces;
 pub(super) mod judgement;
-mod sending;
+pub(super) mod sending;

@@ -117,12 +117,21 @@ fn read_threshold(text: &str) -> Result<Probability, HttpError> {
 }
 
 /// Where the picture with the result drawn on it can be had.
-pub(super) async fn result_url(service: &Service, id: AnalysisId) -> String {
+pub(in crate::http) async fn result_url(service: &Service, id: AnalysisId) -> String {
     let link = match ArtifactName::parse(RESULT_PICTURE) {
-        Ok(name) => service.artifacts.link(id, &name, LINK_LIFETIME).await,
-        Err(_) => Ok(None),
+        Ok(name) => stored_url(service, id, &name).await,
+        Err(_) => None,
     };
     // A store that gives no link is asked on the client's behalf by our own route.
-    let link = link.ok().flatten();
     link.unwrap_or_else(|| format!("/static/artifacts/{id}/{RESULT_PICTURE}"))
+}
+
+/// The store's own link to an artifact, if it gives one.
+pub(super) async fn stored_url(
+    service: &Service,
+    id: AnalysisId,
+    name: &ArtifactName,
+) -> Option<String> {
+    let link = service.artifacts.link(id, name, LINK_LIFETIME).await;
+    link.ok().flatten()
 }

@@ -95,7 +95,7 @@ pub(super) fn sample_along(
     let limits = MediaLimits::default();
     sampler::sample(&Task {
         file: &file,
-        options: &SampleOptions { frames },
+        options: &SampleOptions::even(frames),
         limits: &limits,
         deadline: Deadline::after(limits.deadline),
         recognised: recognise_file(&file)?,
@@ -105,7 +105,7 @@ pub(super) fn sample_along(
 
 /// Samples as a caller does.
 pub(super) fn sample(path: &Path, frames: u32) -> Result<Sample, MediaError> {
-    let options = SampleOptions { frames };
+    let options = SampleOptions::even(frames);
     super::sample(
         &File::open(path).unwrap(),
         &options,

@@ -178,7 +178,7 @@ fn frames_that_together_would_fill_the_memory_are_scaled_down() {
         ..MediaLimits::default()
     };
     let file = File::open(&clip).unwrap();
-    let taken = super::super::sample(&file, &SampleOptions { frames: 10 }, &limits).unwrap();
+    let taken = super::super::sample(&file, &SampleOptions::even(10), &limits).unwrap();
     assert!(
         taken
             .frames

@@ -155,7 +155,7 @@ fn the_same_file_gives_the_same_pixels_whatever_the_number_of_threads() {
             ..MediaLimits::default()
         };
         let file = File::open(&clip).unwrap();
-        super::super::sample(&file, &SampleOptions { frames: 6 }, &limits).unwrap()
+        super::super::sample(&file, &SampleOptions::even(6), &limits).unwrap()
     };
     let single = with_threads(1);
     assert!(with_threads(4) == single);
