@@ -1,9 +1,12 @@
 // Talks to the service. Every failure becomes a Problem that says what happened and what to do.
 
 import { bytes } from "./format.js";
+import { askForKey, keyHeaders } from "./key.js";
 
 const HEADLINES = {
   400: "The service could not use this upload",
+  401: "The service asks for a key",
+  403: "This key may not do that",
   404: "Nothing is stored under this address",
   408: "The upload was too slow",
   413: "The file is too large",
@@ -29,7 +32,7 @@ export class Problem extends Error {
 
   /** Whether the same request may succeed later. */
   get mayPass() {
-    return this.status <= 0 || this.status === 408 || this.status === 429 || this.status >= 500;
+    return this.status <= 0 || [401, 403, 408, 429].includes(this.status) || this.status >= 500;
   }
 
   /** One sentence on what a person can do now. */
@@ -37,7 +40,7 @@ export class Problem extends Error {
     switch (this.status) {
       case 0: return "Check that the service is running and reachable, then try again.";
       case 400: return "Choose another file, or the same again once it is complete.";
-      case 401: case 403: return "This service asks for a key. Ask whoever runs it.";
+      case 401: case 403: return "Give a key that may, at the top of the page, then try again.";
       case 404: return "It may have been removed by the retention rule, or never existed here.";
       case 408: return "Check the connection, then try again.";
       case 413: return "Choose a smaller file, or cut out the part that matters, and try again.";
@@ -60,6 +63,7 @@ const text = (value) => (typeof value === "string" ? value : "");
 function problemFrom(status, body, header) {
   let json = null;
   try { json = JSON.parse(body); } catch { /* not ours: a proxy, perhaps */ }
+  if (status === 401 || status === 403) askForKey();
   const retry = Number.parseInt(header("Retry-After") ?? "", 10);
   return new Problem({
     status,
@@ -75,7 +79,7 @@ function problemFrom(status, body, header) {
 export async function getJson(path) {
   let response;
   try {
-    response = await fetch(path, { headers: { Accept: "application/json" } });
+    response = await fetch(path, { headers: { Accept: "application/json", ...keyHeaders() } });
   } catch {
     throw new Problem({ title: "The service cannot be reached" });
   }
@@ -113,6 +117,7 @@ export function postForm(path, fields, { onProgress, onSent, signal } = {}) {
     let sentAll = false;
     request.open("POST", path);
     request.setRequestHeader("Accept", "application/json");
+    for (const [name, value] of Object.entries(keyHeaders())) request.setRequestHeader(name, value);
     request.upload.addEventListener("progress", (event) => {
       onProgress?.({ sent: event.loaded, total: event.lengthComputable ? event.total : largest });
     });

@@ -6,6 +6,7 @@ import { byId } from "./dom.js";
 import { catchStrayFiles } from "./drop.js";
 import { bytes } from "./format.js";
 import { startIntegrity } from "./integrity.js";
+import { startKey } from "./key.js";
 import { startRecent } from "./recent.js";
 import { currentTab, route, selectTab, startTabs } from "./tabs.js";
 
@@ -58,6 +59,10 @@ function note(words) {
 }
 
 startTabs();
+startKey(() => {
+  followAddress();
+  publishLimits();
+});
 window.addEventListener("hashchange", followAddress);
 catchStrayFiles((file) => {
   if (currentTab() === "integrity") integrity.takeToSign(file);

@@ -3,6 +3,7 @@
 import { facts, h, show, svg } from "./dom.js";
 import { percent, seconds } from "./format.js";
 import { trackIds } from "./answer.js";
+import { showPicture } from "./key.js";
 
 /** Draws into `place`; `onSelect(position, {focus})` when a frame is chosen. Answers `{select(position, {focus})}`. */
 export function drawFrames(place, answer, onSelect) {
@@ -57,7 +58,7 @@ class Viewer {
     this.current = this.frames[this.clamp(position)];
     this.lost.hidden = true;
     this.picture.classList.remove("gone");
-    if (this.current.url) this.picture.src = this.current.url;
+    if (this.current.url) showPicture(this.picture, this.current.url);
     else this.pictureLost();
     this.picture.alt = describe(this.current);
     show(this.caption, caption(this.current, this.frames.length));
@@ -144,16 +145,22 @@ function thumbnail(frame, onSelect) {
     class: "thumb", role: "option", tabindex: "-1", "aria-selected": "false",
     on: { click: () => onSelect(frame.position, { focus: true }) },
   },
-  frame.url && h("img", { src: frame.url, alt: "", loading: "lazy", decoding: "async", draggable: "false" }),
+  frame.url && picture(frame.url, { alt: "", loading: "lazy", decoding: "async", draggable: "false" }),
   bar,
   h("span", { class: "visually-hidden" }, describe(frame)),
   h("span", { class: "thumb-text tabular", "aria-hidden": "true" }, frame.timeS === null ? `#${frame.index}` : seconds(frame.timeS),
     h("b", {}, score === null ? "–" : percent(score))));
 }
 
+function picture(url, attributes) {
+  const image = h("img", attributes);
+  showPicture(image, url);
+  return image;
+}
+
 function crop(face, colour) {
   const lost = h("span", { class: "crop-lost", hidden: true }, "not stored");
-  const image = h("img", { src: face.cropUrl, alt: `Aligned crop of track ${face.trackId}`, width: 256, height: 256, decoding: "async" });
+  const image = picture(face.cropUrl, { alt: `Aligned crop of track ${face.trackId}`, width: 256, height: 256, decoding: "async" });
   image.addEventListener("error", () => { image.hidden = true; lost.hidden = false; });
   return h("figure", { class: `crop track-${colour}` },
     h("div", { class: "crop-image" }, image, lost),

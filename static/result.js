@@ -5,6 +5,7 @@ import { bytes, frameRate, localTime, percent, seconds, shortDigest } from "./fo
 import { toCsv } from "./answer.js";
 import { drawFrames } from "./frames.js";
 import { drawPlot } from "./plot.js";
+import { hasKey } from "./key.js";
 
 const MEANING = {
   FAKE: "Signs of manipulation were found.",
@@ -104,7 +105,7 @@ function probability(value) {
 function actions(answer, json, onSign) {
   const stem = answer.filename.replace(/[^\w.-]+/g, "_").slice(0, 80) || "analysis";
   return [
-    answer.id
+    answer.id && !hasKey()
       ? h("a", { class: "button", href: `/api/v1/predictions/${encodeURIComponent(answer.id)}` }, "JSON of this analysis")
       : h("button", { type: "button", class: "button", on: { click: () => download(`${stem}.json`, "application/json", JSON.stringify(json, null, 2)) } }, "JSON of this analysis"),
     answer.frames.length > 0 && h("button", {

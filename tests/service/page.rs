@@ -259,3 +259,35 @@ async fn a_cancelled_analysis_leaves_the_page_ready_for_the_next() {
     browser.wait_for("#verdict").await;
     browser.close().await;
 }
+
+#[tokio::test]
+async fn a_service_that_asks_for_a_key_is_used_from_the_page_with_one() {
+    let server = Server::start().await;
+    let made = server.run_beside(&["keys", "create", "page"]);
+    assert!(made.status.success(), "{made:?}");
+    let secret = String::from_utf8(made.stdout).expect("text");
+
+    let browser = Browser::open(&server.url("/")).await;
+    browser.wait_for("#key-form").await;
+    browser.enter("#key-value", "not-a-key").await;
+    browser.click("#key-form button").await;
+    let refused = "return document.querySelector('#key-words').textContent.includes('not accept')";
+    browser.wait_until(refused).await;
+    browser.enter("#key-value", secret.trim()).await;
+    browser.click("#key-form button").await;
+    let let_in = "return document.querySelector('#key-form').hidden
+        && document.querySelector('#analyse-drop').innerText.includes('at most')";
+    browser.wait_until(let_in).await;
+
+    let clip = path_of("videos/genuine.mp4");
+    browser.enter("#analyse-file", &clip).await;
+    browser.wait_for("#verdict").await;
+    browser
+        .wait_until("return document.querySelector('.frame-image').naturalWidth > 0")
+        .await;
+    browser
+        .wait_until("return document.querySelector('.crop img').naturalWidth > 0")
+        .await;
+    browser.click("#key-forget").await;
+    browser.wait_for("#key-form").await;
+}
