@@ -197,8 +197,8 @@ macro_rules! described_errors {
             /// A part of the service failed; its log has the request's number.
             #[response(status = 500)]
             Failed($body),
-            /// `shutting-down` or `not-ready`, or a part of the service does not answer.
-            /// `Retry-After` says when to try again.
+            /// `shutting-down`, `not-ready`, `model-not-loaded` after `POST /api/model/unload`, or a
+            /// part of the service does not answer. `Retry-After` says when to try again.
             #[response(status = 503)]
             Unavailable($body),
             /// `storage-full`.

@@ -130,7 +130,7 @@ enum Client {
             content((Problem = "application/problem+json"), (ImageError = "application/json"))),
         (status = 500, description = "A part of the service failed; its log has the request's number",
             content((Problem = "application/problem+json"), (ImageError = "application/json"))),
-        (status = 503, description = "`shutting-down`, or a part of the service does not answer. `Retry-After` says when to try again",
+        (status = 503, description = "`shutting-down`, `model-not-loaded`, or a part of the service does not answer. `Retry-After` says when to try again",
             content((Problem = "application/problem+json"), (ImageError = "application/json"))),
         (status = 504, description = "`deadline-exceeded`: the analysis took too long",
             content((Problem = "application/problem+json"), (ImageError = "application/json"))),

@@ -103,8 +103,8 @@ pub(super) enum UploadProblems {
     /// A part of the service failed; its log has the request's number.
     #[response(status = 500, content_type = "application/problem+json")]
     Failed(Problem),
-    /// `shutting-down`, or a part of the service does not answer. `Retry-After` says when to try
-    /// again.
+    /// `shutting-down`, `model-not-loaded` after `POST /api/model/unload`, or a part of the service
+    /// does not answer. `Retry-After` says when to try again.
     #[response(status = 503, content_type = "application/problem+json")]
     Unavailable(Problem),
     /// `storage-full`.
