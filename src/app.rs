@@ -65,13 +65,14 @@ impl App {
     pub async fn start(settings: Settings, metrics: PrometheusHandle) -> Result<Self, AppError> {
         let uploads = UploadDir::open(&settings.data_dir.join("uploads")).await?;
         let (records, artifacts) = open_stores(&settings).await?;
+        settle(&artifacts, &records).await;
         let keyring = Keyring::open_or_create(&settings.data_dir.join("keys"))?;
         warn_where_anybody_may_ask(&settings, &records).await?;
         inference::describe_metrics();
         analysis::describe_metrics();
         let analyzer = start_analysis(&settings)?;
 
-        let upkeep = Upkeep::start(&artifacts, &settings);
+        let upkeep = Upkeep::start((&records, &artifacts), &settings);
         let state = HttpState {
             analyzer,
             records,
@@ -242,11 +243,11 @@ fn database_url(settings: &Settings) -> String {
 struct Upkeep(Vec<JoinHandle<()>>);
 
 impl Upkeep {
-    fn start(artifacts: &ArtifactStore, settings: &Settings) -> Self {
+    fn start((records, artifacts): (&RecordStore, &ArtifactStore), settings: &Settings) -> Self {
         let sweeps = Duration::from_secs(settings.sweep_interval_s);
         let tries = Duration::from_secs(settings.artifacts_retry_interval_s);
         Self(vec![
-            tokio::spawn(sweep_artifacts(artifacts.clone(), sweeps)),
+            tokio::spawn(sweep_artifacts(records.clone(), artifacts.clone(), sweeps)),
             tokio::spawn(send_artifacts(artifacts.clone(), tries)),
         ])
     }
@@ -260,10 +261,20 @@ impl Drop for Upkeep {
     }
 }
 
-async fn sweep_artifacts(artifacts: ArtifactStore, interval: Duration) {
+/// Ends what a process that died was keeping. What does not answer now is asked again later.
+async fn settle(artifacts: &ArtifactStore, records: &RecordStore) {
+    match artifacts.settle(records).await {
+        Ok(0) => {}
+        Ok(analyses) => tracing::warn!(analyses, "pictures of an interrupted process were removed"),
+        Err(error) => tracing::warn!(%error, "what an interrupted process left stays for now"),
+    }
+}
+
+async fn sweep_artifacts(records: RecordStore, artifacts: ArtifactStore, interval: Duration) {
     let mut ticks = tokio::time::interval(interval);
     loop {
         ticks.tick().await;
+        settle(&artifacts, &records).await;
         match artifacts.sweep(SystemTime::now()).await {
             Ok(report) => tracing::debug!(?report, "artifacts swept"),
             Err(error) => tracing::error!(%error, "artifacts could not be swept"),

@@ -10,6 +10,7 @@ use super::artifact_name::ArtifactName;
 use super::blocking::on_disk_thread;
 use super::disk::DiskArtifacts;
 use super::error::StoreError;
+use super::journal::KeepJournal;
 use super::remote::RemoteArtifacts;
 use super::retention::{RetentionPolicy, SweepReport};
 use super::s3::S3Artifacts;
@@ -44,6 +45,7 @@ pub enum Pictures {
 pub struct ArtifactStore {
     pub(super) backend: Backend,
     pub(super) policy: RetentionPolicy,
+    pub(super) journal: Arc<KeepJournal>,
 }
 
 #[derive(Debug, Clone)]
@@ -93,8 +95,9 @@ impl ArtifactStore {
             checked => checked?,
         }
         let spool = place.spool.clone();
-        let spool = on_disk_thread(move || DiskArtifacts::open(&spool)).await?;
+        let (spool, journal) = on_disk_thread(move || opened(&spool)).await?;
         Ok(Self {
+            journal: Arc::new(journal),
             backend: Backend::Remote(Arc::new(RemoteArtifacts {
                 bucket,
                 spool: Arc::new(spool),
@@ -111,8 +114,9 @@ impl ArtifactStore {
     /// [`StoreError::Io`] naming the folder.
     pub async fn open(root: &Path, policy: RetentionPolicy) -> Result<Self, StoreError> {
         let root = root.to_path_buf();
-        let disk = on_disk_thread(move || DiskArtifacts::open(&root)).await?;
+        let (disk, journal) = on_disk_thread(move || opened(&root)).await?;
         Ok(Self {
+            journal: Arc::new(journal),
             backend: Backend::Disk(Arc::new(disk)),
             policy,
         })
@@ -230,6 +234,10 @@ impl ArtifactStore {
             Backend::Remote(remote) => remote.bucket.usage_bytes().await,
         }
     }
+}
+
+fn opened(root: &Path) -> Result<(DiskArtifacts, KeepJournal), StoreError> {
+    Ok((DiskArtifacts::open(root)?, KeepJournal::open(root)?))
 }
 
 #[cfg(test)]

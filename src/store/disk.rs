@@ -16,6 +16,7 @@ use super::artifact_name::ArtifactName;
 use super::error::StoreError;
 use super::retention::{Holding, RetentionPolicy, SweepReport};
 use super::session::{SessionDir, create_private_dir};
+use super::step::Step;
 
 const INCOMING: &str = ".incoming";
 
@@ -53,6 +54,7 @@ impl DiskArtifacts {
     /// Makes the folder `staged` that of `id`.
     fn appear(&self, staged: &Path, id: AnalysisId) -> Result<(), StoreError> {
         sync_folder(staged)?;
+        Step::PicturesWritten.reached();
         let target = self.folder_of(id);
         match fs::rename(staged, &target) {
             Ok(()) => sync_folder(&self.root),

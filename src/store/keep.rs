@@ -1,7 +1,11 @@
-//! Pictures first, then the record that makes them findable.
+//! Pictures first, then the record that makes them findable, with a note of it all the while.
 
-use super::{ArtifactName, ArtifactStore, Pictures, RecordStore, StoreError, Stored, Submission};
-use crate::domain::Analysis;
+use super::journal::Intent;
+use super::step::Step;
+use super::{
+    ArtifactName, ArtifactStore, Pictures, Reader, RecordStore, StoreError, Stored, Submission,
+};
+use crate::domain::{Analysis, AnalysisId};
 
 /// Stores an analysis and its pictures, or neither: without the record the pictures go again. A
 /// bucket that is away costs the pictures' place, not the analysis; the result says so.
@@ -15,25 +19,68 @@ pub async fn keep(
     mut submission: Submission,
     pictures: Vec<(ArtifactName, Vec<u8>)>,
 ) -> Result<Stored, StoreError> {
-    let pictures = artifacts.put_all(analysis.id, pictures).await?;
+    let id = analysis.id;
+    let intent = artifacts.announce(id).await?;
+    let pictures = match artifacts.put_all(id, pictures).await {
+        Ok(pictures) => pictures,
+        Err(error) => {
+            intent.end().await;
+            return Err(error);
+        }
+    };
+    Step::PicturesThere.reached();
     submission.pictures_lost = pictures == Pictures::Lost;
     match records.insert(&analysis, &submission).await {
-        Ok(number) => Ok(Stored {
-            number,
-            analysis,
-            submission,
-            pictures,
-        }),
-        Err(error) => {
-            take_back(artifacts, &analysis).await;
-            Err(error)
+        Ok(number) => {
+            Step::Recorded.reached();
+            intent.end().await;
+            Ok(Stored {
+                number,
+                analysis,
+                submission,
+                pictures,
+            })
+        }
+        Err(error) => after_refusal((records, artifacts), id, intent, error).await,
+    }
+}
+
+/// A database that went away in the middle may have the record all the same; only where it has not
+/// do the pictures go. Where nobody can tell, that is settled later.
+async fn after_refusal(
+    (records, artifacts): (&RecordStore, &ArtifactStore),
+    id: AnalysisId,
+    intent: Intent,
+    refusal: StoreError,
+) -> Result<Stored, StoreError> {
+    let is_taken = matches!(refusal, StoreError::DuplicateRecord { .. });
+    let stored = match is_taken {
+        true => Ok(None),
+        false => records.get(id, Reader::Unrestricted).await,
+    };
+    match stored {
+        Ok(Some(stored)) => {
+            intent.end().await;
+            Ok(stored)
+        }
+        Ok(None) => {
+            take_back(artifacts, id, intent).await;
+            Err(refusal)
+        }
+        Err(_) => {
+            intent.leave().await;
+            Err(refusal)
         }
     }
 }
 
-/// The caller hears of the record that failed; that the pictures stay is for the log and the sweep.
-async fn take_back(artifacts: &ArtifactStore, analysis: &Analysis) {
-    if let Err(error) = artifacts.remove(analysis.id).await {
-        tracing::error!(%error, id = %analysis.id, "pictures without a record stay until the sweep");
+/// The caller hears of the record that failed; that the pictures stay is for the log.
+async fn take_back(artifacts: &ArtifactStore, id: AnalysisId, intent: Intent) {
+    match artifacts.remove(id).await {
+        Ok(_) => intent.end().await,
+        Err(error) => {
+            tracing::error!(%error, %id, "pictures without a record stay until they can go");
+            intent.leave().await;
+        }
     }
 }

@@ -7,7 +7,7 @@
 //! | [`ArtifactStore`] | the frames and crops an analysis shows | disk or S3, one folder per analysis |
 //! | [`UploadDir`] | uploads in progress | disk, gone when the [`Upload`] is dropped |
 //!
-//! Three rules hold throughout:
+//! Four rules hold throughout:
 //!
 //! - **All or nothing.** Artifacts are written and synced in a private folder and appear by one
 //!   rename (on S3: are named by a record only after all are there); a record is one transaction,
@@ -15,6 +15,8 @@
 //! - **Nothing is left over.** Unfinished work lives in a session folder that its process keeps
 //!   locked. The kernel drops the lock when the process dies, however it dies, and the next start
 //!   (or sweep) clears what no living process holds.
+//! - **No pictures without a record.** What is being kept is noted before the first picture comes
+//!   (`journal`); the next start settles the notes of a process that died.
 //! - **Names cannot escape.** Paths are built from [`AnalysisId`](crate::domain::AnalysisId) and
 //!   [`ArtifactName`] only, whose values cannot hold a separator or a dot-dot.
 //!
@@ -29,6 +31,7 @@ mod disk;
 mod document;
 mod error;
 mod history;
+mod journal;
 mod keep;
 mod kept_video;
 mod keys;
@@ -41,6 +44,7 @@ mod s3;
 mod session;
 mod sqlite;
 mod statement;
+mod step;
 mod submission;
 #[cfg(test)]
 mod tests;

@@ -22,6 +22,7 @@ use super::artifact_name::ArtifactName;
 use super::error::StoreError;
 use super::kept_video::VideoPieces;
 use super::retention::{Holding, RetentionPolicy, SweepReport};
+use super::step::Step;
 
 /// A store that takes longer than this to answer counts as away.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
@@ -90,7 +91,11 @@ impl S3Artifacts {
             .collect();
         let store = &self.store;
         let written = stream::iter(objects)
-            .map(|(path, payload)| async move { store.put(&path, payload).await.map(drop) })
+            .map(|(path, payload)| async move {
+                let written = store.put(&path, payload).await.map(drop);
+                Step::PicturesWritten.reached();
+                written
+            })
             .buffer_unordered(PARALLEL)
             .try_collect::<()>()
             .await;

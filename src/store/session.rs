@@ -29,6 +29,17 @@ impl SessionDir {
         create_private_dir(parent)?;
         let _turn = lock_folder(parent)?;
         clear_dead_sessions(parent, None)?;
+        Self::create_in(parent)
+    }
+
+    /// The same, leaving the folders of dead sessions: they say something.
+    pub(super) fn open_beside(parent: &Path) -> Result<Self, StoreError> {
+        create_private_dir(parent)?;
+        let _turn = lock_folder(parent)?;
+        Self::create_in(parent)
+    }
+
+    fn create_in(parent: &Path) -> Result<Self, StoreError> {
         let path = tempfile::Builder::new()
             .prefix("session-")
             .rand_bytes(16)
@@ -47,6 +58,12 @@ impl SessionDir {
     /// The folder.
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The folders that dead sessions left beside this one.
+    pub(super) fn dead_others(&self) -> Result<Vec<PathBuf>, StoreError> {
+        let _turn = lock_folder(&self.parent)?;
+        dead_sessions(&self.parent, Some(&self.path))
     }
 
     /// Removes the folders that dead sessions left beside this one; returns how many there were.
@@ -81,18 +98,25 @@ fn lock_folder(path: &Path) -> Result<File, StoreError> {
 }
 
 fn clear_dead_sessions(parent: &Path, own: Option<&Path>) -> Result<u64, StoreError> {
-    let mut cleared = 0;
+    let dead = dead_sessions(parent, own)?;
+    for path in &dead {
+        fs::remove_dir_all(path).map_err(StoreError::io("remove the leftover", path))?;
+    }
+    Ok(dead.len() as u64)
+}
+
+fn dead_sessions(parent: &Path, own: Option<&Path>) -> Result<Vec<PathBuf>, StoreError> {
+    let mut dead = Vec::new();
     let entries = fs::read_dir(parent).map_err(StoreError::io("list the folder", parent))?;
     for entry in entries {
         let path = entry
             .map_err(StoreError::io("list the folder", parent))?
             .path();
         if Some(path.as_path()) != own && is_dead_session(&path)? {
-            fs::remove_dir_all(&path).map_err(StoreError::io("remove the leftover", &path))?;
-            cleared += 1;
+            dead.push(path);
         }
     }
-    Ok(cleared)
+    Ok(dead)
 }
 
 /// Whether `path` is a session folder that no process holds. Anything else is not ours to remove.

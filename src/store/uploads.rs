@@ -16,6 +16,7 @@ use tokio::io::AsyncWriteExt;
 use super::blocking::on_disk_thread;
 use super::error::StoreError;
 use super::session::SessionDir;
+use super::step::Step;
 
 /// A private folder (mode 0700) for uploads in progress. Clones share it; it goes, with all that
 /// is in it, after the last clone and the last upload.
@@ -88,6 +89,7 @@ impl UploadWriter {
             .await
             .map_err(StoreError::io("write the upload", &self.place.path))?;
         self.size_bytes += chunk.len() as u64;
+        Step::UploadBegun.reached();
         Ok(())
     }
 
@@ -109,6 +111,7 @@ impl UploadWriter {
         let mut file = self.file.into_std().await;
         file.seek(SeekFrom::Start(0))
             .map_err(StoreError::io("rewind the upload", &self.place.path))?;
+        Step::UploadWhole.reached();
         Ok(Upload {
             file,
             size_bytes: self.size_bytes,

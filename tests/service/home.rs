@@ -72,6 +72,13 @@ impl Home {
         ]
     }
 
+    /// Files of uploads that are under way.
+    pub(crate) fn uploads(&self) -> Vec<PathBuf> {
+        let mut files = files_below(&self.directory.path().join("data/uploads"));
+        files.retain(|path| path.file_name().is_some_and(|name| name != "lock"));
+        files
+    }
+
     /// Files of stored pictures, wherever they are.
     pub(crate) fn pictures(&self) -> Vec<PathBuf> {
         match &self.remote {

@@ -19,6 +19,7 @@ mod home;
 mod hostile;
 mod isolation;
 mod keys;
+mod killed;
 mod limits;
 mod openapi;
 mod own_models;

@@ -55,7 +55,8 @@ impl Server {
         Self::start_in(Home::new(), settings).await
     }
 
-    /// Starts a server in a home of its own, or in one that another left.
+    /// Starts a server in a home of its own, or in one that another left. A name that begins with
+    /// `FWTEST_` is no setting but a variable as it stands.
     pub(crate) async fn start_in(home: impl Into<Home>, settings: &[(&str, &str)]) -> Self {
         let home = home.into();
         let log = home.directory.path().join("log.txt");
@@ -63,7 +64,11 @@ impl Server {
         command.envs(home.environment());
         command.env("FRAMEWITNESS_BIND", "127.0.0.1:0");
         for (name, value) in settings {
-            command.env(format!("FRAMEWITNESS_{}", name.to_uppercase()), value);
+            if name.starts_with("FWTEST_") {
+                command.env(name, value);
+            } else {
+                command.env(format!("FRAMEWITNESS_{}", name.to_uppercase()), value);
+            }
         }
         let child = command
             .args(["serve", "--data-dir"])
@@ -194,6 +199,14 @@ impl Server {
         let body: Value = response.json().await.expect("JSON");
         assert_eq!(status, 200, "{body}");
         body
+    }
+
+    /// Posts a file to `/predict`; an error where the connection breaks.
+    pub(crate) async fn try_predict(&self, file: &str) -> Result<Value, reqwest::Error> {
+        let form = Form::new().file("file", repository(file)).await;
+        let form = form.expect("the clip");
+        let request = self.client.post(self.url("/predict")).multipart(form);
+        request.send().await?.json().await
     }
 
     /// Sends a signal by its name, such as `TERM` or `INT`.

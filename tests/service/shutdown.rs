@@ -32,7 +32,7 @@ async fn ends_cleanly_with(signal: &str) {
     let ended = server.wait(END_DEADLINE).await;
     assert_eq!(ended.code(), Some(0), "{}", server.log());
 
-    let uploads = walk(&server.data_dir().join("uploads"));
+    let uploads = server.home().uploads();
     assert!(uploads.is_empty(), "{uploads:?}");
     let pictures = server.home().pictures();
     assert_eq!(pictures.is_empty(), status == 503, "{pictures:?}");
@@ -42,22 +42,6 @@ async fn ends_cleanly_with(signal: &str) {
         let stored = again.get(&format!("/api/v1/predictions/{id}")).await;
         assert_eq!(stored.status(), 200, "what was answered is stored");
     }
-}
-
-/// Files under `directory` that are no lock.
-fn walk(directory: &std::path::Path) -> Vec<std::path::PathBuf> {
-    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
-    entries
-        .flat_map(|entry| {
-            let path = entry.path();
-            if path.is_dir() {
-                walk(&path)
-            } else {
-                vec![path]
-            }
-        })
-        .filter(|path| path.file_name().is_some_and(|name| name != "lock"))
-        .collect()
 }
 
 #[tokio::test]
