@@ -4,7 +4,7 @@ use rand::rngs::OsRng;
 use rsa::pkcs8::EncodePrivateKey;
 use rsa::rand_core::CryptoRngCore;
 use rsa::traits::PublicKeyParts;
-use rsa::{Pkcs1v15Sign, Pss, RsaPrivateKey, RsaPublicKey};
+use rsa::{BigUint, Pkcs1v15Sign, Pss, RsaPrivateKey, RsaPublicKey};
 use sha2::Sha256;
 
 use super::{IntegrityError, Sha256Digest};
@@ -101,7 +101,9 @@ impl std::fmt::Debug for LocalSigner {
     }
 }
 
-/// Whether `signature` over `digest` is of `key` under `scheme`.
+/// Whether `signature` over `digest` is of `key` under `scheme`. One number only is a signature: those
+/// that are congruent to it, from the modulus upwards, are refused (RFC 8017, section 5.2.2), which the
+/// crate does for PKCS #1 v1.5 alone.
 pub(super) fn is_signed(
     key: &RsaPublicKey,
     scheme: Scheme,
@@ -109,6 +111,9 @@ pub(super) fn is_signed(
     signature: &[u8],
 ) -> bool {
     let digest = digest.as_bytes();
+    if BigUint::from_bytes_be(signature) >= *key.n() {
+        return false;
+    }
     match scheme {
         Scheme::Pkcs1v15 => key.verify(Pkcs1v15Sign::new::<Sha256>(), digest, signature),
         Scheme::Pss => key.verify(Pss::new::<Sha256>(), digest, signature),
@@ -161,6 +166,45 @@ pub(super) mod tests {
             assert!(!is_signed(key, other, &digest, &signature));
             let another = Sha256Digest::of(b"another file");
             assert!(!is_signed(key, scheme, &another, &signature));
+        }
+    }
+
+    #[test]
+    fn a_signature_plus_the_modulus_is_none_though_it_is_as_long() {
+        let signer = test_signer();
+        let modulus = signer.public_key().n();
+        for scheme in [Scheme::Pkcs1v15, Scheme::Pss] {
+            // A third of all signatures leave room for it.
+            let (digest, signature, twin) = (0..=u8::MAX)
+                .map(|content| Sha256Digest::of(&[content]))
+                .map(|digest| (digest, signer.sign(scheme, &digest).unwrap()))
+                .map(|(digest, own)| (digest, BigUint::from_bytes_be(&own) + modulus, own))
+                .find_map(|(digest, twin, own)| {
+                    (twin.bits() <= 3072).then_some((digest, own, twin.to_bytes_be()))
+                })
+                .unwrap();
+            assert_eq!(twin.len(), signature.len());
+            let key = signer.public_key();
+            assert!(is_signed(key, scheme, &digest, &signature));
+            assert!(!is_signed(key, scheme, &digest, &twin), "{scheme:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_powers_of_themselves_sign_nothing() {
+        let key = test_signer().public_key().clone();
+        let one = BigUint::from(1_u8);
+        let last = key.n() - &one;
+        for number in [BigUint::from(0_u8), one, last, key.n().clone()] {
+            let digits = number.to_bytes_be();
+            let signature = [vec![0; 384 - digits.len()], digits].concat();
+            for scheme in [Scheme::Pkcs1v15, Scheme::Pss] {
+                let digest = Sha256Digest::of(b"a file");
+                assert!(
+                    !is_signed(&key, scheme, &digest, &signature),
+                    "{scheme:?} {number}"
+                );
+            }
         }
     }
 
