@@ -76,6 +76,8 @@ enum Command {
         /// The signature: a file that holds it, or its base64 text.
         signature: String,
     },
+    /// Make a new signing key; what the old one signed stays valid.
+    RotateKey,
     /// Look at models, add your own, choose which serve.
     Models {
         #[command(subcommand)]
@@ -108,6 +110,7 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         Command::Models { command } => command.runs_models(),
         Command::Sign { .. }
         | Command::Verify { .. }
+        | Command::RotateKey
         | Command::Keys { .. }
         | Command::Settings
         | Command::Openapi => false,
@@ -121,6 +124,7 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         Command::Evaluate(options) => evaluate::run(settings, &options),
         Command::Sign { file } => signing::sign(&settings, &file),
         Command::Verify { file, signature } => signing::verify(&settings, &file, &signature),
+        Command::RotateKey => signing::rotate(&settings),
         Command::Models { command } => models::run(&settings, command),
         Command::Keys { command } => keys::run(&settings, command),
         Command::Settings => {
@@ -143,6 +147,7 @@ fn flags(common: &Common, command: &Command) -> Flags {
         | Command::Evaluate(_)
         | Command::Sign { .. }
         | Command::Verify { .. }
+        | Command::RotateKey
         | Command::Models { .. }
         | Command::Keys { .. }
         | Command::Settings
@@ -167,6 +172,7 @@ fn log_filter(command: &Command, settings: &Settings) -> String {
         | Command::Evaluate(_)
         | Command::Sign { .. }
         | Command::Verify { .. }
+        | Command::RotateKey
         | Command::Models { .. }
         | Command::Keys { .. }
         | Command::Settings

@@ -1,4 +1,5 @@
-//! `framewitness sign FILE` and `framewitness verify FILE SIGNATURE`, with the service's keys.
+//! `framewitness sign FILE`, `framewitness verify FILE SIGNATURE` and `framewitness rotate-key`, with the
+//! service's keys.
 
 use std::fs::File;
 use std::io;
@@ -48,6 +49,20 @@ pub(crate) fn verify(settings: &Settings, file: &Path, signature: &str) -> ExitC
             });
             print(&format!("NOT valid: {why}\n"));
             ExitCode::from(FAILED)
+        }
+        Err(error) => fail(FAILED, &error),
+    }
+}
+
+/// Replaces the signing key.
+pub(crate) fn rotate(settings: &Settings) -> ExitCode {
+    match Keyring::rotate(&settings.data_dir.join("keys")) {
+        Ok(rotation) => {
+            print(&format!(
+                "{}\nsigns once the service has been restarted; {} only checks from then on\n",
+                rotation.new_key_id, rotation.retired_key_id
+            ));
+            ExitCode::SUCCESS
         }
         Err(error) => fail(FAILED, &error),
     }

@@ -123,7 +123,7 @@ fn sign_both(keyring: &Keyring, statement: Statement) -> Result<SignAnswer, Inte
 pub(super) struct VerifyAnswer {
     /// Name of the file as the client gave it, made safe to show.
     video_filename: String,
-    /// Whether this service's key signed exactly these bytes.
+    /// Whether this service's key, or one it had before, signed exactly these bytes.
     valid: bool,
     /// SHA-256 of the file's bytes, lower-case hex.
     sha256_hex: String,
@@ -214,7 +214,7 @@ pub(super) async fn public_key(
     }
 }
 
-/// The public key for JOSE libraries
+/// The public keys for JOSE libraries: the one that signs, then those before it
 #[utoipa::path(tag = "integrity", responses(
     (status = 200, description = "A JSON Web Key Set (RFC 7517)", body = serde_json::Value),
 ))]

@@ -151,6 +151,8 @@ fn of_integrity(error: &IntegrityError) -> StatusCode {
         | IntegrityError::TooPermissive { .. }
         | IntegrityError::PrivateKeyMissing { .. }
         | IntegrityError::NotAPair { .. }
+        | IntegrityError::DamagedRetiredKey { .. }
+        | IntegrityError::NothingToRotate { .. }
         | IntegrityError::Io { .. }
         | IntegrityError::Read(_)
         | IntegrityError::Signing { .. } => StatusCode::INTERNAL_SERVER_ERROR,

@@ -67,6 +67,26 @@ pub enum IntegrityError {
         /// The private key file.
         private: PathBuf,
     },
+    /// The public half of an earlier key cannot be used.
+    #[error(
+        "the retired key {} is damaged ({reason}); restore it from a backup. Without the file, \
+         signatures made with that key are no longer valid here", path.display()
+    )]
+    DamagedRetiredKey {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// There is no key yet that another could replace.
+    #[error(
+        "there is no key {} to replace; the first start or the first signature makes one",
+        private.display()
+    )]
+    NothingToRotate {
+        /// Where the private key would be.
+        private: PathBuf,
+    },
     /// The file system refused.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
@@ -97,6 +117,8 @@ impl IntegrityError {
             Self::TooPermissive { .. } => "key-too-permissive",
             Self::PrivateKeyMissing { .. } => "key-missing",
             Self::NotAPair { .. } => "key-not-a-pair",
+            Self::DamagedRetiredKey { .. } => "key-retired-damaged",
+            Self::NothingToRotate { .. } => "key-none",
             Self::Io { .. } => "key-storage-failed",
             Self::Read(_) => "hash-read-failed",
             Self::Signing { .. } => "signing-failed",

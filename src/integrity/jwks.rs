@@ -30,7 +30,7 @@ pub struct Jwk {
 /// The body of `/.well-known/jwks.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct JwkSet {
-    /// The keys; one today.
+    /// The key that signs, then those that only check any more.
     pub keys: Vec<Jwk>,
 }
 

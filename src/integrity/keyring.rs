@@ -3,7 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use rsa::RsaPublicKey;
+
 use super::jwks::{Jwk, JwkSet};
+use super::rotation::{self, Rotation};
 use super::signature::{self, FileSignature, Verification};
 use super::signer::{Scheme, Signer};
 use super::statement::{self, Statement, StatementError};
@@ -15,6 +18,14 @@ pub struct Keyring {
     signer: Arc<dyn Signer>,
     public_key_pem: Arc<str>,
     jwk: Arc<Jwk>,
+    retired: Arc<[RetiredKey]>,
+}
+
+/// A key that signed once, and only checks any more.
+#[derive(Debug)]
+struct RetiredKey {
+    public: RsaPublicKey,
+    jwk: Jwk,
 }
 
 impl Keyring {
@@ -23,10 +34,28 @@ impl Keyring {
     ///
     /// # Errors
     /// [`IntegrityError`] naming the file and the way out when the key is damaged, open to other
-    /// users, too small, missing beside its public half, or cannot be read or written. Nothing is
-    /// replaced.
+    /// users, too small, missing beside its public half, or cannot be read or written, and when a
+    /// retired key is damaged. Nothing is replaced.
     pub fn open_or_create(dir: &Path) -> Result<Self, IntegrityError> {
-        Self::with_signer(Arc::new(key_file::load_or_create(dir)?))
+        let keyring = Self::with_signer(Arc::new(key_file::load_or_create(dir)?))?;
+        let retired = rotation::retired_keys(dir)?.into_iter();
+        let retired = retired
+            .map(|public| RetiredKey {
+                jwk: Jwk::of(&public),
+                public,
+            })
+            .filter(|key| key.jwk.kid != keyring.jwk.kid)
+            .collect();
+        Ok(Self { retired, ..keyring })
+    }
+
+    /// Makes a new pair in place of the one in `dir`. The public half of the old one is kept and goes
+    /// on checking; its private half is gone. Keyrings that are open keep signing with the old key.
+    ///
+    /// # Errors
+    /// As [`Self::open_or_create`], and [`IntegrityError::NothingToRotate`]; nothing is changed then.
+    pub fn rotate(dir: &Path) -> Result<Rotation, IntegrityError> {
+        rotation::rotate(dir)
     }
 
     /// Uses a key that lies elsewhere.
@@ -37,6 +66,7 @@ impl Keyring {
         Ok(Self {
             public_key_pem: key_file::public_pem(signer.as_ref())?.into(),
             jwk: Arc::new(Jwk::of(signer.public_key())),
+            retired: Arc::new([]),
             signer,
         })
     }
@@ -52,9 +82,17 @@ impl Keyring {
             .map(FileSignature::new)
     }
 
-    /// Checks a base64 signature of a file, told by its digest.
+    /// Checks a base64 signature of a file, told by its digest, with the current key and those
+    /// before it.
     pub fn verify(&self, digest: &Sha256Digest, signature_base64: &str) -> Verification {
-        signature::verify(self.signer.public_key(), digest, signature_base64)
+        let check = |key| signature::verify(key, digest, signature_base64);
+        let found = check(self.signer.public_key());
+        let is_of_an_earlier_key =
+            || (self.retired.iter()).any(|key| check(&key.public) == Verification::Valid);
+        if !found.is_valid() && is_of_an_earlier_key() {
+            return Verification::Valid;
+        }
+        found
     }
 
     /// Signs a statement into a compact JWS (PS256).
@@ -65,12 +103,20 @@ impl Keyring {
         statement::sign(self.signer.as_ref(), &self.jwk.kid, statement)
     }
 
-    /// The statement in a compact JWS that this key signed.
+    /// The statement in a compact JWS that this key or one before it signed.
     ///
     /// # Errors
     /// [`StatementError`] for anything else.
     pub fn verify_statement(&self, token: &str) -> Result<Statement, StatementError> {
-        statement::verify(self.signer.public_key(), &self.jwk.kid, token)
+        statement::verify(|kid| self.public_key(kid), token)
+    }
+
+    fn public_key(&self, kid: &str) -> Option<&RsaPublicKey> {
+        if kid == self.jwk.kid {
+            return Some(self.signer.public_key());
+        }
+        let retired = self.retired.iter().find(|key| key.jwk.kid == kid);
+        retired.map(|key| &key.public)
     }
 
     /// Name of the key: its thumbprint (RFC 7638).
@@ -83,10 +129,11 @@ impl Keyring {
         &self.public_key_pem
     }
 
-    /// The public key for JOSE libraries.
+    /// The public keys for JOSE libraries: the one that signs, then those before it.
     pub fn jwks(&self) -> JwkSet {
+        let retired = self.retired.iter().map(|key| &key.jwk);
         JwkSet {
-            keys: vec![Jwk::clone(&self.jwk)],
+            keys: [&*self.jwk].into_iter().chain(retired).cloned().collect(),
         }
     }
 }

@@ -6,7 +6,8 @@
 //! | signature of a file | RSASSA-PKCS1-v1_5 over SHA-256 of the file's bytes ([`Keyring::sign_file_digest`]) | `openssl dgst -sha256 -verify public.pem -signature FILE.sig FILE` |
 //! | statement about a file | JWS, PS256, over name, SHA-256, size and time ([`Keyring::sign_statement`]) | any JOSE library with [`Keyring::jwks`] |
 //!
-//! One RSA-3072 key does both. It is made on first start and never replaced: a key that is damaged
+//! One RSA-3072 key does both. It is made on first start and never replaced but by
+//! [`Keyring::rotate`], which keeps the public half of the old one to check with: a key that is damaged
 //! or readable by others is refused with an error that says what to do ([`Keyring::open_or_create`]).
 //!
 //! - **Signing** sits behind [`Signer`], so that a key service can take the local key's place.
@@ -23,7 +24,10 @@ mod digest;
 mod error;
 mod jwks;
 mod key_file;
+#[cfg(test)]
+mod key_file_tests;
 mod keyring;
+mod rotation;
 mod signature;
 mod signer;
 mod statement;
@@ -33,6 +37,7 @@ pub use digest::{FileDigest, FileHasher, Sha256Digest, hash_reader};
 pub use error::IntegrityError;
 pub use jwks::{Jwk, JwkSet};
 pub use keyring::Keyring;
+pub use rotation::Rotation;
 pub use signature::{FileSignature, Verification};
 pub use signer::{LocalSigner, Scheme, Signer};
 pub use statement::{Statement, StatementError};
