@@ -33,6 +33,7 @@ mod retention;
 mod server;
 mod shutdown;
 mod signing;
+mod signing_attacks;
 mod soak;
 mod stores;
 mod tables;
