@@ -17,6 +17,8 @@
 //! | [`http`] | server, uploads, errors, limits, routes, OpenAPI, the page | actix-web |
 //! | [`app`], [`config`], [`telemetry`], `main`, `cli` | composition, settings, logs and metrics, the command line | clap |
 //!
+//! Beside them stands `fuzzing`, for tests and cargo-fuzz alone.
+//!
 //! Dependencies run one way: `main → app → http → analysis → {media, faces, inference,
 //! isolation} → domain`;
 //! `store` and `integrity` are used by `http` and `app`;
@@ -29,6 +31,9 @@ pub mod config;
 pub mod domain;
 pub mod evaluation;
 pub mod faces;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod http;
 pub mod inference;
 pub mod integrity;

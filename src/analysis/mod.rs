@@ -24,6 +24,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use decode::fuzzing;
+
 #[doc(hidden)]
 pub use decode::DecodeCost;
 pub use decode::{WORKER_ARGUMENT, describe_metrics, serve_decoding};

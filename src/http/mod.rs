@@ -25,6 +25,8 @@ mod compat;
 mod error;
 mod error_shape;
 mod filename;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod guard;
 mod health;
 mod integrity;

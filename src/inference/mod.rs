@@ -51,6 +51,9 @@ mod worker;
 #[cfg(test)]
 mod worker_tests;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use checkpoint::fuzzing;
+
 pub use bundle::Bundle;
 pub use clip::{Clip, ClipScores};
 pub use describe::{

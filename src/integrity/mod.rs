@@ -22,6 +22,8 @@
 mod api_secret;
 mod digest;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod jwks;
 mod key_file;
 #[cfg(test)]

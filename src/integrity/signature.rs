@@ -10,7 +10,7 @@ use super::signer::{Scheme, is_signed};
 
 /// Longest text that is decoded. The largest accepted key gives 684 characters; line breaks and
 /// some slack are on top.
-const MAX_TEXT_BYTES: usize = 4 * 1024;
+pub(super) const MAX_TEXT_BYTES: usize = 4 * 1024;
 
 /// RSASSA-PKCS1-v1_5 signature over the SHA-256 of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]

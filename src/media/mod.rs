@@ -18,6 +18,8 @@
 mod annotate;
 mod decoder;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod h264;
 mod index;
 mod limits;

@@ -82,6 +82,10 @@ const MODULES: &[(&str, &[&[&str]])] = &[
             LEAVES,
         ],
     ),
+    (
+        "fuzzing",
+        &[&["analysis", "http", "inference", "integrity", "media"]],
+    ),
     ("lib", &[]),
 ];
 

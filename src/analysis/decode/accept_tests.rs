@@ -52,7 +52,7 @@ fn face() -> Face {
 }
 
 /// What an honest worker sends: two frames with one person, usable in the first alone.
-fn honest() -> (Report, Region) {
+pub(super) fn honest() -> (Report, Region) {
     let region = Region::create(1 << 20).unwrap();
     let descriptor = region.descriptor().try_clone_to_owned().unwrap();
     let mut writer = RegionWriter::new(descriptor);

@@ -25,6 +25,8 @@ mod accept;
 #[cfg(test)]
 mod accept_tests;
 mod cost;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod metrics;
 mod observation;
 mod observe;

@@ -13,6 +13,8 @@
 mod archive;
 mod contents;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 #[cfg(test)]
 mod hostile_tests;
 mod naming;

@@ -1,14 +1,12 @@
 //! Files as an attacker would write them, for the tests.
 
 use std::fs;
-use std::io::{Cursor, Write};
 use std::path::PathBuf;
 
 use tempfile::TempDir;
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, ZipWriter};
 
 use super::Checkpoint;
+pub(super) use super::fuzzing::archive;
 
 /// A file that is removed with the value.
 pub(super) struct Planted(TempDir);
@@ -40,17 +38,6 @@ pub(super) fn assert_refused(bytes: &[u8], sentence: &str) {
     assert!(problem.contains(sentence), "no {sentence:?} in: {problem}");
     let path = planted.path().display().to_string();
     assert!(problem.starts_with(&path), "{problem}");
-}
-
-/// An uncompressed zip archive.
-pub(super) fn archive(records: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-    let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
-    for (name, bytes) in records {
-        zip.start_file(*name, stored).unwrap();
-        zip.write_all(bytes).unwrap();
-    }
-    zip.finish().unwrap().into_inner()
 }
 
 /// What a hostile pickle claims of its only tensor, `fc.weight`.
