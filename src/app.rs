@@ -216,6 +216,7 @@ fn http_settings(settings: &Settings) -> HttpSettings {
             max_bytes: settings.max_body_bytes,
             idle_timeout: Duration::from_secs(settings.body_idle_timeout_s),
             whole_timeout: Duration::from_secs(settings.body_timeout_s),
+            min_bytes_per_s: settings.body_min_bytes_per_s,
         },
         max_uploads: settings.max_uploads,
         result_cache_entries: settings.result_cache_entries,

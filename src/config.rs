@@ -125,6 +125,9 @@ settings! {
     body_idle_timeout_s: u64 = "20" in 1..=3600;
     /// Longest time for a whole body, in seconds.
     body_timeout_s: u64 = "900" in 1..=86_400;
+    /// Least bytes a second of a body on average, asked for once `body_idle_timeout_s` has passed;
+    /// 0: none. Slower senders only hold a connection.
+    body_min_bytes_per_s: u64 = "1024" in 0..=1_000_000_000;
     /// Uploads at the same time.
     max_uploads: usize = "32" in 1..=10_000;
     /// Files analysed last whose analysis answers the same bytes again; 0: every file is analysed.

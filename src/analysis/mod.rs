@@ -4,8 +4,10 @@
 //! admit ─▶ decode worker: probe, sample, detect, track, crop ─▶ model thread: score ─▶ decide ─▶ report
 //! ```
 //!
-//! [`Analyzer::try_admit`] hands out a place before a caller reads a body; the place travels with
-//! the work, so that it is free again only when the work has ended, whoever stopped waiting.
+//! [`Analyzer::has_room`] tells before a body is read whether there would be a place, and
+//! [`Analyzer::try_admit`] hands one out once the file is there, so that a sender who takes his
+//! time holds nobody up. The place travels with the work: it is free again only when the work has
+//! ended, whoever stopped waiting.
 //! Everything that touches the bytes of a file runs in a few worker processes that are shut in and
 //! may be lost (`decode`); the networks run on the thread that [`crate::inference`] owns.
 
@@ -144,6 +146,18 @@ impl Analyzer {
             places: Arc::new(Semaphore::new(settings.places())),
             settings,
         })
+    }
+
+    /// Whether [`Self::try_admit`] would hand out a place now.
+    ///
+    /// # Errors
+    /// As [`Self::try_admit`].
+    pub fn has_room(&self) -> Result<(), AnalysisError> {
+        drop(self.models.lease()?);
+        match self.places.available_permits() {
+            0 => Err(AnalysisError::Busy),
+            _ => Ok(()),
+        }
     }
 
     /// Takes a place, or says at once that there is none.

@@ -1,7 +1,8 @@
 //! What every route that analyses files does before its answer differs:
-//! admit → receive → analyse → keep.
+//! look for room → receive → admit → analyse → keep.
 //!
-//! A [`Place`] is taken before the body is read, so that a service with no room says so at once.
+//! An [`Entry`] is made before the body is read, so that a service with no room says so at once. It
+//! becomes a [`Place`] when the body is there: senders that take their time hold no place.
 //! Routes with one file call [`analyse_and_keep`]; a batch goes through [`analyse_many`], whose
 //! files are under way side by side so that the model thread sees them as batches.
 
@@ -45,6 +46,11 @@ pub(super) struct VideoForm {
     video: Vec<u8>,
 }
 
+/// Leave to send a body, over when dropped.
+#[derive(Debug)]
+#[must_use = "dropping an entry ends it"]
+pub(super) struct Entry(Arc<Visit>);
+
 /// A place in the service for one request, given back when dropped.
 #[derive(Debug)]
 #[must_use = "dropping a place gives it back"]
@@ -53,14 +59,24 @@ pub(super) struct Place {
     pub(super) admission: Admission,
 }
 
-impl Place {
-    /// Takes a place, or says at once why there is none.
+impl Entry {
+    /// Lets a body in, or says at once that there is no room for what it holds.
     ///
     /// # Errors
     /// [`HttpError::Refused`]; [`HttpError::Analysis`] when every place is taken.
-    pub(super) fn take(service: &Service) -> Result<Self, HttpError> {
-        Ok(Self {
-            visit: Arc::new(service.reception.enter()?),
+    pub(super) fn make(service: &Service) -> Result<Self, HttpError> {
+        let visit = service.reception.enter()?;
+        service.analyzer.has_room()?;
+        Ok(Self(Arc::new(visit)))
+    }
+
+    /// Takes a place for the body, which is there.
+    ///
+    /// # Errors
+    /// [`HttpError::Analysis`] when others took the last one meanwhile.
+    pub(super) fn into_place(self, service: &Service) -> Result<Place, HttpError> {
+        Ok(Place {
+            visit: self.0,
             admission: service.analyzer.try_admit()?,
         })
     }
@@ -132,9 +148,10 @@ pub(super) async fn analyse_upload(
     body: Payload,
     service: &Data<Service>,
 ) -> Result<Analysed, HttpError> {
-    let place = Place::take(service)?;
+    let entry = Entry::make(service)?;
     let limits = service.settings.body;
     let upload = receive(request, body, FORM, &service.uploads, limits).await?;
+    let place = entry.into_place(service)?;
     let analysed = analyse_and_keep(service, &upload.file, place, Wish::of(request)).await?;
     Ok(analysed.after_upload(upload.took))
 }

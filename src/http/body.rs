@@ -2,7 +2,8 @@
 //!
 //! The framework limits the time a client may take for the head of a request, but not for its
 //! body, so every upload is read through [`guarded`]: a byte more than the limit, a silence longer
-//! than the idle timeout, or a body that is still arriving at its deadline ends the stream.
+//! than the idle timeout, a trickle, or a body that is still arriving at its deadline ends the
+//! stream.
 
 use std::io;
 use std::time::Duration;
@@ -22,6 +23,8 @@ pub struct BodyLimits {
     pub idle_timeout: Duration,
     /// Longest time from the first to the last byte.
     pub whole_timeout: Duration,
+    /// Least bytes a second on average, asked for once the idle timeout has passed; 0: none.
+    pub min_bytes_per_s: u64,
 }
 
 /// Why a body was cut off.
@@ -44,6 +47,12 @@ pub(super) enum BodyCut {
     TooSlow {
         /// The limit.
         whole_timeout: Duration,
+    },
+    /// The body came too slowly.
+    #[error("the request came at less than {min_bytes_per_s} bytes a second")]
+    Trickle {
+        /// The limit.
+        min_bytes_per_s: u64,
     },
 }
 
@@ -72,7 +81,8 @@ pub(super) fn guarded<S>(
 where
     S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
 {
-    let deadline = Instant::now() + limits.whole_timeout;
+    let begun = Instant::now();
+    let deadline = begun + limits.whole_timeout;
     stream::try_unfold((body, 0_u64), move |(mut body, seen_bytes)| async move {
         let silence_ends = Instant::now() + limits.idle_timeout;
         let chunk = timeout_at(deadline.min(silence_ends), body.next())
@@ -86,8 +96,18 @@ where
             let max_bytes = limits.max_bytes;
             return Err(BodyCut::TooLarge { max_bytes }.into());
         }
+        if is_trickle(limits, seen_bytes, begun.elapsed()) {
+            let min_bytes_per_s = limits.min_bytes_per_s;
+            return Err(BodyCut::Trickle { min_bytes_per_s }.into());
+        }
         Ok(Some((chunk, (body, seen_bytes))))
     })
+}
+
+/// Whether so few bytes in that time are those of a sender that only holds the connection.
+fn is_trickle(limits: BodyLimits, seen_bytes: u64, elapsed: Duration) -> bool {
+    let least = limits.min_bytes_per_s as f64 * elapsed.as_secs_f64();
+    elapsed > limits.idle_timeout && (seen_bytes as f64) < least
 }
 
 fn cut_by_time(limits: BodyLimits, whole: bool) -> BodyCut {
@@ -110,6 +130,7 @@ mod tests {
         max_bytes: 8,
         idle_timeout: Duration::from_millis(100),
         whole_timeout: Duration::from_millis(300),
+        min_bytes_per_s: 0,
     };
 
     fn chunks(sizes: &[usize]) -> Vec<Result<Bytes, PayloadError>> {
@@ -138,6 +159,19 @@ mod tests {
         let body = stream::iter(chunks(&[1])).chain(stream::pending());
         let idle_timeout = LIMITS.idle_timeout;
         assert_eq!(cut(body).await, Some(BodyCut::Silent { idle_timeout }));
+    }
+
+    #[test]
+    fn a_trickle_is_one_only_after_the_grace_and_only_below_the_rate() {
+        let limits = BodyLimits {
+            min_bytes_per_s: 10,
+            ..LIMITS
+        };
+        let (grace, later) = (LIMITS.idle_timeout, Duration::from_secs(2));
+        assert!(!is_trickle(limits, 0, grace));
+        assert!(is_trickle(limits, 19, later));
+        assert!(!is_trickle(limits, 20, later));
+        assert!(!is_trickle(LIMITS, 0, later));
     }
 
     #[actix_web::test]

@@ -18,6 +18,9 @@ pub(super) struct Limits {
     body_idle_timeout_s: f64,
     /// Longest time for a whole body, in seconds; beyond it 408.
     body_timeout_s: f64,
+    /// Least bytes a second of a body on average once `body_idle_timeout_s` has passed; below it
+    /// 408. 0: none.
+    body_min_bytes_per_s: u64,
     /// Uploads at the same time; beyond it 429.
     max_uploads: usize,
     /// Analyses at work at the same time.
@@ -64,6 +67,7 @@ pub(super) async fn limits(service: Data<Service>) -> Json<Limits> {
         max_body_bytes: http.body.max_bytes,
         body_idle_timeout_s: http.body.idle_timeout.as_secs_f64(),
         body_timeout_s: http.body.whole_timeout.as_secs_f64(),
+        body_min_bytes_per_s: http.body.min_bytes_per_s,
         max_uploads: http.max_uploads,
         decode_threads: analysis.decode_threads,
         waiting_places: analysis.waiting_places,

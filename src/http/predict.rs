@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Service;
-use super::analyse_upload::{Analysed, Place, Wish, analyse_and_keep};
+use super::analyse_upload::{Analysed, Entry, Wish, analyse_and_keep};
 use super::answer::AnalysisAnswer;
 use super::compat::d3_detection::ImageAnswer;
 use super::compat::dfdetect::LabelScores;
@@ -145,9 +145,10 @@ pub(super) async fn predict(
     query: Query<PredictQuery>,
 ) -> Result<HttpResponse, HttpError> {
     let started = Instant::now();
-    let place = Place::take(&service)?;
+    let entry = Entry::make(&service)?;
     let limits = service.settings.body;
     let upload = receive(&request, body, FORM, &service.uploads, limits).await?;
+    let place = entry.into_place(&service)?;
     let client = Client::of(&upload.file, query.format)?;
     client.error_shape().choose(&request);
     let wish = match client {

@@ -114,9 +114,9 @@ impl From<MultipartError> for UploadError {
         };
         match BodyCut::of(payload) {
             Some(BodyCut::TooLarge { max_bytes }) => Self::TooLarge { max_bytes },
-            Some(cut @ (BodyCut::Silent { .. } | BodyCut::TooSlow { .. })) => {
-                Self::Slow(cut.to_string())
-            }
+            Some(
+                cut @ (BodyCut::Silent { .. } | BodyCut::TooSlow { .. } | BodyCut::Trickle { .. }),
+            ) => Self::Slow(cut.to_string()),
             None => Self::Interrupted,
         }
     }

@@ -18,6 +18,7 @@ use crate::store::UploadDir;
 const LIMITS: BodyLimits = BodyLimits {
     max_bytes: 2_000_000,
     idle_timeout: Duration::from_millis(100),
+    min_bytes_per_s: 0,
     whole_timeout: Duration::from_secs(5),
 };
 const FORM: Form = Form {

@@ -50,7 +50,7 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// A clip that takes a worker seconds.
-fn long_clip(folder: &std::path::Path) -> PathBuf {
+pub(crate) fn long_clip(folder: &std::path::Path) -> PathBuf {
     let path = folder.join("long.mp4");
     let made = Command::new("ffmpeg")
         .args([
@@ -83,7 +83,7 @@ async fn health(server: &Server) -> Value {
 }
 
 /// Waits until a worker is given a file.
-async fn begun(server: &Server) {
+pub(crate) async fn begun(server: &Server) {
     let pid = *workers(server.pid()).first().expect("a worker");
     let busy = || {
         proc_file(pid, "stat")

@@ -21,6 +21,8 @@ mod isolation;
 mod keys;
 mod killed;
 mod limits;
+mod load;
+mod memory;
 mod openapi;
 mod own_models;
 mod page;

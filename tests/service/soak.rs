@@ -6,6 +6,7 @@ use std::process::Command;
 use futures_util::StreamExt;
 use futures_util::stream;
 
+use crate::memory::resident_kib;
 use crate::server::{Server, repository};
 
 /// Growth between the 10th and the 60th request that allocators, not leaks, explain. One leaked
@@ -36,18 +37,6 @@ fn clip(directory: &Path) -> Vec<u8> {
 
 fn descriptors(pid: u32) -> usize {
     std::fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
-}
-
-fn resident_kib(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a live server");
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmRSS:"))
-        .expect("VmRSS");
-    line.split_whitespace()
-        .nth(1)
-        .and_then(|n| n.parse().ok())
-        .expect("a number")
 }
 
 fn children(pid: u32) -> usize {

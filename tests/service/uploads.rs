@@ -5,6 +5,7 @@ use std::time::Duration;
 use reqwest::Method;
 
 use crate::held_upload::{HeldUpload, leftovers, uploads_in_progress};
+use crate::isolation::{begun, long_clip};
 use crate::problem::expect_problem;
 use crate::server::{Server, repository};
 
@@ -38,12 +39,30 @@ async fn a_sender_that_falls_silent_is_given_up() {
 async fn when_every_place_is_taken_the_next_is_told_to_come_back() {
     let settings = [("decode_threads", "1"), ("waiting_places", "0")];
     let server = Server::start_with(&settings).await;
-    let held = HeldUpload::begin(&server, "/predict", &repository(CLIP)).await;
-    let refused = server.post_file("/predict", &repository(CLIP)).await;
-    expect_problem(&server, PREDICT, refused, (429, "busy")).await;
-    let answered = held.finish().await.expect("an answer");
+    let folder = tempfile::tempdir().expect("a directory");
+    let clip = long_clip(folder.path());
+    let (answered, ()) = tokio::join!(server.post_file("/predict", &clip), async {
+        begun(&server).await;
+        let refused = server.post_file("/predict", &repository(CLIP)).await;
+        expect_problem(&server, PREDICT, refused, (429, "busy")).await;
+    });
     assert_eq!(answered.status(), 200);
     server.predict(CLIP).await;
+}
+
+#[tokio::test]
+async fn senders_that_take_their_time_hold_no_place_of_others() {
+    let settings = [("decode_threads", "1"), ("waiting_places", "0")];
+    let server = Server::start_with(&settings).await;
+    let held = [
+        HeldUpload::begin(&server, "/predict", &repository(CLIP)).await,
+        HeldUpload::begin(&server, "/predict", &repository(CLIP)).await,
+    ];
+    server.predict(CLIP).await;
+    for upload in held {
+        let answer = upload.finish().await.expect("an answer");
+        assert_eq!(answer.status(), 200);
+    }
 }
 
 #[tokio::test]

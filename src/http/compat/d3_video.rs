@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::super::Service;
-use super::super::analyse_upload::{Place, Wish, analyse_and_keep};
+use super::super::analyse_upload::{Entry, Wish, analyse_and_keep};
 use super::super::answer::{VerdictWord, rfc3339, rounded};
 use super::super::error::HttpError;
 use super::super::error_shape::{SuccessAnalysisErrors, SuccessUploadErrors};
@@ -187,9 +187,10 @@ pub(in crate::http) async fn predict(
     body: Payload,
     service: Data<Service>,
 ) -> Result<Json<VideoAnswer>, HttpError> {
-    let place = Place::take(&service)?;
+    let entry = Entry::make(&service)?;
     let limits = service.settings.body;
     let upload = receive(&request, body, FORM, &service.uploads, limits).await?;
+    let place = entry.into_place(&service)?;
     let selection = Selection::read(&upload.texts)?;
     let wish = Wish {
         steps: Some(selection.steps(service.analyzer.settings().sample.frames)),

@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::super::Service;
-use super::super::analyse_upload::{Place, Wish, analyse_and_keep, analyse_varied_and_keep};
+use super::super::analyse_upload::{Entry, Wish, analyse_and_keep, analyse_varied_and_keep};
 use super::super::answer::{VerdictWord, rfc3339, rounded};
 use super::super::error::HttpError;
 use super::super::error_shape::{CodedAnalysisErrors, CodedUploadErrors};
@@ -211,9 +211,10 @@ pub(in crate::http) async fn detect(
     service: Data<Service>,
 ) -> Result<Json<DetectAnswer>, HttpError> {
     let started = Instant::now();
-    let place = Place::take(&service)?;
+    let entry = Entry::make(&service)?;
     let limits = service.settings.body;
     let upload = receive(&request, body, FORM, &service.uploads, limits).await?;
+    let place = entry.into_place(&service)?;
     let wish = Wish::of(&request).scored();
     let analysed = analyse_and_keep(&service, &upload.file, place, wish).await?;
     let analysis = &analysed.stored.analysis;
@@ -249,9 +250,10 @@ pub(in crate::http) async fn augmented(
     service: Data<Service>,
 ) -> Result<Json<AugmentedAnswer>, HttpError> {
     let started = Instant::now();
-    let place = Place::take(&service)?;
+    let entry = Entry::make(&service)?;
     let limits = service.settings.body;
     let upload = receive(&request, body, FORM, &service.uploads, limits).await?;
+    let place = entry.into_place(&service)?;
     let wish = Wish::of(&request).scored();
     let (analysed, varied) = analyse_varied_and_keep(&service, &upload.file, place, wish).await?;
     let analysis = &analysed.stored.analysis;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::super::Service;
-use super::super::analyse_upload::{FORM, Place, VideoForm, media_of, named};
+use super::super::analyse_upload::{Entry, FORM, Place, VideoForm, media_of, named};
 use super::super::answer::{Metadata, artifact_url, rounded};
 use super::super::error::HttpError;
 use super::super::problem::{AnalysisProblems, UploadProblems};
@@ -154,9 +154,10 @@ async fn find_faces(
     service: &Data<Service>,
     sample: SampleOptions,
 ) -> Result<FacesFound, HttpError> {
-    let Place { visit, admission } = Place::take(service)?;
+    let entry = Entry::make(service)?;
     let limits = service.settings.body;
     let upload = receive(request, body, FORM, &service.uploads, limits).await?;
+    let Place { visit, admission } = entry.into_place(service)?;
     let media = media_of(&upload.file)?;
     let mut found = (service.analyzer.find_faces(media, sample, admission)).await?;
     let pictures = named(std::mem::take(&mut found.artifacts))?;

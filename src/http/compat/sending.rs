@@ -8,7 +8,7 @@ use actix_web::web::{Data, Payload};
 use uuid::Uuid;
 
 use super::super::Service;
-use super::super::analyse_upload::{Analysed, Place, Wish, analyse_and_keep, analyse_many};
+use super::super::analyse_upload::{Analysed, Entry, Wish, analyse_and_keep, analyse_many};
 use super::super::error::HttpError;
 use super::super::filename::DisplayName;
 use super::super::upload::{Form, Texts, receive, receive_many};
@@ -49,8 +49,9 @@ pub(super) async fn analyse_one(
     service: &Data<Service>,
     form: Form,
 ) -> Result<One, HttpError> {
-    let place = Place::take(service)?;
+    let entry = Entry::make(service)?;
     let upload = receive(request, body, form, &service.uploads, service.settings.body).await?;
+    let place = entry.into_place(service)?;
     let (wish, threshold) = read_texts(Wish::of(request).scored(), &upload.texts)?;
     let analysed = analyse_and_keep(service, &upload.file, place, wish).await?;
     Ok(One {
@@ -66,8 +67,9 @@ pub(super) async fn analyse_batch(
     service: &Data<Service>,
     form: Form,
 ) -> Result<Many, HttpError> {
-    let place = Place::take(service)?;
+    let entry = Entry::make(service)?;
     let sent = receive_many(request, body, form, &service.uploads, service.settings.body).await?;
+    let place = entry.into_place(service)?;
     let (mut wish, threshold) = read_texts(Wish::of(request).scored(), &sent.texts)?;
     let batch = BatchId::new(Uuid::now_v7());
     wish.submission.batch = Some(batch);

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -11,6 +9,7 @@ use serde_json::Value;
 use super::{Attack, Expected};
 use crate::held_upload::leftovers;
 use crate::isolation::workers;
+use crate::memory::{Watch, resident_kib};
 use crate::server::Server;
 
 const DEADLINE_S: u64 = 60;
@@ -18,7 +17,6 @@ const DEADLINE_S: u64 = 60;
 const ALLOWED: Duration = Duration::from_secs(DEADLINE_S + 10);
 /// What the service's own process may keep. The largest sample it could leak would be 800 MB.
 const ALLOWED_GROWTH_KIB: u64 = 100 * 1024;
-const WATCH_EVERY: Duration = Duration::from_millis(20);
 
 /// A service under attack.
 pub(super) struct Trial {
@@ -177,45 +175,4 @@ fn is_safe_name(answer: &Value) -> bool {
         let has_path = name.contains(['/', '\\']) || name.chars().any(char::is_control);
         (1..=255).contains(&name.len()) && !has_path
     })
-}
-
-fn resident_kib(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-    let number = line.and_then(|line| line.split_whitespace().nth(1));
-    number.and_then(|n| n.parse().ok()).unwrap_or(0)
-}
-
-/// Looks at the memory of a service and its workers now and then; ends when dropped.
-struct Watch {
-    peak_kib: Arc<AtomicU64>,
-    over: Arc<AtomicBool>,
-}
-
-impl Watch {
-    fn start(pid: u32) -> Self {
-        let watch = Self {
-            peak_kib: Arc::default(),
-            over: Arc::default(),
-        };
-        let (peak, over) = (Arc::clone(&watch.peak_kib), Arc::clone(&watch.over));
-        std::thread::spawn(move || {
-            while !over.load(Ordering::Relaxed) {
-                let of_workers: u64 = workers(pid).into_iter().map(resident_kib).sum();
-                peak.fetch_max(of_workers + resident_kib(pid), Ordering::Relaxed);
-                std::thread::sleep(WATCH_EVERY);
-            }
-        });
-        watch
-    }
-
-    fn peak_kib(&self) -> u64 {
-        self.peak_kib.load(Ordering::Relaxed)
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        self.over.store(true, Ordering::Relaxed);
-    }
 }
