@@ -100,8 +100,8 @@ fn signed(signer: &LocalSigner, header: &str, payload: &str, salt: u64) -> Strin
 /// Checks a `signature_base64`. The first byte tells what the rest is: the text itself, changes to
 /// the true signature, the signature's bytes, or how many times the modulus is added.
 pub fn signature(input: &[u8]) {
-    let [kind, rest @ ..] = input else { return };
     let case = case();
+    let [kind, rest @ ..] = input else { return };
     let text = match kind % 4 {
         0 => String::from_utf8_lossy(rest).into_owned(),
         1 => STANDARD.encode(changed(&case.signature, rest)),
@@ -121,8 +121,8 @@ pub fn signature(input: &[u8]) {
 /// a header and (after a line end) a statement that are then truly signed, or how many times the
 /// modulus is added to the true signature.
 pub fn statement(input: &[u8]) {
-    let [kind, rest @ ..] = input else { return };
     let case = case();
+    let [kind, rest @ ..] = input else { return };
     let token = match kind % 4 {
         0 => String::from_utf8_lossy(rest).into_owned(),
         1 => String::from_utf8_lossy(&changed(case.token.as_bytes(), rest)).into_owned(),
