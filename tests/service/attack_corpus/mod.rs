@@ -1,5 +1,5 @@
 //! Every attack we know of, sent to one running service: each gets a documented status in time, and
-//! afterwards the service is as it was. `scripts/attack_corpus.sh` runs this and shows the table.
+//! afterwards the service is as it was. `scripts/hostile.sh` runs this and shows the table.
 //!
 //! | file | holds |
 //! |---|---|

@@ -12,7 +12,7 @@ use framewitness::domain::{AnalysisId, VerdictLabel};
 use framewitness::store::{HistoryFilter, KeyId, PagePosition, Reader, RecordStore};
 use time::OffsetDateTime;
 
-#[path = "../tests/support/postgres.rs"]
+#[path = "../../tests/support/postgres.rs"]
 mod postgres;
 
 const ROWS: u64 = 1_000_000;
