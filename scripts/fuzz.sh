@@ -17,7 +17,7 @@ readonly TRIPLE=x86_64-unknown-linux-gnu
 readonly BUILT=fuzz/target/$TRIPLE/release
 # Larger inputs reach nothing more, only later.
 readonly MAX_INPUT_BYTES=16384
-readonly MAX_KEPT_BYTES=4096
+readonly MAX_KEPT_BYTES=512
 # What one allocation and all of them may take; a reader that believes a size in its input fails here.
 readonly LIMITS=(-malloc_limit_mb=256 -rss_limit_mb=3072 -timeout=30)
 WORK=$(mktemp -d)
