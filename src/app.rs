@@ -15,7 +15,9 @@ use tokio::time::MissedTickBehavior;
 
 use crate::analysis::{self, AnalysisError, AnalysisSettings, Analyzer, WorkerSettings};
 use crate::config::Settings;
-use crate::http::{self, BodyLimits, GuardSettings, HttpSettings, HttpState};
+use crate::http::{
+    self, BodyLimits, GuardSettings, HttpSettings, HttpState, Tls, TlsError, TlsSettings,
+};
 use crate::inference::{self, InferenceError, InferenceSettings, ModelSlot};
 use crate::integrity::{IntegrityError, Keyring};
 use crate::media::{MediaLimits, SampleOptions};
@@ -43,6 +45,9 @@ pub enum AppError {
     /// Records or artifacts.
     #[error("the records cannot be opened")]
     Store(#[from] StoreError),
+    /// Certificate or key.
+    #[error("TLS cannot be spoken")]
+    Tls(#[from] TlsError),
     /// The server.
     #[error("the server ended")]
     Server(#[from] std::io::Error),
@@ -63,6 +68,7 @@ impl App {
     /// # Errors
     /// [`AppError`], naming the part that does not start.
     pub async fn start(settings: Settings, metrics: PrometheusHandle) -> Result<Self, AppError> {
+        let tls = open_tls(&settings).await?;
         let uploads = UploadDir::open(&settings.data_dir.join("uploads")).await?;
         let (records, artifacts) = open_stores(&settings).await?;
         settle(&artifacts, &records).await;
@@ -79,10 +85,16 @@ impl App {
             artifacts,
             uploads,
             keyring,
+            tls,
             metrics,
             settings: http_settings(&settings),
         };
         Ok(Self { state, upkeep })
+    }
+
+    /// `http`, or `https` with a certificate.
+    pub fn scheme(&self) -> &'static str {
+        self.state.tls.as_ref().map_or("http", |_| "https")
     }
 
     /// Serves on `listener` until `shutdown` ends, then lets the requests in flight finish.
@@ -102,6 +114,19 @@ impl App {
             tracing::warn!(%error, "the models did not end with the service");
         }
         Ok(())
+    }
+}
+
+async fn open_tls(settings: &Settings) -> Result<Option<Tls>, TlsError> {
+    let tls = TlsSettings {
+        certificate: settings.tls_certificate.clone(),
+        key: settings.tls_key.clone(),
+        reload_interval: Duration::from_secs(settings.tls_reload_interval_s),
+        hsts_max_age: Duration::from_secs(settings.hsts_max_age_s),
+    };
+    match tls.if_named()? {
+        Some(tls) => Ok(Some(Tls::open(tls).await?)),
+        None => Ok(None),
     }
 }
 
@@ -212,6 +237,7 @@ fn http_settings(settings: &Settings) -> HttpSettings {
             cors_origins: settings.cors_origins.clone(),
             keep_requests: Duration::from_secs(u64::from(settings.request_log_days) * 86_400),
         },
+        head_timeout: Duration::from_secs(settings.head_timeout_s),
         body: BodyLimits {
             max_bytes: settings.max_body_bytes,
             idle_timeout: Duration::from_secs(settings.body_idle_timeout_s),

@@ -94,6 +94,14 @@ macro_rules! settings {
 settings! {
     /// Address and port to listen on.
     bind: SocketAddr = "127.0.0.1:8080";
+    /// PEM file with the server's certificate and those that lead to its authority; empty: plain HTTP.
+    tls_certificate: PathBuf = "";
+    /// PEM file with its private key.
+    tls_key: PathBuf = "";
+    /// Seconds between two looks at both files: changed ones are taken without a restart.
+    tls_reload_interval_s: u64 = "30" in 1..=86_400;
+    /// Seconds that browsers are told to come back with HTTPS only (where TLS is on); 0: not told.
+    hsts_max_age_s: u64 = "31536000" in 0..=63_072_000;
     /// Directory for records, artifacts, keys and uploads in progress.
     data_dir: PathBuf = "data";
     /// Database of the records: `sqlite:PATH` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`;
@@ -121,6 +129,8 @@ settings! {
     log_filter: String = "info";
     /// Largest request body in bytes.
     max_body_bytes: u64 = "536870912" in 1..=u64::MAX;
+    /// Longest time for the head of a request, and for a TLS handshake, in seconds.
+    head_timeout_s: u64 = "10" in 1..=3600;
     /// Longest silence of a sender in the middle of a body, in seconds.
     body_idle_timeout_s: u64 = "20" in 1..=3600;
     /// Longest time for a whole body, in seconds.

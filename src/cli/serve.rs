@@ -35,7 +35,7 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
     let address = listener.local_addr()?;
     let app = App::start(settings, telemetry::start_metrics()?).await?;
     let shutdown = termination()?;
-    tracing::info!("serving on http://{address}");
+    tracing::info!("serving on {}://{address}", app.scheme());
     app.serve(listener, shutdown).await?;
     tracing::info!("ended");
     Ok(())

@@ -14,6 +14,9 @@ pub(super) struct Limits {
     /// Largest request body in bytes; beyond it 413.
     #[schema(example = 536870912)]
     max_body_bytes: u64,
+    /// Longest time for the head of a request, and for a TLS handshake, in seconds; beyond it 408, or
+    /// the connection is closed.
+    head_timeout_s: f64,
     /// Longest silence of a sender in the middle of a body, in seconds; beyond it 408.
     body_idle_timeout_s: f64,
     /// Longest time for a whole body, in seconds; beyond it 408.
@@ -65,6 +68,7 @@ pub(super) async fn limits(service: Data<Service>) -> Json<Limits> {
     let media = &analysis.media;
     Json(Limits {
         max_body_bytes: http.body.max_bytes,
+        head_timeout_s: http.head_timeout.as_secs_f64(),
         body_idle_timeout_s: http.body.idle_timeout.as_secs_f64(),
         body_timeout_s: http.body.whole_timeout.as_secs_f64(),
         body_min_bytes_per_s: http.body.min_bytes_per_s,

@@ -16,13 +16,15 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{
     CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
-    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use actix_web::middleware::Next;
+use actix_web::web::Data;
 use actix_web::{Error, HttpMessage};
 use tracing::Span;
 use tracing_actix_web::{RequestId, RootSpanBuilder};
 
+use super::Service;
 use super::error_shape::ErrorShape;
 use super::guard::Guard;
 use super::problem::Draft;
@@ -159,6 +161,8 @@ pub(super) async fn finish<B: MessageBody + 'static>(
     }
     let number = request.extensions().get::<RequestId>().copied();
     let number = number.map(|id| id.to_string()).unwrap_or_default();
+    let service = request.app_data::<Data<Service>>();
+    let hsts = service.and_then(|service| service.tls.as_ref()?.hsts());
     let mut response = next.call(request).await?.map_into_boxed_body();
     if response.status().is_client_error() || response.status().is_server_error() {
         response = with_error_body(response, &number);
@@ -168,6 +172,9 @@ pub(super) async fn finish<B: MessageBody + 'static>(
         headers.insert(REQUEST_ID, value);
     }
     add_security_headers(headers);
+    if let Some(hsts) = hsts {
+        headers.insert(STRICT_TRANSPORT_SECURITY, hsts);
+    }
     Ok(response)
 }
 

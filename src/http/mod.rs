@@ -46,6 +46,7 @@ mod server;
 mod server_tests;
 mod static_files;
 mod status;
+mod tls;
 mod upload;
 mod upload_error;
 #[cfg(test)]
@@ -56,6 +57,7 @@ pub use error::HttpError;
 pub use guard::{Allowance, CorsOrigins, CorsOriginsError, GuardSettings};
 pub use reception::Refusal;
 pub use server::{HttpSettings, HttpState, openapi_document, run};
+pub use tls::{Tls, TlsError, TlsSettings};
 pub use upload_error::UploadError;
 
 use server::Service;

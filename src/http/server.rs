@@ -27,12 +27,11 @@ use super::openapi::{Document, Preamble, no_route};
 use super::reception::Reception;
 use super::result_cache::ResultCache;
 use super::routes;
+use super::tls::{Renewal, Tls};
 use crate::analysis::Analyzer;
 use crate::integrity::Keyring;
 use crate::store::{ArtifactStore, RecordStore, UploadDir};
 
-/// Longest time for the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a refused client that is still sending is listened to, so that it reads the refusal.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an idle connection is kept.
@@ -48,6 +47,8 @@ const UPKEEP: Duration = Duration::from_secs(10);
 pub struct HttpSettings {
     /// Who is let in, and how often.
     pub guard: GuardSettings,
+    /// Longest time for the head of a request, and for a TLS handshake.
+    pub head_timeout: Duration,
     /// Limits on each body.
     pub body: BodyLimits,
     /// Uploads at the same time.
@@ -72,6 +73,8 @@ pub struct HttpState {
     pub uploads: UploadDir,
     /// Signs and verifies.
     pub keyring: Keyring,
+    /// Certificate and key; `None`: plain HTTP.
+    pub tls: Option<Tls>,
     /// Renders `/metrics`.
     pub metrics: PrometheusHandle,
     /// Limits.
@@ -110,6 +113,7 @@ pub async fn run(
     let (logger, log_writer) = start_request_log(&state);
     let guard = Data::new(Guard::new(state.records.keys(), &settings, logger));
     let _upkeep = Upkeep::start(state.metrics.clone(), Data::clone(&guard));
+    let _renewal = state.tls.clone().map(Renewal::start);
     let service = Data::new(Service {
         reception: Reception::new(state.settings.max_uploads),
         results: ResultCache::new(state.settings.result_cache_entries),
@@ -118,17 +122,21 @@ pub async fn run(
     });
     let draining = drain_after(shutdown, Data::clone(&service));
     let app = move || app(Data::clone(&guard), &settings.cors_origins);
-    let served = HttpServer::new(move || app().app_data(Data::clone(&service)))
+    let (head_timeout, tls) = (service.settings.head_timeout, service.tls.clone());
+    let server = HttpServer::new(move || app().app_data(Data::clone(&service)))
         .keep_alive(KEEP_ALIVE)
-        .client_request_timeout(HEAD_TIMEOUT)
+        .client_request_timeout(head_timeout)
+        .tls_handshake_timeout(head_timeout)
         .client_disconnect_timeout(LINGER_TIMEOUT)
         // A client that closes its side has left: its request is dropped and with it all it took.
         .h1_allow_half_closed(false)
         .shutdown_signal(draining)
-        .shutdown_timeout(FLUSH_S)
-        .listen(listener)?
-        .run()
-        .await;
+        .shutdown_timeout(FLUSH_S);
+    let server = match tls {
+        None => server.listen(listener)?,
+        Some(tls) => server.listen_rustls_0_23(listener, tls.server_config())?,
+    };
+    let served = server.run().await;
     if let Some(writer) = log_writer {
         writer.finish().await;
     }

@@ -107,7 +107,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("sqlx", &["store"]),
     ("object_store", &["store"]),
     ("object_store_client", &["store"]),
-    ("rustls", &["store"]),
+    ("rustls", &["http", "store"]),
     ("governor", &["http"]),
     ("actix_cors", &["http"]),
     ("actix_web", &["http"]),

@@ -39,6 +39,7 @@ mod signing_attacks;
 mod soak;
 mod stores;
 mod tables;
+mod tls;
 mod unfamiliar;
 mod unscorable;
 mod uploads;
