@@ -22,7 +22,7 @@ use crate::inference::{self, InferenceError, InferenceSettings, ModelSlot};
 use crate::integrity::{IntegrityError, Keyring};
 use crate::media::{MediaLimits, SampleOptions};
 use crate::store::{
-    ArtifactPlace, ArtifactStore, RecordStore, RetentionPolicy, StoreError, UploadDir,
+    ArtifactPlace, ArtifactStore, DiskFloor, RecordStore, RetentionPolicy, StoreError, UploadDir,
 };
 
 /// What keeps the service from starting or makes it end early.
@@ -69,7 +69,8 @@ impl App {
     /// [`AppError`], naming the part that does not start.
     pub async fn start(settings: Settings, metrics: PrometheusHandle) -> Result<Self, AppError> {
         let tls = open_tls(&settings).await?;
-        let uploads = UploadDir::open(&settings.data_dir.join("uploads")).await?;
+        let floor = DiskFloor::of(settings.min_free_disk_bytes);
+        let uploads = UploadDir::open(&settings.data_dir.join("uploads"), floor).await?;
         let (records, artifacts) = open_stores(&settings).await?;
         settle(&artifacts, &records).await;
         let keyring = Keyring::open_or_create(&settings.data_dir.join("keys"))?;
@@ -245,6 +246,7 @@ fn http_settings(settings: &Settings) -> HttpSettings {
             min_bytes_per_s: settings.body_min_bytes_per_s,
         },
         max_uploads: settings.max_uploads,
+        min_free_disk_bytes: settings.min_free_disk_bytes,
         result_cache_entries: settings.result_cache_entries,
         artifacts_link: Duration::from_secs(settings.artifacts_link_s),
         shutdown_grace: Duration::from_secs(settings.shutdown_grace_s),

@@ -138,6 +138,9 @@ settings! {
     /// Least bytes a second of a body on average, asked for once `body_idle_timeout_s` has passed;
     /// 0: none. Slower senders only hold a connection.
     body_min_bytes_per_s: u64 = "1024" in 0..=1_000_000_000;
+    /// Bytes of the disk under `data_dir` that uploads leave free; below it they are refused with 507.
+    /// 0: none.
+    min_free_disk_bytes: u64 = "268435456" in 0..=u64::MAX;
     /// Uploads at the same time.
     max_uploads: usize = "32" in 1..=10_000;
     /// Files analysed last whose analysis answers the same bytes again; 0: every file is analysed.

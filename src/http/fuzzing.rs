@@ -79,7 +79,8 @@ impl Desk {
             .build()
             .expect("a runtime starts");
         let root = tempfile::tempdir().expect("a temporary directory can be made");
-        let uploads = runtime.block_on(UploadDir::open(root.path()));
+        let uploads =
+            runtime.block_on(UploadDir::open(root.path(), crate::store::DiskFloor::of(0)));
         Self {
             root,
             uploads: uploads.expect("a fresh directory opens"),

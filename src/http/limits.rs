@@ -24,6 +24,8 @@ pub(super) struct Limits {
     /// Least bytes a second of a body on average once `body_idle_timeout_s` has passed; below it
     /// 408. 0: none.
     body_min_bytes_per_s: u64,
+    /// Bytes of the disk that uploads leave free; below it 507. 0: none.
+    min_free_disk_bytes: u64,
     /// Uploads at the same time; beyond it 429.
     max_uploads: usize,
     /// Analyses at work at the same time.
@@ -72,6 +74,7 @@ pub(super) async fn limits(service: Data<Service>) -> Json<Limits> {
         body_idle_timeout_s: http.body.idle_timeout.as_secs_f64(),
         body_timeout_s: http.body.whole_timeout.as_secs_f64(),
         body_min_bytes_per_s: http.body.min_bytes_per_s,
+        min_free_disk_bytes: http.min_free_disk_bytes,
         max_uploads: http.max_uploads,
         decode_threads: analysis.decode_threads,
         waiting_places: analysis.waiting_places,

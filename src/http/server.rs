@@ -53,6 +53,8 @@ pub struct HttpSettings {
     pub body: BodyLimits,
     /// Uploads at the same time.
     pub max_uploads: usize,
+    /// Bytes of the disk that uploads leave free, as published; the uploads' folder sees to it.
+    pub min_free_disk_bytes: u64,
     /// How long a presigned link to a picture works.
     pub artifacts_link: Duration,
     /// Files whose analysis is found again by their bytes; 0: none.

@@ -68,7 +68,9 @@ struct Desk {
 impl Desk {
     async fn open() -> Self {
         let root = tempfile::tempdir().unwrap();
-        let uploads = UploadDir::open(root.path()).await.unwrap();
+        let uploads = UploadDir::open(root.path(), crate::store::DiskFloor::of(0))
+            .await
+            .unwrap();
         Self { root, uploads }
     }
 

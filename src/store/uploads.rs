@@ -15,6 +15,7 @@ use tokio::io::AsyncWriteExt;
 
 use super::blocking::on_disk_thread;
 use super::error::StoreError;
+use super::floor::{DiskFloor, LOOK_EVERY_BYTES};
 use super::session::SessionDir;
 use super::step::Step;
 
@@ -23,18 +24,21 @@ use super::step::Step;
 #[derive(Debug, Clone)]
 pub struct UploadDir {
     session: Arc<SessionDir>,
+    floor: DiskFloor,
 }
 
 impl UploadDir {
-    /// Opens or creates `root` and clears what dead processes left there.
+    /// Opens or creates `root`, clears what dead processes left there, and fills its disk down to
+    /// `floor`.
     ///
     /// # Errors
     /// [`StoreError::Io`] naming the folder.
-    pub async fn open(root: &Path) -> Result<Self, StoreError> {
+    pub async fn open(root: &Path, floor: DiskFloor) -> Result<Self, StoreError> {
         let root = root.to_path_buf();
         let session = on_disk_thread(move || SessionDir::open(&root)).await?;
         Ok(Self {
             session: Arc::new(session),
+            floor,
         })
     }
 
@@ -43,8 +47,9 @@ impl UploadDir {
     /// # Errors
     /// [`StoreError::Io`]; [`StoreError::StorageFull`].
     pub async fn create(&self) -> Result<UploadWriter, StoreError> {
-        let session = Arc::clone(&self.session);
+        let (session, floor) = (Arc::clone(&self.session), self.floor);
         let named = on_disk_thread(move || {
+            floor.check(session.path())?;
             tempfile::Builder::new()
                 .prefix("upload-")
                 .tempfile_in(session.path())
@@ -55,9 +60,11 @@ impl UploadDir {
         Ok(UploadWriter {
             file: tokio::fs::File::from_std(file),
             size_bytes: 0,
+            next_look_bytes: LOOK_EVERY_BYTES,
+            floor: self.floor,
             place: Place {
                 path,
-                _session: Arc::clone(&self.session),
+                session: Arc::clone(&self.session),
             },
         })
     }
@@ -67,7 +74,7 @@ impl UploadDir {
 #[derive(Debug)]
 struct Place {
     path: TempPath,
-    _session: Arc<SessionDir>,
+    session: Arc<SessionDir>,
 }
 
 /// An upload being received.
@@ -75,6 +82,8 @@ struct Place {
 pub struct UploadWriter {
     file: tokio::fs::File,
     size_bytes: u64,
+    next_look_bytes: u64,
+    floor: DiskFloor,
     place: Place,
 }
 
@@ -89,6 +98,11 @@ impl UploadWriter {
             .await
             .map_err(StoreError::io("write the upload", &self.place.path))?;
         self.size_bytes += chunk.len() as u64;
+        if self.size_bytes >= self.next_look_bytes {
+            self.next_look_bytes = self.size_bytes + LOOK_EVERY_BYTES;
+            // Measuring a disk asks the kernel for numbers that it holds in memory.
+            self.floor.check(self.place.session.path())?;
+        }
         Step::UploadBegun.reached();
         Ok(())
     }
@@ -151,7 +165,10 @@ mod tests {
     use std::io::Read;
     use std::os::unix::fs::PermissionsExt;
 
+    use super::super::floor::tests::small_disk;
     use super::*;
+
+    const NO_FLOOR: u64 = 0;
 
     fn files_below(folder: &Path) -> usize {
         let mut files = 0;
@@ -165,7 +182,9 @@ mod tests {
     #[tokio::test]
     async fn an_upload_reads_back_whole_from_its_beginning_and_is_private() {
         let root = tempfile::tempdir().unwrap();
-        let uploads = UploadDir::open(root.path()).await.unwrap();
+        let uploads = UploadDir::open(root.path(), DiskFloor::of(NO_FLOOR))
+            .await
+            .unwrap();
         let mut writer = uploads.create().await.unwrap();
         let chunk: Vec<u8> = (0..100_000u32).map(|n| n as u8).collect();
         for _ in 0..50 {
@@ -182,9 +201,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_upload_ends_before_the_disk_is_full_and_gives_its_space_back() {
+        let root = tempfile::tempdir().unwrap();
+        let uploads = UploadDir::open(root.path(), small_disk(16 << 20)).await;
+        let uploads = uploads.unwrap();
+        let mut writer = uploads.create().await.unwrap();
+        let megabyte = vec![0; 1 << 20];
+        let refused = loop {
+            if let Err(refused) = writer.write(&megabyte).await {
+                break refused;
+            }
+        };
+        assert_eq!(refused.code(), "storage-full");
+        assert_eq!(writer.size_bytes(), 24 << 20);
+        drop(writer);
+        uploads.create().await.unwrap();
+    }
+
+    #[tokio::test]
     async fn dropping_a_writer_or_an_upload_removes_its_file() {
         let root = tempfile::tempdir().unwrap();
-        let uploads = UploadDir::open(root.path()).await.unwrap();
+        let uploads = UploadDir::open(root.path(), DiskFloor::of(NO_FLOOR))
+            .await
+            .unwrap();
         let mut abandoned = uploads.create().await.unwrap();
         abandoned.write(b"half").await.unwrap();
         let finished = uploads.create().await.unwrap().finish().await.unwrap();
@@ -197,7 +236,9 @@ mod tests {
     #[tokio::test]
     async fn an_upload_outlives_the_handle_that_made_it() {
         let root = tempfile::tempdir().unwrap();
-        let uploads = UploadDir::open(root.path()).await.unwrap();
+        let uploads = UploadDir::open(root.path(), DiskFloor::of(NO_FLOOR))
+            .await
+            .unwrap();
         let upload = uploads.create().await.unwrap().finish().await.unwrap();
         drop(uploads);
         assert!(upload.path().exists());
@@ -211,7 +252,9 @@ mod tests {
         let left = root.path().join("session-00ff");
         fs::create_dir(&left).unwrap();
         fs::write(left.join("upload-abc"), b"half a video").unwrap();
-        let _uploads = UploadDir::open(root.path()).await.unwrap();
+        let _uploads = UploadDir::open(root.path(), DiskFloor::of(NO_FLOOR))
+            .await
+            .unwrap();
         assert_eq!(files_below(root.path()), 0);
     }
 }

@@ -115,7 +115,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("utoipa", &["http"]),
     ("landlock", &["isolation"]),
     ("seccompiler", &["isolation"]),
-    ("rustix", &["isolation"]),
+    ("rustix", &["isolation", "store"]),
     ("libc", &["inference", "isolation", "media"]),
     ("clap", &["main", "cli", "app", "config"]),
 ];

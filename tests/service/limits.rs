@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 use crate::problem::expect_problem;
-use crate::server::Server;
+use crate::server::{Server, repository};
 
 const PREDICT: (Method, &str) = (Method::POST, "/predict");
 
@@ -113,4 +113,29 @@ async fn no_more_people_and_faces_are_looked_at_than_the_limits_say() {
     );
     assert_eq!(people_and_faces(&[("max_tracks", "1")]).await, (1, 1));
     assert_eq!(people_and_faces(&[("max_faces_per_frame", "1")]).await.1, 1);
+}
+
+#[tokio::test]
+async fn a_disk_below_the_floor_takes_no_upload_and_the_rest_goes_on() {
+    let server = Server::start_with(&[("min_free_disk_bytes", "9000000000000000000")]).await;
+    for path in ["/predict", "/integrity/sign"] {
+        let refused = server
+            .post_file(path, &repository("videos/genuine.mp4"))
+            .await;
+        expect_problem(
+            &server,
+            (Method::POST, path),
+            refused,
+            (507, "storage-full"),
+        )
+        .await;
+    }
+    for path in ["/readyz", "/health", "/api/v1/predictions/recent"] {
+        assert_eq!(server.get(path).await.status(), 200, "{path}");
+    }
+    assert!(
+        server.log().contains("min_free_disk_bytes"),
+        "{}",
+        server.log()
+    );
 }
