@@ -183,11 +183,13 @@ impl DiskArtifacts {
             };
             let measured = unless_missing(measure(&entry.path()))
                 .map_err(StoreError::io("measure the artifacts in", &entry.path()))?;
-            holdings.extend(measured.map(|(stored_at, bytes)| Holding {
+            let holding = |(stored_at, bytes, is_video)| Holding {
                 id,
                 stored_at,
                 bytes,
-            }));
+                is_video,
+            };
+            holdings.extend(measured.map(holding));
         }
         Ok(holdings)
     }
@@ -203,14 +205,17 @@ impl DiskArtifacts {
     }
 }
 
-/// When a folder was filled and how many bytes its files hold.
-fn measure(folder: &Path) -> io::Result<(SystemTime, u64)> {
+/// When a folder was filled, how many bytes its files hold, and whether one is a video.
+fn measure(folder: &Path) -> io::Result<(SystemTime, u64, bool)> {
     let stored_at = fs::symlink_metadata(folder)?.modified()?;
-    let mut bytes = 0;
+    let (mut bytes, mut is_video) = (0, false);
     for entry in fs::read_dir(folder)? {
-        bytes += entry?.metadata()?.len();
+        let entry = entry?;
+        bytes += entry.metadata()?.len();
+        let name = entry.file_name().to_str().map(ArtifactName::parse);
+        is_video |= name.is_some_and(|name| name.is_ok_and(|name| !name.is_picture()));
     }
-    Ok((stored_at, bytes))
+    Ok((stored_at, bytes, is_video))
 }
 
 fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {

@@ -1,4 +1,5 @@
-//! How long artifacts stay: by age first, then oldest first until they fit.
+//! How long artifacts stay: by age first, then oldest first until they fit. Kept videos go before
+//! any pictures: they are large, and anybody who may send files could have them push out all else.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,7 +10,7 @@ use crate::domain::AnalysisId;
 pub struct RetentionPolicy {
     /// Artifacts older than this go.
     pub max_age: Duration,
-    /// Beyond this many bytes in total, the oldest go first.
+    /// Beyond this many bytes in total, the oldest videos go first, then the oldest pictures.
     pub max_total_bytes: u64,
 }
 
@@ -36,6 +37,8 @@ pub(super) struct Holding {
     pub(super) id: AnalysisId,
     pub(super) stored_at: SystemTime,
     pub(super) bytes: u64,
+    /// Whether it is a kept video and no pictures.
+    pub(super) is_video: bool,
 }
 
 /// Which holdings go; the rest stay.
@@ -74,7 +77,9 @@ impl RetentionPolicy {
             for_age,
             ..SweepPlan::default()
         };
-        for holding in young {
+        let (videos, pictures): (Vec<_>, Vec<_>) =
+            young.into_iter().partition(|holding| holding.is_video);
+        for holding in videos.into_iter().chain(pictures) {
             if total_bytes > self.max_total_bytes {
                 total_bytes -= holding.bytes;
                 plan.for_size.push(holding);
@@ -98,6 +103,7 @@ mod tests {
             id: AnalysisId::new(Uuid::from_u128(number)),
             stored_at: SystemTime::UNIX_EPOCH + Duration::from_secs(stored_at_s),
             bytes,
+            is_video: false,
         }
     }
 
@@ -121,6 +127,22 @@ mod tests {
         assert_eq!(plan.for_age, [old]);
         assert_eq!(plan.for_size, [older_half]);
         assert_eq!(plan.kept, [newer_half, new]);
+    }
+
+    #[test]
+    fn a_new_video_goes_before_old_pictures() {
+        let policy = RetentionPolicy {
+            max_age: Duration::from_secs(100),
+            max_total_bytes: 50,
+        };
+        let video = |number, at_s| Holding {
+            is_video: true,
+            ..holding(number, at_s, 30)
+        };
+        let pictures = holding(1, 0, 40);
+        let plan = policy.plan(vec![pictures, video(2, 50), video(3, 60)], at(70));
+        assert_eq!(plan.for_size, [video(2, 50), video(3, 60)]);
+        assert_eq!(plan.kept, [pictures]);
     }
 
     #[test]

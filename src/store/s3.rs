@@ -236,7 +236,7 @@ impl S3Artifacts {
         let mut held: BTreeMap<AnalysisId, Holding> = BTreeMap::new();
         let mut objects = self.store.list(Some(&self.prefix));
         while let Some(object) = objects.try_next().await.map_err(from_object_store)? {
-            let Some(id) = self.analysis_of(&object.location) else {
+            let Some((id, name)) = self.analysis_of(&object.location) else {
                 continue;
             };
             let stored_at = SystemTime::from(object.last_modified);
@@ -244,18 +244,21 @@ impl S3Artifacts {
                 id,
                 stored_at,
                 bytes: 0,
+                is_video: false,
             });
+            holding.is_video |= !name.is_picture();
             holding.stored_at = holding.stored_at.max(stored_at);
             holding.bytes += object.size;
         }
         Ok(held.into_values().collect())
     }
 
-    fn analysis_of(&self, path: &Path) -> Option<AnalysisId> {
+    fn analysis_of(&self, path: &Path) -> Option<(AnalysisId, ArtifactName)> {
         let mut parts = path.prefix_match(&self.prefix)?;
         let (folder, name) = (parts.next()?, parts.next()?);
-        ArtifactName::parse(name.as_ref()).ok()?;
-        AnalysisId::parse(folder.as_ref()).filter(|id| id.to_string() == folder.as_ref())
+        let name = ArtifactName::parse(name.as_ref()).ok()?;
+        let id = AnalysisId::parse(folder.as_ref()).filter(|id| id.to_string() == folder.as_ref());
+        Some((id?, name))
     }
 
     fn path_of(&self, id: AnalysisId, name: &ArtifactName) -> Path {
