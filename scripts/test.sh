@@ -6,8 +6,6 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
 
 readonly DENY_VERSION=0.20.2
-# Requests an operation and phase: few enough for every run; scripts/check_api.sh alone asks more.
-readonly API_EXAMPLES=3
 readonly DENY_ROOT="$CACHE/tools/cargo-deny-$DENY_VERSION"
 
 main() {
@@ -25,8 +23,6 @@ main() {
     RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
     step "Running the examples in the documentation"
     cargo test --locked --doc
-    step "Holding the API to its document"
-    scripts/check_api.sh "$API_EXAMPLES"
     step "Running the exchanges of earlier services on PostgreSQL and S3"
     FRAMEWITNESS_TEST_BACKEND=postgres-s3 run_tests compat_
     step "Running the tests"
