@@ -39,7 +39,7 @@ pub use settings::{AnalysisSettings, MAX_ASKED_FRAMES, WorkerSettings};
 pub use table::{TABLE_HEADER, write_csv, write_csv_of_all};
 pub use varied::Varied;
 
-use crate::domain::{Analysis, AnalysisId, Isolation, ModelIdentity, Reason};
+use crate::domain::{Analysis, AnalysisId, Isolation, ModelIdentity, Reason, Thresholds};
 use crate::inference::{Clip, ClipScores, Lease, ModelSlot, Scorer};
 use crate::media::{SampleOptions, Steps, Variation};
 use decode::{DecodePool, ObservedTrack};
@@ -90,6 +90,8 @@ pub struct Outcome {
     pub artifacts: Vec<Artifact>,
     /// Where the time went.
     pub timings: Timings,
+    /// What the verdict was decided by.
+    thresholds: Thresholds,
 }
 
 /// A place among the analyses in progress; given back when dropped.
@@ -265,10 +267,10 @@ impl Analyzer {
     /// [`AnalysisError::Media`] when the picture cannot be made, [`AnalysisError::Closed`] when the
     /// service is ending.
     pub async fn draw(&self, outcome: Outcome) -> Result<Outcome, AnalysisError> {
-        let (thresholds, settings) = (self.models.facts().thresholds, Arc::clone(&self.settings));
+        let settings = Arc::clone(&self.settings);
         let drawing = tokio::task::spawn_blocking(move || {
             let mut outcome = outcome;
-            result_picture::add(&mut outcome, thresholds, &settings)?;
+            result_picture::add(&mut outcome, &settings)?;
             Ok(outcome)
         });
         drawing.await.map_err(|_| AnalysisError::Closed)?
@@ -321,6 +323,7 @@ impl Analyzer {
             analysis,
             artifacts,
             timings,
+            thresholds: means.thresholds,
         };
         Ok((outcome, varied))
     }

@@ -15,11 +15,7 @@ pub const RESULT_PICTURE: &str = "result.jpg";
 ///
 /// # Errors
 /// [`AnalysisError::Media`] when a picture of the outcome is none.
-pub(super) fn add(
-    outcome: &mut Outcome,
-    thresholds: Thresholds,
-    settings: &AnalysisSettings,
-) -> Result<(), AnalysisError> {
+pub(super) fn add(outcome: &mut Outcome, settings: &AnalysisSettings) -> Result<(), AnalysisError> {
     let Some(frame) = telling_frame(&outcome.analysis) else {
         return Ok(());
     };
@@ -29,7 +25,7 @@ pub(super) fn add(
     };
     let picture = media::decode_jpeg(&picture.bytes)?;
     let marks: Vec<Mark> = (frame.faces.iter())
-        .map(|face| mark(face, thresholds))
+        .map(|face| mark(face, outcome.thresholds))
         .collect();
     let (text, tone) = headline(&outcome.analysis);
     let drawn = media::annotate(&picture, &marks, (&text, tone));

@@ -77,38 +77,39 @@ impl AnalysisSettings {
     }
 }
 
-#[cfg(test)]
-pub(in crate::analysis) mod tests {
-    use super::*;
-
-    /// Settings for tests.
-    pub(in crate::analysis) fn settings() -> AnalysisSettings {
-        AnalysisSettings {
-            sample: SampleOptions::default(),
-            media: MediaLimits::default(),
-            deadline: Duration::from_secs(60),
-            decode_threads: 1,
-            waiting_places: 0,
-            worker: WorkerSettings {
-                memory_bytes: 1 << 31,
-                requests: 16,
-                allow_unsandboxed: false,
-            },
-            min_face_px: 40,
-            min_sharpness: 10.0,
-            min_scored_frames: 3,
-            max_faces_per_frame: 16,
-            max_tracks: 2,
-            jpeg_quality: 90,
-        }
+/// Settings for tests and fuzz targets.
+#[cfg(any(test, fuzzing))]
+pub(in crate::analysis) fn small_settings() -> AnalysisSettings {
+    AnalysisSettings {
+        sample: SampleOptions::default(),
+        media: MediaLimits::default(),
+        deadline: Duration::from_secs(60),
+        decode_threads: 1,
+        waiting_places: 0,
+        worker: WorkerSettings {
+            memory_bytes: 1 << 31,
+            requests: 16,
+            allow_unsandboxed: false,
+        },
+        min_face_px: 40,
+        min_sharpness: 10.0,
+        min_scored_frames: 3,
+        max_faces_per_frame: 16,
+        max_tracks: 2,
+        jpeg_quality: 90,
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
 
     #[test]
     fn settings_reach_a_worker_as_they_are() {
-        let text = serde_json::to_string(&settings()).unwrap();
+        let text = serde_json::to_string(&small_settings()).unwrap();
         assert_eq!(
             serde_json::from_str::<AnalysisSettings>(&text).unwrap(),
-            settings()
+            small_settings()
         );
     }
 }

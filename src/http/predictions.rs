@@ -1,18 +1,20 @@
-//! The history: stored analyses, newest first, and one by its name.
+//! The history: stored analyses, newest first, all or some of them, and one by its name.
 
 use actix_web::get;
 use actix_web::web::{Data, Json, Path, Query};
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use utoipa::{IntoParams, ToSchema};
 
 use super::Service;
-use super::answer::AnalysisAnswer;
+use super::answer::{AnalysisAnswer, VerdictWord};
 use super::caller::Caller;
 use super::compat::d3_records::PredictionRecord;
 use super::error::HttpError;
 use super::problem::Problem;
-use crate::domain::AnalysisId;
-use crate::store::{HistoryFilter, PagePosition};
+use crate::domain::{AnalysisId, MediaKind};
+use crate::store::{HistoryFilter, KeyId, PagePosition, Reader};
 
 const DEFAULT_LIMIT: u32 = 20;
 const MAX_LIMIT: u32 = 100;
@@ -26,6 +28,31 @@ pub(super) struct Page {
     limit: Option<u32>,
     /// Only analyses older than this one; the `next_before` of the page before.
     before: Option<String>,
+    /// Only those with this verdict.
+    #[param(inline)]
+    label: Option<VerdictWord>,
+    /// Only videos or only images.
+    #[param(inline)]
+    kind: Option<KindWord>,
+    /// Only those analysed at this time or later, RFC 3339.
+    #[param(example = "2026-11-25T00:00:00Z")]
+    since: Option<String>,
+    /// Only those analysed before this time, RFC 3339.
+    #[param(example = "2026-11-26T00:00:00Z")]
+    until: Option<String>,
+    /// Only those sent with this key, by its number in `framewitness keys list`; for keys with the
+    /// scope `admin`.
+    key: Option<i64>,
+}
+
+/// What a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum KindWord {
+    /// A moving picture.
+    Video,
+    /// A still one.
+    Image,
 }
 
 /// A part of the history.
@@ -54,7 +81,7 @@ pub(super) struct StoredAnswer {
     data: PredictionRecord,
 }
 
-/// The newest analyses
+/// The newest analyses, all or some of them
 #[utoipa::path(tag = "history", params(Page), responses(
     (status = 200, description = "A part of the history", body = RecentAnswer),
     (status = 400, description = "`invalid-query`", content_type = "application/problem+json", body = Problem),
@@ -69,7 +96,7 @@ pub(super) async fn recent(
 ) -> Result<Json<RecentAnswer>, HttpError> {
     let limit = page.limit()?;
     // One more than asked for tells whether there is a next part.
-    let filter = HistoryFilter::all(caller.reader());
+    let filter = page.filter(caller)?;
     let records = &service.records;
     let mut page = records.page(&filter, page.position()?, limit + 1).await?;
     let more = page.len() > limit as usize;
@@ -94,6 +121,27 @@ impl Page {
         Ok(limit)
     }
 
+    fn filter(&self, caller: Caller) -> Result<HistoryFilter, HttpError> {
+        let reader = match self.key {
+            None => caller.reader(),
+            Some(key) if caller.reader() == Reader::Unrestricted => Reader::Key(KeyId::new(key)),
+            Some(_) => {
+                let problem = "key is for keys with the scope admin: yours sees its own alone";
+                return Err(HttpError::Query(problem.into()));
+            }
+        };
+        Ok(HistoryFilter {
+            reader,
+            label: self.label.map(Into::into),
+            kind: self.kind.map(|kind| match kind {
+                KindWord::Video => MediaKind::Video,
+                KindWord::Image => MediaKind::Image,
+            }),
+            since: moment("since", self.since.as_deref())?,
+            until: moment("until", self.until.as_deref())?,
+        })
+    }
+
     fn position(&self) -> Result<PagePosition, HttpError> {
         let Some(text) = &self.before else {
             return Ok(PagePosition::Newest);
@@ -102,6 +150,15 @@ impl Page {
         let problem = || HttpError::Query("before must be the id of an analysis".into());
         id.map(PagePosition::Before).ok_or_else(problem)
     }
+}
+
+fn moment(name: &str, text: Option<&str>) -> Result<Option<OffsetDateTime>, HttpError> {
+    let Some(text) = text else {
+        return Ok(None);
+    };
+    let moment = OffsetDateTime::parse(text, &Rfc3339);
+    let problem = || format!("{name} must be a time such as 2026-11-25T00:00:00Z, got {text:?}");
+    moment.map(Some).map_err(|_| HttpError::Query(problem()))
 }
 
 /// One analysis

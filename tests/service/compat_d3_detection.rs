@@ -40,6 +40,9 @@ async fn an_image_is_predicted_drawn_on_and_found_again() {
         assert_eq!(data["filename"], "manipulated.jpg");
         assert_eq!(data["model_type"], "d3_clip");
         expect_jpeg(&server, &data["result_url"]).await;
+        let link = data["result_url"].as_str().expect("a link");
+        let is_presigned = link.contains("X-Amz-Signature=");
+        assert_eq!(is_presigned, server.home().remote.is_some(), "{link}");
 
         let id = data["prediction_id"].as_str().expect("a name");
         let (status, old) = get(&server, &format!("/api/db/predictions/{id}")).await;

@@ -15,7 +15,7 @@ const RECENT: &str = "/api/v1/predictions/recent";
 const ROUTE: (Method, &str) = (Method::GET, RECENT);
 
 /// Makes a key on the database of a running server; its secret.
-fn make_key(server: &Server, arguments: &[&str]) -> String {
+pub(crate) fn make_key(server: &Server, arguments: &[&str]) -> String {
     let arguments = [&["keys", "create"], arguments].concat();
     let output = server.run_beside(&arguments);
     assert!(output.status.success(), "{output:?}");
@@ -23,7 +23,7 @@ fn make_key(server: &Server, arguments: &[&str]) -> String {
     secret.trim().to_owned()
 }
 
-async fn get_with(server: &Server, path: &str, secret: &str) -> Response {
+pub(crate) async fn get_with(server: &Server, path: &str, secret: &str) -> Response {
     let request = server.client().get(server.url(path));
     request.bearer_auth(secret).send().await.expect("an answer")
 }

@@ -15,6 +15,7 @@ mod ending;
 mod evaluate;
 mod exchange;
 mod held_upload;
+mod history;
 mod home;
 mod hostile;
 mod isolation;

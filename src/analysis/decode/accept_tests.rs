@@ -6,7 +6,7 @@ use super::accept::{Distrust, Known, accept};
 use super::observation::Observation;
 use super::wire::{Answer, Refusal, Report, ReportedFace, ReportedFrame, ReportedTrack};
 use crate::analysis::AnalysisError;
-use crate::analysis::settings::tests::settings;
+use crate::analysis::settings::small_settings;
 use crate::domain::{
     DeviceTags, Face, FaceBox, FrameRate, Isolation, Landmarks, MediaInfo, MediaKind, PictureInfo,
     Rotation,
@@ -85,7 +85,7 @@ pub(super) fn honest() -> (Report, Region) {
 }
 
 fn believe(report: Report, region: &Region) -> Result<Observation, Distrust> {
-    let settings = settings();
+    let settings = small_settings();
     let known = Known {
         settings: &settings,
         size_bytes: 999,

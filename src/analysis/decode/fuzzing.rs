@@ -5,14 +5,14 @@ use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use super::super::settings::WorkerSettings;
+use super::super::settings::small_settings;
 use super::super::{AnalysisError, AnalysisSettings};
 use super::accept::{Known, accept};
 use super::observation::Observation;
 use super::wire::{ANSWER_BYTES, Answer, Look, SHORT_MESSAGE_BYTES, Started};
 use crate::domain::{CROP_CANVAS_PX, Isolation};
 use crate::isolation::{Channel, IsolationError, Region, RegionWriter};
-use crate::media::{MediaLimits, SampleOptions};
+use crate::media::SampleOptions;
 
 /// What a socket takes before anyone reads.
 const MOST_INPUT_BYTES: usize = 64 * 1024;
@@ -150,21 +150,7 @@ fn filled_region() -> Region {
 fn settings() -> AnalysisSettings {
     AnalysisSettings {
         sample: SampleOptions::even(8),
-        media: MediaLimits::default(),
-        deadline: Duration::from_secs(60),
-        decode_threads: 1,
-        waiting_places: 0,
-        worker: WorkerSettings {
-            memory_bytes: 1 << 31,
-            requests: 16,
-            allow_unsandboxed: false,
-        },
-        min_face_px: 40,
-        min_sharpness: 10.0,
-        min_scored_frames: 3,
-        max_faces_per_frame: 16,
-        max_tracks: 2,
-        jpeg_quality: 90,
+        ..small_settings()
     }
 }
 
@@ -176,7 +162,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     use crate::domain::{ModelIdentity, ModelRole};
 
     fn json(message: &impl serde::Serialize) -> Vec<u8> {
-        serde_json::to_vec(message).unwrap()
+        serde_json::to_vec(message).expect("a message is JSON")
     }
     let framed = |body: &[u8]| [&(body.len() as u32).to_le_bytes()[..], body].concat();
     let ready = Started::Ready(Ready {

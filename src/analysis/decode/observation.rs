@@ -108,11 +108,11 @@ pub(in crate::analysis) fn obstacle(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::settings::tests::settings;
+    use crate::analysis::settings::small_settings;
     use crate::domain::{FaceBox, Landmarks};
 
     fn faces(count: usize, side_px: f32, sharpness: f32) -> Vec<ObservedFace> {
-        let settings = settings();
+        let settings = small_settings();
         let face = Face {
             bounds: FaceBox {
                 x: 0.0,
@@ -136,7 +136,7 @@ mod tests {
     }
 
     fn code(faces: &[ObservedFace], kind: MediaKind) -> Option<&'static str> {
-        obstacle(faces, kind, &settings()).map(|reason| reason.code())
+        obstacle(faces, kind, &small_settings()).map(|reason| reason.code())
     }
 
     #[test]

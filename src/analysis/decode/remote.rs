@@ -300,7 +300,7 @@ mod tests {
 
     #[test]
     fn only_what_a_file_is_guilty_of_leaves_its_worker_in_place() {
-        let settings = crate::analysis::settings::tests::settings();
+        let settings = crate::analysis::settings::small_settings();
         let most = settings.worker.requests;
         let sound = AnalysisError::from(crate::media::MediaError::NoFrames);
         assert_eq!(fate(None, 1, &settings), None);

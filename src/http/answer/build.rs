@@ -157,6 +157,16 @@ pub(in crate::http) fn artifact_url(id: AnalysisId, name: &str) -> String {
     format!("/static/artifacts/{id}/{name}")
 }
 
+impl From<VerdictWord> for VerdictLabel {
+    fn from(word: VerdictWord) -> Self {
+        match word {
+            VerdictWord::Fake => Self::Fake,
+            VerdictWord::Real => Self::Real,
+            VerdictWord::Inconclusive => Self::Inconclusive,
+        }
+    }
+}
+
 impl From<VerdictLabel> for VerdictWord {
     fn from(label: VerdictLabel) -> Self {
         match label {

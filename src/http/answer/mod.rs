@@ -10,7 +10,7 @@ mod build;
 #[cfg(test)]
 mod tests;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub(super) use build::{DisplayLabel, artifact_url, label_of_frame, rfc3339, role_word, rounded};
@@ -80,7 +80,7 @@ pub(super) struct Isolation {
 }
 
 /// The three answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub(super) enum VerdictWord {
     /// Signs of manipulation.

@@ -1,6 +1,6 @@
 //! D3 Detection API: a video kept for later, without an analysis.
 //!
-//! It is kept beside the pictures and goes with them by the retention rule. Its name is random and
+//! It is kept beside the pictures and goes by the same retention rule, before them. Its name is random and
 //! holds the key of its sender, so that a link helps nobody with another key. It is only ever
 //! handed out as a download.
 
