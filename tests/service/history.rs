@@ -49,26 +49,21 @@ async fn the_history_is_picked_by_verdict_kind_time_and_key(backend: Backend) {
         "the two demo faces get different verdicts"
     );
     let both = vec![image.0.clone(), video.0.clone()];
+    let (of_image, of_video, none) = (vec![image.0], vec![video.0], Vec::<String>::new());
 
-    let query = format!("label={}", video.1);
-    assert_eq!(picked(&server, &admin, &query).await, [video.0.clone()]);
-    assert_eq!(
-        picked(&server, &admin, "kind=image").await,
-        [image.0.clone()]
-    );
-    assert_eq!(
-        picked(&server, &admin, "since=2020-01-01T00:00:00Z").await,
-        both
-    );
-    let none: [String; 0] = [];
-    assert_eq!(
-        picked(&server, &admin, "until=2020-01-01T00:00:00Z").await,
-        none
-    );
-    assert_eq!(picked(&server, &admin, "key=1").await, [image.0]);
-    assert_eq!(picked(&server, &admin, "key=2").await, [video.0.clone()]);
-    assert_eq!(picked(&server, &admin, "key=2&kind=image").await, none);
-    assert_eq!(picked(&server, &sender, "kind=video").await, [video.0]);
+    for (query, expected) in [
+        (format!("label={}", video.1).as_str(), &of_video),
+        ("kind=image", &of_image),
+        ("since=2020-01-01T00:00:00Z", &both),
+        ("until=2020-01-01T00:00:00Z", &none),
+        ("key=1", &of_image),
+        ("key=2", &of_video),
+        ("key=2&kind=image", &none),
+    ] {
+        assert_eq!(picked(&server, &admin, query).await, *expected, "{query}");
+    }
+    let own = picked(&server, &sender, "since=2020-01-01T00:00:00Z").await;
+    assert_eq!(own, of_video);
 
     let route = || (Method::GET, RECENT);
     for odd in ["label=MAYBE", "kind=sound", "since=yesterday", "key=x"] {
