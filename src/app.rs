@@ -17,6 +17,7 @@ use crate::analysis::{self, AnalysisError, AnalysisSettings, Analyzer, WorkerSet
 use crate::config::Settings;
 use crate::http::{
     self, BodyLimits, GuardSettings, HttpSettings, HttpState, Tls, TlsError, TlsSettings,
+    UploadLimits,
 };
 use crate::inference::{self, InferenceError, InferenceSettings, ModelSlot};
 use crate::integrity::{IntegrityError, Keyring};
@@ -244,8 +245,12 @@ fn http_settings(settings: &Settings) -> HttpSettings {
             idle_timeout: Duration::from_secs(settings.body_idle_timeout_s),
             whole_timeout: Duration::from_secs(settings.body_timeout_s),
             min_bytes_per_s: settings.body_min_bytes_per_s,
+            max_parts: settings.max_parts,
         },
-        max_uploads: settings.max_uploads,
+        uploads: UploadLimits {
+            max_uploads: settings.max_uploads,
+            max_per_sender: settings.max_uploads_per_sender,
+        },
         min_free_disk_bytes: settings.min_free_disk_bytes,
         result_cache_entries: settings.result_cache_entries,
         artifacts_link: Duration::from_secs(settings.artifacts_link_s),

@@ -129,6 +129,8 @@ settings! {
     log_filter: String = "info";
     /// Largest request body in bytes.
     max_body_bytes: u64 = "536870912" in 1..=u64::MAX;
+    /// Parts of a multipart body, those that are passed over too.
+    max_parts: usize = "100" in 1..=10_000;
     /// Longest time for the head of a request, and for a TLS handshake, in seconds.
     head_timeout_s: u64 = "10" in 1..=3600;
     /// Longest silence of a sender in the middle of a body, in seconds.
@@ -143,6 +145,9 @@ settings! {
     min_free_disk_bytes: u64 = "268435456" in 0..=u64::MAX;
     /// Uploads at the same time.
     max_uploads: usize = "32" in 1..=10_000;
+    /// Uploads of one sender at the same time: with one key, or without one from one address (of
+    /// IPv6: from one /64). Fewer than `max_uploads`, so that nobody keeps out all others.
+    max_uploads_per_sender: usize = "24" in 1..=10_000;
     /// Files analysed last whose analysis answers the same bytes again; 0: every file is analysed.
     result_cache_entries: usize = "1000" in 0..=1_000_000;
     /// Longest video in seconds.

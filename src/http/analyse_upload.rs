@@ -16,7 +16,7 @@ use futures_util::stream::{self, StreamExt};
 use utoipa::ToSchema;
 
 use super::Service;
-use super::caller::Caller;
+use super::caller::{Caller, Sender};
 use super::compat::judgement::expect_score;
 use super::error::HttpError;
 use super::filename::DisplayName;
@@ -64,8 +64,8 @@ impl Entry {
     ///
     /// # Errors
     /// [`HttpError::Refused`]; [`HttpError::Analysis`] when every place is taken.
-    pub(super) fn make(service: &Service) -> Result<Self, HttpError> {
-        let visit = service.reception.enter()?;
+    pub(super) fn make(request: &HttpRequest, service: &Service) -> Result<Self, HttpError> {
+        let visit = service.reception.enter(Sender::of(request))?;
         service.analyzer.has_room()?;
         Ok(Self(Arc::new(visit)))
     }
@@ -148,7 +148,7 @@ pub(super) async fn analyse_upload(
     body: Payload,
     service: &Data<Service>,
 ) -> Result<Analysed, HttpError> {
-    let entry = Entry::make(service)?;
+    let entry = Entry::make(request, service)?;
     let limits = service.settings.body;
     let upload = receive(request, body, FORM, &service.uploads, limits).await?;
     let place = entry.into_place(service)?;

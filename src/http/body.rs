@@ -25,6 +25,9 @@ pub struct BodyLimits {
     pub whole_timeout: Duration,
     /// Least bytes a second on average, asked for once the idle timeout has passed; 0: none.
     pub min_bytes_per_s: u64,
+    /// Most parts of a multipart body. What the parser does for a part grows with the parts behind it,
+    /// so a body of many empty ones costs the square of its size.
+    pub max_parts: usize,
 }
 
 /// Why a body was cut off.
@@ -131,6 +134,7 @@ mod tests {
         idle_timeout: Duration::from_millis(100),
         whole_timeout: Duration::from_millis(300),
         min_bytes_per_s: 0,
+        max_parts: 10,
     };
 
     fn chunks(sizes: &[usize]) -> Vec<Result<Bytes, PayloadError>> {

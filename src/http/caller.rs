@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
@@ -41,6 +42,46 @@ impl Caller {
         match self.key {
             Some(key) if !self.reads_everything => Reader::Key(key),
             Some(_) | None => Reader::Unrestricted,
+        }
+    }
+}
+
+/// Where a request comes from, kept with it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ClientAddress(pub(super) IpAddr);
+
+impl ClientAddress {
+    /// The address of a request.
+    pub(super) fn of(request: &HttpRequest) -> Option<IpAddr> {
+        request.extensions().get::<Self>().map(|at| at.0)
+    }
+}
+
+/// Whose uploads are counted together: those with one key, and without one those of one household.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Sender {
+    /// Whoever holds this key, from wherever.
+    Key(KeyId),
+    /// An address as [`household`] gives it.
+    Household(IpAddr),
+}
+
+impl Sender {
+    /// The sender of a request.
+    pub(super) fn of(request: &HttpRequest) -> Self {
+        let address = || ClientAddress::of(request).unwrap_or(Ipv4Addr::UNSPECIFIED.into());
+        let key = Caller::of(request).key();
+        key.map_or_else(|| Self::Household(household(address())), Self::Key)
+    }
+}
+
+/// One customer has a whole /64 of IPv6, and could ask from each of its addresses once.
+pub(super) fn household(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => {
+            let prefix = address.to_bits() & (u128::MAX << 64);
+            IpAddr::V6(Ipv6Addr::from_bits(prefix))
         }
     }
 }

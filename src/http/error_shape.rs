@@ -177,7 +177,7 @@ macro_rules! described_errors {
         #[expect(dead_code, reason = "describes answers; they are made by HttpError")]
         pub(super) enum $upload {
             /// `malformed-multipart`, `missing-file`, `missing-field`, `repeated-field`,
-            /// `too-many-files`, `empty-file`, `field-too-long`, `field-not-text`,
+            /// `too-many-files`, `too-many-parts`, `empty-file`, `field-too-long`, `field-not-text`,
             /// `upload-interrupted`, `invalid-query` or `invalid-field`.
             #[response(status = 400)]
             Malformed($body),

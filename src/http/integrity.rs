@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use super::Service;
 use super::answer::rfc3339;
+use super::caller::Sender;
 use super::error::HttpError;
 use super::negotiate::{Form as AnswerForm, FormatQuery, wanted};
 use super::problem::{Problem, UploadProblems};
@@ -88,7 +89,7 @@ pub(super) async fn sign(
     body: Payload,
     service: Data<Service>,
 ) -> Result<Json<SignAnswer>, HttpError> {
-    let _visit = service.reception.enter()?;
+    let _visit = service.reception.enter(Sender::of(&request))?;
     let limits = service.settings.body;
     let upload = receive(&request, body, SIGN_FORM, &service.uploads, limits).await?;
     let statement = Statement {
@@ -148,7 +149,7 @@ pub(super) async fn verify(
     body: Payload,
     service: Data<Service>,
 ) -> Result<Json<VerifyAnswer>, HttpError> {
-    let _visit = service.reception.enter()?;
+    let _visit = service.reception.enter(Sender::of(&request))?;
     let limits = service.settings.body;
     let upload = receive(&request, body, VERIFY_FORM, &service.uploads, limits).await?;
     let signature = upload.texts.required("signature_base64")?;

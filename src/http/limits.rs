@@ -6,14 +6,32 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Service;
+use super::filename::MAX_NAME_CHARS;
 
-/// Every limit in force. Each name is that of the setting in `framewitness.toml`; in capitals after
-/// `FRAMEWITNESS_`, of the environment variable.
+/// Header lines the framework reads (`MAX_HEADERS` of actix-http); it has no setting for it.
+const MAX_HEADERS: usize = 96;
+
+/// Bytes of a head it reads (`MAX_BUFFER_SIZE` of actix-http).
+const MAX_HEAD_BYTES: usize = 131_072;
+
+/// Every limit in force. Where nothing else is said, each name is that of the setting in
+/// `framewitness.toml`; in capitals after `FRAMEWITNESS_`, of the environment variable.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Limits {
     /// Largest request body in bytes; beyond it 413.
     #[schema(example = 536870912)]
     max_body_bytes: u64,
+    /// Lines in the head of a request; beyond it 431. Not a setting.
+    #[schema(example = 96)]
+    max_headers: usize,
+    /// Bytes in the head of a request; beyond it 431. Not a setting.
+    #[schema(example = 131072)]
+    max_head_bytes: usize,
+    /// Parts of a multipart body; beyond it 400.
+    max_parts: usize,
+    /// Characters of a file name that are kept; a longer one is shortened, its ending stays. Not a
+    /// setting.
+    max_filename_chars: usize,
     /// Longest time for the head of a request, and for a TLS handshake, in seconds; beyond it 408, or
     /// the connection is closed.
     head_timeout_s: f64,
@@ -28,6 +46,9 @@ pub(super) struct Limits {
     min_free_disk_bytes: u64,
     /// Uploads at the same time; beyond it 429.
     max_uploads: usize,
+    /// Uploads of one sender at the same time: with one key, or without one from one address (of
+    /// IPv6: from one /64); beyond it 429.
+    max_uploads_per_sender: usize,
     /// Analyses at work at the same time.
     decode_threads: usize,
     /// Analyses that may wait beyond those at work; beyond it 429.
@@ -70,12 +91,17 @@ pub(super) async fn limits(service: Data<Service>) -> Json<Limits> {
     let media = &analysis.media;
     Json(Limits {
         max_body_bytes: http.body.max_bytes,
+        max_headers: MAX_HEADERS,
+        max_head_bytes: MAX_HEAD_BYTES,
+        max_parts: http.body.max_parts,
+        max_filename_chars: MAX_NAME_CHARS,
         head_timeout_s: http.head_timeout.as_secs_f64(),
         body_idle_timeout_s: http.body.idle_timeout.as_secs_f64(),
         body_timeout_s: http.body.whole_timeout.as_secs_f64(),
         body_min_bytes_per_s: http.body.min_bytes_per_s,
         min_free_disk_bytes: http.min_free_disk_bytes,
-        max_uploads: http.max_uploads,
+        max_uploads: http.uploads.max_uploads,
+        max_uploads_per_sender: http.uploads.max_per_sender,
         decode_threads: analysis.decode_threads,
         waiting_places: analysis.waiting_places,
         worker_memory_bytes: analysis.worker.memory_bytes,

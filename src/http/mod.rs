@@ -55,7 +55,7 @@ mod upload_tests;
 pub use body::BodyLimits;
 pub use error::HttpError;
 pub use guard::{Allowance, CorsOrigins, CorsOriginsError, GuardSettings};
-pub use reception::Refusal;
+pub use reception::{Refusal, UploadLimits};
 pub use server::{HttpSettings, HttpState, openapi_document, run};
 pub use tls::{Tls, TlsError, TlsSettings};
 pub use upload_error::UploadError;

@@ -119,7 +119,7 @@ enum Client {
         (status = 200, description = "The verdict and everything behind it, or what an older service would have said", body = PredictAnswer,
             headers(("server-timing" = String, description = "Milliseconds of upload, wait, decode, faces, queue, inference and store"),
                 ("x-cache" = String, description = "`hit`: these bytes were analysed before with the same models, and this is that analysis; `miss`: analysed now. `Cache-Control: no-cache` in the request asks for the latter"))),
-        (status = 400, description = "`malformed-multipart`, `missing-file`, `repeated-field`, `empty-file`, `upload-interrupted` or `invalid-query`", content_type = "application/problem+json", body = Problem),
+        (status = 400, description = "`malformed-multipart`, `missing-file`, `repeated-field`, `too-many-parts`, `empty-file`, `upload-interrupted` or `invalid-query`", content_type = "application/problem+json", body = Problem),
         (status = 408, description = "`upload-too-slow`: the sender was silent for too long, or the whole took too long", content_type = "application/problem+json", body = Problem),
         (status = 413, description = "`body-too-large`: see `GET /api/v1/limits`", content_type = "application/problem+json", body = Problem),
         (status = 415, description = "`not-multipart`, or `unsupported-media`: the file is no supported medium",
@@ -145,7 +145,7 @@ pub(super) async fn predict(
     query: Query<PredictQuery>,
 ) -> Result<HttpResponse, HttpError> {
     let started = Instant::now();
-    let entry = Entry::make(&service)?;
+    let entry = Entry::make(&request, &service)?;
     let limits = service.settings.body;
     let upload = receive(&request, body, FORM, &service.uploads, limits).await?;
     let place = entry.into_place(&service)?;

@@ -84,8 +84,8 @@ impl Problem {
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "describes answers; they are made by HttpError")]
 pub(super) enum UploadProblems {
-    /// `malformed-multipart`, `missing-file`, `missing-field`, `repeated-field`, `empty-file`,
-    /// `field-too-long`, `field-not-text`, `upload-interrupted` or `invalid-query`.
+    /// `malformed-multipart`, `missing-file`, `missing-field`, `repeated-field`, `too-many-parts`,
+    /// `empty-file`, `field-too-long`, `field-not-text`, `upload-interrupted` or `invalid-query`.
     #[response(status = 400, content_type = "application/problem+json")]
     Malformed(Problem),
     /// `upload-too-slow`: the sender was silent for too long, or the whole took too long.

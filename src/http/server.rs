@@ -24,7 +24,7 @@ use super::guard::{
 };
 use super::middleware::{RequestSpan, finish, measure};
 use super::openapi::{Document, Preamble, no_route};
-use super::reception::Reception;
+use super::reception::{Reception, UploadLimits};
 use super::result_cache::ResultCache;
 use super::routes;
 use super::tls::{Renewal, Tls};
@@ -52,7 +52,7 @@ pub struct HttpSettings {
     /// Limits on each body.
     pub body: BodyLimits,
     /// Uploads at the same time.
-    pub max_uploads: usize,
+    pub uploads: UploadLimits,
     /// Bytes of the disk that uploads leave free, as published; the uploads' folder sees to it.
     pub min_free_disk_bytes: u64,
     /// How long a presigned link to a picture works.
@@ -117,7 +117,7 @@ pub async fn run(
     let _upkeep = Upkeep::start(state.metrics.clone(), Data::clone(&guard));
     let _renewal = state.tls.clone().map(Renewal::start);
     let service = Data::new(Service {
-        reception: Reception::new(state.settings.max_uploads),
+        reception: Reception::new(state.settings.uploads),
         results: ResultCache::new(state.settings.result_cache_entries),
         started: Instant::now(),
         parts: state,

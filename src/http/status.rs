@@ -37,7 +37,7 @@ pub(super) fn of(error: &HttpError) -> StatusCode {
 fn of_refusal(refusal: Refusal) -> StatusCode {
     match refusal {
         Refusal::Closing => StatusCode::SERVICE_UNAVAILABLE,
-        Refusal::Full { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Refusal::Full { .. } | Refusal::FullForSender { .. } => StatusCode::TOO_MANY_REQUESTS,
     }
 }
 
@@ -48,6 +48,7 @@ fn of_upload(error: &UploadError) -> StatusCode {
         | UploadError::MissingText { .. }
         | UploadError::Repeated { .. }
         | UploadError::TooManyFiles { .. }
+        | UploadError::TooManyParts { .. }
         | UploadError::EmptyFile
         | UploadError::TextTooLong { .. }
         | UploadError::NotText { .. }

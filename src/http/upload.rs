@@ -154,8 +154,14 @@ where
     let mut parts = Multipart::new(request.headers(), guarded(body, limits));
     let mut files: Vec<SentFile> = Vec::new();
     let mut texts = BTreeMap::new();
+    let mut seen_parts = 0;
     while let Some(part) = parts.next().await {
         let part = part?;
+        seen_parts += 1;
+        if seen_parts > limits.max_parts {
+            let max_parts = limits.max_parts;
+            return Err(UploadError::TooManyParts { max_parts });
+        }
         match form.role_of(part.name().unwrap_or_default()) {
             Role::File(_) if files.len() == form.max_files => return Err(form.one_more(&part)),
             Role::File(field) => files.push(receive_file(part, field, form, directory).await?),

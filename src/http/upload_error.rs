@@ -1,6 +1,7 @@
 //! Why an upload was not accepted.
 
 use actix_multipart::MultipartError;
+use actix_web::error::PayloadError;
 use thiserror::Error;
 
 use super::body::BodyCut;
@@ -38,6 +39,12 @@ pub enum UploadError {
     TooManyFiles {
         /// The limit.
         max_files: usize,
+    },
+    /// More parts than the limit, those that are passed over too.
+    #[error("the multipart body has more than {max_parts} parts, the limit max_parts")]
+    TooManyParts {
+        /// The limit.
+        max_parts: usize,
     },
     /// One file is larger than the route takes.
     #[error("the file is larger than {max_file_bytes} bytes")]
@@ -94,6 +101,7 @@ impl UploadError {
             Self::MissingText { .. } => "missing-field",
             Self::Repeated { .. } => "repeated-field",
             Self::TooManyFiles { .. } => "too-many-files",
+            Self::TooManyParts { .. } => "too-many-parts",
             Self::FileTooLarge { .. } => "file-too-large",
             Self::EmptyFile => "empty-file",
             Self::TextTooLong { .. } => "field-too-long",
@@ -112,6 +120,11 @@ impl From<MultipartError> for UploadError {
         let MultipartError::Payload(payload) = &error else {
             return Self::Malformed(error.to_string());
         };
+        // The parser's own limit: it keeps what it has not understood yet in memory.
+        if let PayloadError::Overflow = payload {
+            let problem = "what stands before a part's content is longer than 64 KiB";
+            return Self::Malformed(problem.into());
+        }
         match BodyCut::of(payload) {
             Some(BodyCut::TooLarge { max_bytes }) => Self::TooLarge { max_bytes },
             Some(

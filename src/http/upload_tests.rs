@@ -15,10 +15,12 @@ use super::upload_error::UploadError;
 use crate::integrity::Sha256Digest;
 use crate::store::UploadDir;
 
+const MAX_PARTS: usize = 12;
 const LIMITS: BodyLimits = BodyLimits {
     max_bytes: 2_000_000,
     idle_timeout: Duration::from_millis(100),
     min_bytes_per_s: 0,
+    max_parts: MAX_PARTS,
     whole_timeout: Duration::from_secs(5),
 };
 const FORM: Form = Form {
@@ -219,6 +221,26 @@ async fn a_receiver_that_is_dropped_in_the_middle_leaves_nothing() {
     let dropped = tokio::time::timeout(Duration::from_millis(50), receiving).await;
     assert!(dropped.is_err(), "the body never ends");
     assert_eq!(files_below(desk.root.path()), 0);
+}
+
+#[actix_web::test]
+async fn a_part_more_than_may_come_is_refused_and_leaves_nothing() {
+    let desk = Desk::open().await;
+    let strangers = |count| vec![part("name=\"x\"", b""); count];
+    let at_the_limit = [vec![file(b"film")], strangers(MAX_PARTS - 1)].concat();
+    let received = desk.receive(&body(&at_the_limit)).await.unwrap();
+    assert_eq!(received.file.digest.size_bytes, 4);
+    drop(received);
+    let one_more = [at_the_limit, strangers(1)].concat();
+    assert_eq!(desk.code_of(&body(&one_more)).await, "too-many-parts");
+}
+
+#[actix_web::test]
+async fn a_part_whose_head_does_not_end_is_malformed() {
+    let desk = Desk::open().await;
+    let endless = format!("name=\"{}\"", "x".repeat(100_000));
+    let code = desk.code_of(&body(&[part(&endless, b"x")])).await;
+    assert_eq!(code, "malformed-multipart");
 }
 
 fn sent(name: &str, content: &[u8]) -> Vec<u8> {

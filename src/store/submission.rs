@@ -19,7 +19,7 @@ pub struct KeyId(i64);
 
 impl KeyId {
     /// Wraps a number the database gave.
-    pub fn new(number: i64) -> Self {
+    pub const fn new(number: i64) -> Self {
         Self(number)
     }
 

@@ -19,6 +19,15 @@ pub(crate) struct HeldUpload {
 impl HeldUpload {
     /// Sends the first half of `file` to `path` and returns once the service has begun to read it.
     pub(crate) async fn begin(server: &Server, path: &str, file: &Path) -> Self {
+        Self::begin_from(server, (path, "127.0.0.1"), file).await
+    }
+
+    /// The same as a proxy would pass it on for a client at `address`.
+    pub(crate) async fn begin_from(
+        server: &Server,
+        (path, address): (&str, &str),
+        file: &Path,
+    ) -> Self {
         let before = uploads_in_progress(server).await;
         let mut first_half = std::fs::read(file).expect("a readable file");
         let second_half = first_half.split_off(first_half.len() / 2);
@@ -30,6 +39,7 @@ impl HeldUpload {
         });
         let part = Part::stream(Body::wrap_stream(chunks)).file_name("held.mp4");
         let request = server.client().post(server.url(path));
+        let request = request.header("x-forwarded-for", address);
         let request = request.multipart(Form::new().part("file", part));
         let held = Self {
             rest,

@@ -32,6 +32,7 @@ mod problem;
 mod published;
 mod pull;
 mod readme;
+mod request_limits;
 mod retention;
 mod server;
 mod shutdown;

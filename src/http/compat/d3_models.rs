@@ -8,6 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::super::Service;
+use super::super::caller::Sender;
 use super::super::error::HttpError;
 use super::super::error_shape::{SuccessError, SuccessUploadErrors};
 use super::super::upload::{Form, receive};
@@ -214,7 +215,7 @@ pub(in crate::http) async fn upload(
     body: Payload,
     service: Data<Service>,
 ) -> Result<Json<UploadAnswer>, HttpError> {
-    let _visit = service.reception.enter()?;
+    let _visit = service.reception.enter(Sender::of(&request))?;
     let limits = service.settings.body;
     let received = receive(&request, body, FORM, &service.uploads, limits).await?;
     let file = received.file;

@@ -187,7 +187,7 @@ pub(in crate::http) async fn predict(
     body: Payload,
     service: Data<Service>,
 ) -> Result<Json<VideoAnswer>, HttpError> {
-    let entry = Entry::make(&service)?;
+    let entry = Entry::make(&request, &service)?;
     let limits = service.settings.body;
     let upload = receive(&request, body, FORM, &service.uploads, limits).await?;
     let place = entry.into_place(&service)?;

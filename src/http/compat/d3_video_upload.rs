@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::super::Service;
 use super::super::answer::rfc3339;
-use super::super::caller::Caller;
+use super::super::caller::{Caller, Sender};
 use super::super::error::HttpError;
 use super::super::error_shape::{SuccessError, SuccessUploadErrors};
 use super::super::upload::{Form, receive};
@@ -72,7 +72,7 @@ pub(in crate::http) async fn upload(
     service: Data<Service>,
     caller: Caller,
 ) -> Result<Json<KeptVideo>, HttpError> {
-    let visit = Arc::new(service.reception.enter()?);
+    let visit = Arc::new(service.reception.enter(Sender::of(&request))?);
     let limits = service.settings.body;
     let received = receive(&request, body, FORM, &service.uploads, limits).await?;
     let file = received.file;

@@ -211,7 +211,7 @@ pub(in crate::http) async fn detect(
     service: Data<Service>,
 ) -> Result<Json<DetectAnswer>, HttpError> {
     let started = Instant::now();
-    let entry = Entry::make(&service)?;
+    let entry = Entry::make(&request, &service)?;
     let limits = service.settings.body;
     let upload = receive(&request, body, FORM, &service.uploads, limits).await?;
     let place = entry.into_place(&service)?;
@@ -250,7 +250,7 @@ pub(in crate::http) async fn augmented(
     service: Data<Service>,
 ) -> Result<Json<AugmentedAnswer>, HttpError> {
     let started = Instant::now();
-    let entry = Entry::make(&service)?;
+    let entry = Entry::make(&request, &service)?;
     let limits = service.settings.body;
     let upload = receive(&request, body, FORM, &service.uploads, limits).await?;
     let place = entry.into_place(&service)?;

@@ -154,7 +154,7 @@ async fn find_faces(
     service: &Data<Service>,
     sample: SampleOptions,
 ) -> Result<FacesFound, HttpError> {
-    let entry = Entry::make(service)?;
+    let entry = Entry::make(request, service)?;
     let limits = service.settings.body;
     let upload = receive(request, body, FORM, &service.uploads, limits).await?;
     let Place { visit, admission } = entry.into_place(service)?;

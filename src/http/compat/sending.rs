@@ -49,7 +49,7 @@ pub(super) async fn analyse_one(
     service: &Data<Service>,
     form: Form,
 ) -> Result<One, HttpError> {
-    let entry = Entry::make(service)?;
+    let entry = Entry::make(request, service)?;
     let upload = receive(request, body, form, &service.uploads, service.settings.body).await?;
     let place = entry.into_place(service)?;
     let (wish, threshold) = read_texts(Wish::of(request).scored(), &upload.texts)?;
@@ -67,7 +67,7 @@ pub(super) async fn analyse_batch(
     service: &Data<Service>,
     form: Form,
 ) -> Result<Many, HttpError> {
-    let entry = Entry::make(service)?;
+    let entry = Entry::make(request, service)?;
     let sent = receive_many(request, body, form, &service.uploads, service.settings.body).await?;
     let place = entry.into_place(service)?;
     let (mut wish, threshold) = read_texts(Wish::of(request).scored(), &sent.texts)?;

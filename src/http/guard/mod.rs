@@ -28,7 +28,7 @@ use time::OffsetDateTime;
 
 use self::access::Access;
 use self::rates::Rates;
-use super::caller::Caller;
+use super::caller::{Caller, ClientAddress};
 use super::error::HttpError;
 use crate::integrity::Sha256Digest;
 use crate::store::{ApiKey, KeyStore, RequestEntry, Scope};
@@ -200,7 +200,7 @@ impl Guard {
         let (Some(guard), false) = (guard, probe || route == "/metrics") else {
             return;
         };
-        let address = request.extensions().get::<ClientAddress>().map(|at| at.0);
+        let address = ClientAddress::of(request);
         guard.logger.take(RequestEntry {
             at: OffsetDateTime::now_utc(),
             method,
@@ -212,9 +212,6 @@ impl Guard {
         });
     }
 }
-
-/// Where a request comes from, kept with it for the log.
-struct ClientAddress(IpAddr);
 
 /// Lets a request in or answers it here.
 pub(super) async fn admit<B: MessageBody + 'static>(

@@ -5,7 +5,7 @@
 //! times as much.
 
 use std::hash::Hash;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
 
+use crate::http::caller::household;
 use crate::store::KeyId;
 
 type Limiter<K> = RateLimiter<K, DashMapStateStore<K>, DefaultClock, StateInformationMiddleware>;
@@ -125,17 +126,6 @@ fn take<K: Hash + Eq + Clone>(
             remaining: 0,
             reset: refused.wait_time_from(limiter.clock().now()),
         }),
-    }
-}
-
-/// One customer has a whole /64 of IPv6, and could ask from each of its addresses once.
-fn household(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => {
-            let prefix = address.to_bits() & (u128::MAX << 64);
-            IpAddr::V6(Ipv6Addr::from_bits(prefix))
-        }
     }
 }
 
