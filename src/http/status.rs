@@ -166,7 +166,9 @@ fn of_store(error: &StoreError) -> StatusCode {
         | StoreError::DatabaseAway
         | StoreError::ArtifactsAway(_)
         | StoreError::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
-        StoreError::StorageFull { .. } => StatusCode::INSUFFICIENT_STORAGE,
+        StoreError::DatabaseFull | StoreError::StorageFull { .. } => {
+            StatusCode::INSUFFICIENT_STORAGE
+        }
         StoreError::UnsupportedDatabase { .. }
         | StoreError::DatabaseUrl
         | StoreError::ArtifactsUrl { .. }

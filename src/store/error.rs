@@ -51,6 +51,9 @@ pub enum StoreError {
     /// Another process held the write lock for longer than the busy timeout.
     #[error("the record database is busy: another process kept it locked; try again")]
     DatabaseBusy,
+    /// The disk of the record database is full.
+    #[error("no space left for the record database: free some")]
+    DatabaseFull,
     /// A statement failed.
     #[error("the record database failed: {0}")]
     Database(#[source] sqlx::Error),
@@ -159,7 +162,7 @@ impl StoreError {
             Self::ArtifactsUrl { .. } => "artifacts-url-unusable",
             Self::ArtifactsRefused { .. } => "artifacts-refused",
             Self::ArtifactsAway(_) => "artifacts-away",
-            Self::StorageFull { .. } => "storage-full",
+            Self::DatabaseFull | Self::StorageFull { .. } => "storage-full",
             Self::Io { .. } => "storage-failed",
             Self::ShuttingDown => "store-shutting-down",
         }

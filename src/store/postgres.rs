@@ -86,11 +86,13 @@ fn place(options: &PgConnectOptions) -> String {
     format!("postgres://{host}:{}/{database}", options.get_port())
 }
 
+/// What the server says where its disk is full.
+const DISK_FULL: &str = "53100";
+
 /// Class 08 is the connection's, 57P01 to 57P03 a server that ends or starts, 53300 one that is
 /// full (<https://www.postgresql.org/docs/current/errcodes-appendix.html>).
 fn is_away(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|refused| refused.code());
-    code.is_some_and(|code| {
+    code_of(error).is_some_and(|code| {
         code.starts_with("08") || matches!(&*code, "57P01" | "57P02" | "57P03" | "53300")
     }) || matches!(
         error,
@@ -101,10 +103,16 @@ fn is_away(error: &sqlx::Error) -> bool {
     )
 }
 
+fn code_of(error: &sqlx::Error) -> Option<std::borrow::Cow<'_, str>> {
+    error.as_database_error()?.code()
+}
+
 fn from_sqlx(error: sqlx::Error) -> StoreError {
     if is_away(&error) {
         tracing::warn!(%error, "the record database does not answer");
         StoreError::DatabaseAway
+    } else if code_of(&error).is_some_and(|code| code == DISK_FULL) {
+        StoreError::DatabaseFull
     } else {
         StoreError::Database(error)
     }

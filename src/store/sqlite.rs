@@ -25,6 +25,9 @@ const READERS: u32 = 4;
 /// low byte (<https://www.sqlite.org/rescode.html>).
 const SQLITE_BUSY: u32 = 5;
 
+/// That of a full disk.
+const SQLITE_FULL: u32 = 13;
+
 /// Cloning shares the connections.
 #[derive(Debug, Clone)]
 pub(super) struct Sqlite {
@@ -125,14 +128,13 @@ async fn rows<T: Row>(pool: &SqlitePool, statement: Statement) -> Result<Vec<T>,
 }
 
 fn from_sqlx(error: sqlx::Error) -> StoreError {
-    let is_busy = error
-        .as_database_error()
-        .and_then(|refused| refused.code()?.parse::<u32>().ok())
-        .is_some_and(|code| code & 0xff == SQLITE_BUSY);
-    if is_busy || matches!(error, sqlx::Error::PoolTimedOut) {
-        StoreError::DatabaseBusy
-    } else {
-        StoreError::Database(error)
+    let refused = error.as_database_error();
+    let code = refused.and_then(|refused| refused.code()?.parse::<u32>().ok());
+    match code.map(|code| code & 0xff) {
+        Some(SQLITE_BUSY) => StoreError::DatabaseBusy,
+        Some(SQLITE_FULL) => StoreError::DatabaseFull,
+        _ if matches!(error, sqlx::Error::PoolTimedOut) => StoreError::DatabaseBusy,
+        _ => StoreError::Database(error),
     }
 }
 

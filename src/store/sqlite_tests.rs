@@ -183,3 +183,32 @@ async fn a_lock_that_another_process_keeps_is_reported_as_busy() {
     held.rollback().await.unwrap();
     records.insert(&analysis(1), &submission).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_full_disk_is_reported_as_such_and_leaves_no_part_of_a_record() {
+    let opened = Opened::new().await;
+    let records = opened.records();
+    // The database may not grow beyond what it has, as on a disk without room.
+    let no_more = sqlx::query("PRAGMA max_page_count = 1");
+    no_more.execute(&opened.sqlite.writer).await.unwrap();
+    let submission = Submission::default();
+    let mut kept = 0_u64;
+    let error = loop {
+        match records
+            .insert(&analysis(u128::from(kept) + 1), &submission)
+            .await
+        {
+            Ok(_) => kept += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.code(), "storage-full", "{error:?}");
+    let all = HistoryFilter::all(Reader::Unrestricted);
+    assert_eq!(records.statistics(&all).await.unwrap().total, kept);
+    let room = sqlx::query("PRAGMA max_page_count = 100000");
+    room.execute(&opened.sqlite.writer).await.unwrap();
+    let next = records
+        .insert(&analysis(u128::from(kept) + 1), &submission)
+        .await;
+    next.unwrap();
+}

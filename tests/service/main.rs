@@ -11,6 +11,7 @@ mod compat_d3_videos;
 mod compat_deep_fake_api;
 mod compat_detection_backend;
 mod compat_dfdetect;
+mod disk;
 mod ending;
 mod evaluate;
 mod exchange;

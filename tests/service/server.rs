@@ -58,9 +58,24 @@ impl Server {
     /// Starts a server in a home of its own, or in one that another left. A name that begins with
     /// `FWTEST_` is no setting but a variable as it stands.
     pub(crate) async fn start_in(home: impl Into<Home>, settings: &[(&str, &str)]) -> Self {
-        let home = home.into();
+        Self::start_as(program(), home.into(), settings).await
+    }
+
+    /// Starts a server through another command, which is to become the program.
+    pub(crate) async fn start_through(
+        mut through: Command,
+        home: Home,
+        settings: &[(&str, &str)],
+    ) -> Self {
+        let program = program();
+        through.arg(program.get_program());
+        through.current_dir(env!("CARGO_MANIFEST_DIR"));
+        through.env_remove(BACKEND_VARIABLE);
+        Self::start_as(through, home, settings).await
+    }
+
+    async fn start_as(mut command: Command, home: Home, settings: &[(&str, &str)]) -> Self {
         let log = home.directory.path().join("log.txt");
-        let mut command = program();
         command.envs(home.environment());
         command.env("FRAMEWITNESS_BIND", "127.0.0.1:0");
         for (name, value) in settings {

@@ -1,5 +1,7 @@
 //! What holds for PostgreSQL alone.
 
+use sqlx::{Connection, Executor};
+
 use super::bench::Bench;
 use super::fixture::analysis;
 use super::server::PASSWORD;
@@ -103,4 +105,26 @@ async fn every_page_is_read_in_its_order_through_an_index() {
     }
     let plan = bench.records.statistics_plan(&all).await.unwrap();
     assert!(plan.iter().all(|step| !step.contains("analyses")));
+}
+
+#[tokio::test]
+async fn a_server_whose_disk_is_full_is_reported_as_such() {
+    let bench = Bench::postgres().await;
+    let mut server = sqlx::PgConnection::connect(&bench.url).await.unwrap();
+    // The server's own disk cannot be filled here: a trigger says what it would.
+    for statement in [
+        "CREATE FUNCTION no_room() RETURNS trigger AS $$ BEGIN \
+         RAISE EXCEPTION 'no room' USING ERRCODE = '53100'; END $$ LANGUAGE plpgsql",
+        "CREATE TRIGGER no_room BEFORE INSERT ON analyses EXECUTE FUNCTION no_room()",
+    ] {
+        server.execute(statement).await.unwrap();
+    }
+    let (analysis, submission) = (analysis(1), Submission::default());
+    let insert = || bench.records.insert(&analysis, &submission);
+    assert_eq!(insert().await.unwrap_err().code(), "storage-full");
+    server
+        .execute("DROP TRIGGER no_room ON analyses")
+        .await
+        .unwrap();
+    insert().await.unwrap();
 }
