@@ -1,6 +1,7 @@
 //! Logs and metrics, set up once at the start of the program.
 
 use std::io::IsTerminal;
+use std::panic::PanicHookInfo;
 use std::str::FromStr;
 
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
@@ -44,7 +45,10 @@ pub enum TelemetryError {
     Metrics(#[from] BuildError),
 }
 
-/// Sends logs to standard error, so that standard output holds only results.
+/// Longest part of a panic's message that is logged, in characters; one of libtorch brings a stack.
+const MAX_PANIC_CHARS: usize = 500;
+
+/// Sends logs to standard error, so that standard output holds only results; panics too.
 ///
 /// # Errors
 /// [`TelemetryError::Filter`] when `filter` does not parse.
@@ -58,7 +62,19 @@ pub fn start_logs(format: LogFormat, filter: &str) -> Result<(), TelemetryError>
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().try_init(),
     };
+    std::panic::set_hook(Box::new(log_panic));
     Ok(())
+}
+
+/// Says where a thread panicked, without a backtrace: naming its functions takes hundreds of
+/// megabytes and a lock that the runtime also wants when there is no memory, so that a thread out of
+/// memory would stand still for ever instead of failing its request.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let message = panic.payload_as_str().unwrap_or("no message");
+    let message: String = message.chars().take(MAX_PANIC_CHARS).collect();
+    let location = panic.location().map(tracing::field::display);
+    let thread = std::thread::current();
+    tracing::error!(thread = thread.name(), location, message, "panicked");
 }
 
 /// Installs the recorder behind the `metrics` macros and hands out what renders `/metrics`.

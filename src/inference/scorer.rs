@@ -148,7 +148,7 @@ impl Scorer {
         self.about.max_frames.min(self.shared.queue.limit_frames())
     }
 
-    /// Whether the model thread lives and its last forward passes did not all fail.
+    /// Whether the model thread lives, gets on, and its last forward passes did not all fail.
     pub fn is_ready(&self) -> bool {
         self.shared.is_ready()
     }

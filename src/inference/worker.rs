@@ -4,12 +4,12 @@
 //! its own channel. A panic or an error fails a batch of one; a larger batch is then run clip by
 //! clip, so that only the clip at fault fails. After [`FAILURES_TO_UNREADY`] failures in a row
 //! [`Shared::is_ready`] turns false; the thread then tries itself out on a grey clip now and again
-//! and turns ready with the first success.
+//! and turns ready with the first success. It is false too while a batch runs on past the deadline
+//! of every clip in it, because then nothing is answered any more.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,9 @@ use crate::domain::{CROP_CANVAS_PX, Logit, Rgb8Image, ScoreError};
 
 /// Failed batches in a row before readiness turns off.
 const FAILURES_TO_UNREADY: u32 = 3;
+/// Longest part of a panic's message that is passed on, in characters; one of libtorch brings a
+/// stack.
+const MAX_REASON_CHARS: usize = 500;
 /// How long the thread waits for clips before it looks after its own health.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -47,6 +50,8 @@ pub(super) struct Shared {
     pub(super) queue: Queue,
     failures: AtomicU32,
     ended: AtomicBool,
+    /// Until when somebody wants the batch that runs.
+    wanted_until: Mutex<Option<Instant>>,
 }
 
 impl Shared {
@@ -55,13 +60,25 @@ impl Shared {
             queue: Queue::new(queue_frames),
             failures: AtomicU32::new(0),
             ended: AtomicBool::new(false),
+            wanted_until: Mutex::new(None),
         }
     }
 
-    /// The thread lives and its last forward passes did not all fail.
+    /// The thread lives, gets on, and its last forward passes did not all fail.
     pub(super) fn is_ready(&self) -> bool {
         !self.ended.load(Ordering::Acquire)
             && self.failures.load(Ordering::Acquire) < FAILURES_TO_UNREADY
+            && !self.is_stuck(Instant::now())
+    }
+
+    fn is_stuck(&self, now: Instant) -> bool {
+        self.wanted_until().is_some_and(|until| until < now)
+    }
+
+    /// No code panics while it holds the lock, so a poisoned value is still sound.
+    fn wanted_until(&self) -> MutexGuard<'_, Option<Instant>> {
+        let locked = self.wanted_until.lock();
+        locked.unwrap_or_else(PoisonError::into_inner)
     }
 
     fn note(&self, succeeded: bool) {
@@ -186,7 +203,11 @@ impl<E: Engine> Desk<'_, E> {
         };
         loop {
             match self.shared.queue.take(limit, self.limits.patience) {
-                Taken::Batch(entries) => self.answer(entries),
+                Taken::Batch(entries) => {
+                    *self.shared.wanted_until() = entries.iter().map(|e| e.deadline).max();
+                    self.answer(entries);
+                    *self.shared.wanted_until() = None;
+                }
                 Taken::Idle => self.look_after_itself(),
                 Taken::Closed => return,
             }
@@ -300,5 +321,6 @@ fn fuse(mix: Mix, scores: EngineScores) -> Result<ClipScores, ScoreError> {
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-    text.unwrap_or("the model thread panicked").to_owned()
+    let text = text.unwrap_or("the model thread panicked");
+    text.chars().take(MAX_REASON_CHARS).collect()
 }

@@ -125,6 +125,18 @@ async fn a_panic_fails_only_the_clip_at_fault_and_the_thread_goes_on() {
 }
 
 #[tokio::test]
+async fn readiness_is_off_while_a_batch_runs_that_nobody_waits_for_any_more() {
+    let bench = Bench::new(false);
+    let late = bench.send_until(3, Duration::from_millis(300)).await;
+    bench.until_begun(1).await;
+    assert!(bench.scorer.is_ready());
+    assert_eq!(code(late.await.unwrap()), "expired");
+    bench.until(|| !bench.scorer.is_ready()).await;
+    bench.let_run(1);
+    bench.until(|| bench.scorer.is_ready()).await;
+}
+
+#[tokio::test]
 async fn clips_of_a_failed_batch_are_run_again_one_by_one() {
     let bench = Bench::new(true);
     bench.broken.store(true, Ordering::SeqCst);

@@ -26,6 +26,7 @@ mod limits;
 mod load;
 mod memory;
 mod openapi;
+mod out_of_memory;
 mod own_models;
 mod page;
 mod picture;

@@ -10,8 +10,17 @@ const WATCH_EVERY: Duration = Duration::from_millis(20);
 
 /// Memory of a process that is in use now; 0 when it is gone.
 pub(crate) fn resident_kib(pid: u32) -> u64 {
+    status_kib(pid, "VmRSS:")
+}
+
+/// Memory that a process has mapped, used or not; 0 when it is gone.
+pub(crate) fn mapped_kib(pid: u32) -> u64 {
+    status_kib(pid, "VmSize:")
+}
+
+fn status_kib(pid: u32, name: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let line = status.lines().find(|line| line.starts_with(name));
     let number = line.and_then(|line| line.split_whitespace().nth(1));
     number.and_then(|n| n.parse().ok()).unwrap_or(0)
 }
