@@ -7,11 +7,17 @@ use super::MediaError;
 use super::limits::{Deadline, MediaLimits};
 use super::source::VideoSource;
 
+/// Codecs of which a damaged packet is an error and no picture, so that their pictures can be decoded
+/// side by side. The decoders of the others (H.264, HEVC, the MPEG family) conceal damage, with what
+/// their other threads have decoded by then, and say so beside the picture; in FFmpeg 5.1 that word is
+/// lost when the picture goes out through another thread. With two threads, 25 of 48 decodings of
+/// damaged H.264 films with B-frames passed for sound ones.
+const STRICT_CODECS: [&str; 5] = ["vp8", "vp9", "av1", "prores", "dnxhd"];
+
 /// What is told to the decoder when it is opened.
 pub(super) struct DecoderSettings<'a> {
     pub(super) limits: &'a MediaLimits,
-    /// 1 also makes damaged streams decode the same way each time: concealment of missing parts
-    /// depends on how far other threads have come.
+    /// For codecs that can do with several; see [`STRICT_CODECS`].
     pub(super) threads: u32,
     pub(super) x264_build: Option<u32>,
 }
@@ -50,7 +56,13 @@ impl FrameDecoder {
             .decoder();
         context.set_packet_time_base(stream.time_base());
         let mut options = Dictionary::new();
-        options.set("threads", &settings.threads.max(1).to_string());
+        let is_strict = STRICT_CODECS.contains(&source.facts.codec.as_str());
+        let threads = if is_strict {
+            settings.threads.max(1)
+        } else {
+            1
+        };
+        options.set("threads", &threads.to_string());
         options.set("max_pixels", &settings.limits.decoder_pixels().to_string());
         options.set("flags", "+bitexact");
         if let Some(build) = settings.x264_build {

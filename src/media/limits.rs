@@ -49,6 +49,14 @@ impl MediaLimits {
         (self.max_duration_s * self.max_frame_rate).ceil().max(1.0) as u64
     }
 
+    /// Most bytes FFmpeg may allocate at once: a picture at the limit at eight bytes a pixel, and
+    /// room for packets and tables.
+    pub(super) fn allocation_bytes(&self) -> u64 {
+        (self.decoder_pixels())
+            .saturating_mul(8)
+            .saturating_add(MAX_TABLE_BYTES)
+    }
+
     /// What FFmpeg is given as its own limit, which keeps it from allocating. It counts the margins
     /// that some decoders put around a picture, so it is a little above `max_pixels`; each decoded
     /// picture is checked against `max_pixels` itself.
@@ -96,6 +104,9 @@ impl MediaLimits {
 
 /// Margins of a small picture: up to some sixty pixels on each side.
 const MARGIN_PIXELS: u64 = 1_000_000;
+
+/// Enough for the packets and tables of any video that is read.
+const MAX_TABLE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Timestamps are rounded, so a video at exactly the limit may measure a little over it.
 const RATE_TOLERANCE: f64 = 1.02;

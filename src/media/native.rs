@@ -37,6 +37,13 @@ pub(super) fn file_size(file: &File) -> io::Result<u64> {
     }
 }
 
+/// Lets FFmpeg allocate no more than so many bytes at once, in the whole process. A table in a file's
+/// header may claim to have any number of entries, and is given room for them before any is read.
+pub(super) fn bound_allocations(most_bytes: u64) {
+    // SAFETY: sets one atomic number.
+    unsafe { ffi::av_max_alloc(usize::try_from(most_bytes).unwrap_or(usize::MAX)) };
+}
+
 /// Opens the container that `reader` holds; streams are not looked into yet.
 pub(super) fn open_input(
     reader: PositionedReader,
@@ -291,4 +298,26 @@ pub(super) fn share(frame: &frame::Video) -> Result<frame::Video, Error> {
 pub(super) fn run_on_one_thread(graph: &mut filter::Graph) {
     // SAFETY: sets a plain integer of a live graph that has no filters yet.
     unsafe { (*graph.as_mut_ptr()).nb_threads = 1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::MediaLimits;
+
+    #[test]
+    fn a_table_that_claims_gigabytes_is_not_given_them() {
+        let most = MediaLimits::default().allocation_bytes();
+        bound_allocations(most);
+        let given = |bytes: u64| {
+            // SAFETY: what is given is handed back at once; nothing is fine too.
+            unsafe {
+                let memory = ffi::av_malloc(bytes as usize);
+                ffi::av_free(memory);
+                !memory.is_null()
+            }
+        };
+        assert!(given(most));
+        assert!(!given(most + 1));
+    }
 }

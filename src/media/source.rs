@@ -54,6 +54,7 @@ impl VideoSource {
     ) -> Result<Self, MediaError> {
         let reader = PositionedReader::new(file, deadline)?;
         let size_bytes = reader.size_bytes();
+        native::bound_allocations(limits.allocation_bytes());
         let explain = |error| explain(error, recognised, deadline);
         let mut input =
             native::open_input(reader, guards(), move || deadline.has_passed()).map_err(explain)?;

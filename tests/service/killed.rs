@@ -85,7 +85,7 @@ async fn an_end_at_every_step_leaves_nothing_half(backend: Backend) {
     server.predict(CLIP).await;
     expect_nothing_half_kept(&server, "at last").await;
     let steps = STEPS.len();
-    println!("| ended at each step, {backend:?} | {steps} tried, {steps} recovered, 0 losses |");
+    println!("\n| ended at each step, {backend:?} | {steps} tried, {steps} recovered, 0 losses |");
 }
 
 #[tokio::test]
@@ -125,7 +125,7 @@ async fn kills_at_twenty_random_moments_leave_nothing_half_and_lose_no_answer() 
     }
     let kept = server.home().pictures().len();
     println!(
-        "| killed at random moments | {RANDOM_MOMENTS} tried, {RANDOM_MOMENTS} recovered, {kept} \
+        "\n| killed at random moments | {RANDOM_MOMENTS} tried, {RANDOM_MOMENTS} recovered, {kept} \
          pictures kept, 0 losses |"
     );
 }

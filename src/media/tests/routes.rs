@@ -162,6 +162,44 @@ fn the_same_file_gives_the_same_pixels_whatever_the_number_of_threads() {
     assert!(with_threads(4) == single);
 }
 
+/// The formats whose decoders conceal damage, and one whose decoder does not.
+#[test]
+fn a_damaged_file_gives_the_same_frames_and_notes_whatever_the_number_of_threads() {
+    let studio = Studio::new();
+    let source = "testsrc2=size=640x360:rate=25:duration=4";
+    for (name, arguments) in [
+        ("a.mp4", "-c:v libx264 -pix_fmt yuv420p -bf 3 -g 25"),
+        (
+            "b.mp4",
+            "-c:v libx265 -preset ultrafast -x265-params log-level=none:bframes=3:keyint=25",
+        ),
+        (
+            "c.webm",
+            "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -g 25",
+        ),
+    ] {
+        let sound = std::fs::read(studio.film(name, source, arguments)).unwrap();
+        for part in 2..8 {
+            let mut bytes = sound.clone();
+            let at = bytes.len() * part / 9;
+            bytes[at..at + 3].fill(0x55);
+            let damaged = studio.write(name, &bytes);
+            let with_threads = |decoder_threads| {
+                let limits = MediaLimits {
+                    decoder_threads,
+                    ..MediaLimits::default()
+                };
+                let file = File::open(&damaged).unwrap();
+                super::super::sample(&file, &SampleOptions::even(12), &limits)
+                    .map_err(|error| error.code())
+            };
+            let single = with_threads(1);
+            assert!(with_threads(2) == single, "{name}, damaged at {part}/9");
+            assert!(with_threads(4) == single, "{name}, damaged at {part}/9");
+        }
+    }
+}
+
 #[test]
 fn the_cheaper_route_is_chosen_by_the_key_frames() {
     let studio = Studio::new();
