@@ -233,6 +233,8 @@ fn http_settings(settings: &Settings) -> HttpSettings {
     HttpSettings {
         guard: GuardSettings {
             require_keys: settings.require_keys,
+            max_headers: settings.max_headers,
+            max_head_bytes: settings.max_head_bytes,
             per_address: settings.address_requests_per_minute,
             per_key: settings.key_requests_per_minute,
             trust_forwarded: settings.trust_forwarded,
@@ -246,6 +248,7 @@ fn http_settings(settings: &Settings) -> HttpSettings {
             whole_timeout: Duration::from_secs(settings.body_timeout_s),
             min_bytes_per_s: settings.body_min_bytes_per_s,
             max_parts: settings.max_parts,
+            max_filename_chars: settings.max_filename_chars,
         },
         uploads: UploadLimits {
             max_uploads: settings.max_uploads,

@@ -129,8 +129,14 @@ settings! {
     log_filter: String = "info";
     /// Largest request body in bytes.
     max_body_bytes: u64 = "536870912" in 1..=u64::MAX;
+    /// Lines in the head of a request.
+    max_headers: usize = "96" in 1..=96;
+    /// Bytes in the head of a request.
+    max_head_bytes: usize = "131072" in 1024..=131_072;
     /// Parts of a multipart body, those that are passed over too.
     max_parts: usize = "100" in 1..=10_000;
+    /// Characters of a file name that are kept; a longer one loses its middle.
+    max_filename_chars: usize = "150" in 20..=1000;
     /// Longest time for the head of a request, and for a TLS handshake, in seconds.
     head_timeout_s: u64 = "10" in 1..=3600;
     /// Longest silence of a sender in the middle of a body, in seconds.

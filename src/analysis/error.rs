@@ -82,6 +82,14 @@ pub enum AnalysisError {
 }
 
 impl AnalysisError {
+    /// Whether there was no process to look at the file, whatever the file.
+    pub(in crate::analysis) fn is_no_decoder(&self) -> bool {
+        matches!(
+            self,
+            Self::DecoderStart(_) | Self::Worker(_) | Self::Unsandboxed { .. }
+        )
+    }
+
     /// Stable kebab-case code.
     pub fn code(&self) -> &'static str {
         match self {

@@ -192,9 +192,14 @@ impl Analyzer {
         self.settings.places() - self.places.available_permits()
     }
 
-    /// Whether the networks are loaded and answer.
+    /// Whether files can be decoded, and the networks are loaded and answer.
     pub fn is_ready(&self) -> bool {
-        self.models.is_ready()
+        self.models.is_ready() && self.can_decode()
+    }
+
+    /// Whether the processes that decode could be started lately.
+    pub fn can_decode(&self) -> bool {
+        self.pool.is_ready()
     }
 
     /// The models, loaded or not.

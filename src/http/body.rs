@@ -28,6 +28,8 @@ pub struct BodyLimits {
     /// Most parts of a multipart body. What the parser does for a part grows with the parts behind it,
     /// so a body of many empty ones costs the square of its size.
     pub max_parts: usize,
+    /// Characters of a file name that are kept.
+    pub max_filename_chars: usize,
 }
 
 /// Why a body was cut off.
@@ -135,6 +137,7 @@ mod tests {
         whole_timeout: Duration::from_millis(300),
         min_bytes_per_s: 0,
         max_parts: 10,
+        max_filename_chars: 150,
     };
 
     fn chunks(sizes: &[usize]) -> Vec<Result<Bytes, PayloadError>> {

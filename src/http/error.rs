@@ -68,6 +68,16 @@ pub enum HttpError {
     /// A key that is for other things.
     #[error("the API key lacks the scope `{0}`")]
     ScopeMissing(Scope),
+    /// More in the head of the request than allowed.
+    #[error(
+        "the head of the request is over the limit {limit}, which is {most}; send fewer or shorter headers"
+    )]
+    HeadTooLarge {
+        /// Its setting.
+        limit: &'static str,
+        /// Its value.
+        most: usize,
+    },
     /// Too many requests a minute.
     #[error("more than {} requests a minute; try again in {} s", .0.limit, whole_seconds(.0.reset))]
     RateLimited(Allowance),
@@ -126,6 +136,7 @@ impl HttpError {
             Self::KeyMissing => "key-missing",
             Self::KeyRefused => "key-refused",
             Self::ScopeMissing(_) => "scope-missing",
+            Self::HeadTooLarge { .. } => "head-too-large",
             Self::RateLimited(_) => "rate-limited",
             Self::QuotaSpent { .. } => "quota-spent",
             Self::Query(_) => "invalid-query",
@@ -183,6 +194,7 @@ impl HttpError {
         match self {
             Self::Refused(_) | Self::Upload(_) => true,
             Self::KeyMissing | Self::KeyRefused | Self::ScopeMissing(_) => true,
+            Self::HeadTooLarge { .. } => true,
             Self::RateLimited(_) | Self::QuotaSpent { .. } => true,
             Self::Analysis(error) => matches!(error, AnalysisError::Busy),
             Self::NoRoute | Self::Method { .. } | Self::NotFound(_) => false,

@@ -4,7 +4,7 @@
 //! It is shown in pages, logs, CSV files and signed statements, so it must not move a cursor,
 //! reverse the reading direction, or fill a screen.
 
-/// Longest name shown, in characters.
+/// Longest name shown, in characters, where no setting says otherwise.
 pub(super) const MAX_NAME_CHARS: usize = 150;
 
 /// Longest ending (`.mpeg`) kept whole when a name is cut.
@@ -22,13 +22,18 @@ impl DisplayName {
     /// Makes any text a name. Never fails: what cannot be shown is left out, and a name of which
     /// nothing is left becomes `unnamed`.
     pub(super) fn from_client(text: &str) -> Self {
+        Self::within(text, MAX_NAME_CHARS)
+    }
+
+    /// The same of at most `max_chars` characters, which are more than those of the longest ending.
+    pub(super) fn within(text: &str, max_chars: usize) -> Self {
         let last = text.rsplit(['/', '\\']).next().unwrap_or_default();
         let shown: String = last.chars().filter(|c| is_shown(*c)).collect();
         let shown = shown.trim();
         if shown.is_empty() || shown.chars().all(|c| c == '.') {
             return Self(NAMELESS.into());
         }
-        Self(shorten(shown))
+        Self(shorten(shown, max_chars))
     }
 
     /// The name of a file derived from this one, in ASCII for a `Content-Disposition` header:
@@ -67,16 +72,16 @@ fn is_shown(c: char) -> bool {
 }
 
 /// Cuts the middle out of a long name, keeping its ending: that is what people look at.
-fn shorten(name: &str) -> String {
+fn shorten(name: &str, max_chars: usize) -> String {
     let chars: Vec<char> = name.chars().collect();
-    if chars.len() <= MAX_NAME_CHARS {
+    if chars.len() <= max_chars {
         return name.to_owned();
     }
     let ending = (chars.iter().rposition(|c| *c == '.'))
         .map(|dot| &chars[dot..])
         .filter(|ending| ending.len() <= MAX_ENDING_CHARS)
         .unwrap_or_default();
-    let kept = MAX_NAME_CHARS - 1 - ending.len();
+    let kept = max_chars.saturating_sub(1 + ending.len());
     let start: String = chars[..kept].iter().collect();
     format!("{}…{}", start.trim_end(), String::from_iter(ending))
 }

@@ -26,6 +26,7 @@ const MAX_BODY_BYTES: u64 = 20_000;
 const LIMITS: BodyLimits = BodyLimits {
     min_bytes_per_s: 0,
     max_parts: 16,
+    max_filename_chars: MAX_NAME_CHARS,
     max_bytes: MAX_BODY_BYTES,
     // A body that is all there already: whatever waits, waits for ever, and the fuzzer's own time
     // limit finds it.

@@ -43,6 +43,8 @@ pub(super) struct HealthAnswer {
     /// Where the networks run.
     #[schema(example = "cpu")]
     device: String,
+    /// The processes that decode.
+    decoding: Health,
     /// The thread that runs the networks.
     inference: Health,
     /// The record database.
@@ -89,13 +91,14 @@ struct LoadedModel {
 ))]
 #[get("/health")]
 pub(super) async fn health(service: Data<Service>) -> HttpResponse {
-    let (inference, database) = (inference(&service), database(&service).await);
+    let (decoding, inference) = (decoding(&service), inference(&service));
+    let database = database(&service).await;
     let closing = if service.reception.is_closing() {
         Health::Closing
     } else {
         Health::Ok
     };
-    let status = inference.max(database).max(closing);
+    let status = decoding.max(inference).max(database).max(closing);
     let mut response = match status {
         Health::Ok => HttpResponse::Ok(),
         Health::Closing | Health::Failing => HttpResponse::ServiceUnavailable(),
@@ -108,6 +111,7 @@ pub(super) async fn health(service: Data<Service>) -> HttpResponse {
         version: env!("CARGO_PKG_VERSION"),
         uptime_sec: service.started.elapsed().as_secs(),
         device: service.analyzer.models().facts().device.clone(),
+        decoding,
         inference,
         database,
         isolation: service.analyzer.isolation().into(),
@@ -121,8 +125,16 @@ fn bundle_exists(analyzer: &Analyzer) -> bool {
     analyzer.models().models_dir().join("bundle.toml").is_file()
 }
 
+fn decoding(service: &Service) -> Health {
+    if service.analyzer.can_decode() {
+        Health::Ok
+    } else {
+        Health::Failing
+    }
+}
+
 fn inference(service: &Service) -> Health {
-    if service.analyzer.is_ready() {
+    if service.analyzer.models().is_ready() {
         Health::Ok
     } else {
         Health::Failing
@@ -177,6 +189,9 @@ pub(super) async fn readyz(service: Data<Service>) -> Result<Json<StatusAnswer>,
         return Err(HttpError::NotReady("it is shutting down"));
     }
     drop((service.analyzer.models().lease()).map_err(AnalysisError::from)?);
+    if decoding(&service) != Health::Ok {
+        return Err(HttpError::NotReady("no decode worker can be started"));
+    }
     if inference(&service) != Health::Ok {
         return Err(HttpError::NotReady("the networks do not answer"));
     }

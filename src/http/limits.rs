@@ -6,31 +6,23 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Service;
-use super::filename::MAX_NAME_CHARS;
 
-/// Header lines the framework reads (`MAX_HEADERS` of actix-http); it has no setting for it.
-const MAX_HEADERS: usize = 96;
-
-/// Bytes of a head it reads (`MAX_BUFFER_SIZE` of actix-http).
-const MAX_HEAD_BYTES: usize = 131_072;
-
-/// Every limit in force. Where nothing else is said, each name is that of the setting in
-/// `framewitness.toml`; in capitals after `FRAMEWITNESS_`, of the environment variable.
+/// Every limit in force. Each name is that of the setting in `framewitness.toml`; in capitals after
+/// `FRAMEWITNESS_`, of the environment variable.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Limits {
     /// Largest request body in bytes; beyond it 413.
     #[schema(example = 536870912)]
     max_body_bytes: u64,
-    /// Lines in the head of a request; beyond it 431. Not a setting.
+    /// Lines in the head of a request; beyond it 431.
     #[schema(example = 96)]
     max_headers: usize,
-    /// Bytes in the head of a request; beyond it 431. Not a setting.
+    /// Bytes in the head of a request; beyond it 431.
     #[schema(example = 131072)]
     max_head_bytes: usize,
     /// Parts of a multipart body; beyond it 400.
     max_parts: usize,
-    /// Characters of a file name that are kept; a longer one is shortened, its ending stays. Not a
-    /// setting.
+    /// Characters of a file name that are kept; a longer one is shortened, its ending stays.
     max_filename_chars: usize,
     /// Longest time for the head of a request, and for a TLS handshake, in seconds; beyond it 408, or
     /// the connection is closed.
@@ -91,10 +83,10 @@ pub(super) async fn limits(service: Data<Service>) -> Json<Limits> {
     let media = &analysis.media;
     Json(Limits {
         max_body_bytes: http.body.max_bytes,
-        max_headers: MAX_HEADERS,
-        max_head_bytes: MAX_HEAD_BYTES,
+        max_headers: http.guard.max_headers,
+        max_head_bytes: http.guard.max_head_bytes,
         max_parts: http.body.max_parts,
-        max_filename_chars: MAX_NAME_CHARS,
+        max_filename_chars: http.body.max_filename_chars,
         head_timeout_s: http.head_timeout.as_secs_f64(),
         body_idle_timeout_s: http.body.idle_timeout.as_secs_f64(),
         body_timeout_s: http.body.whole_timeout.as_secs_f64(),

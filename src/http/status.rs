@@ -19,6 +19,7 @@ pub(super) fn of(error: &HttpError) -> StatusCode {
         HttpError::NoRoute | HttpError::NotFound(_) => StatusCode::NOT_FOUND,
         HttpError::KeyMissing | HttpError::KeyRefused => StatusCode::UNAUTHORIZED,
         HttpError::ScopeMissing(_) => StatusCode::FORBIDDEN,
+        HttpError::HeadTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         HttpError::RateLimited(_) | HttpError::QuotaSpent { .. } => StatusCode::TOO_MANY_REQUESTS,
         HttpError::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
         HttpError::Refused(error) => of_refusal(*error),

@@ -164,7 +164,10 @@ where
         }
         match form.role_of(part.name().unwrap_or_default()) {
             Role::File(_) if files.len() == form.max_files => return Err(form.one_more(&part)),
-            Role::File(field) => files.push(receive_file(part, field, form, directory).await?),
+            Role::File(field) => {
+                let filename = name_of(&part, limits.max_filename_chars);
+                files.push(receive_file(part, (field, filename), form, directory).await?);
+            }
             Role::Text(name, _) if texts.contains_key(name) => return Err(repeated(&part)),
             Role::Text(name, max_bytes) => {
                 texts.insert(name, receive_text(part, name, max_bytes).await?);
@@ -242,11 +245,10 @@ fn refuse_before_reading(request: &HttpRequest, limits: BodyLimits) -> Result<()
 
 async fn receive_file(
     part: Field,
-    field: &'static str,
+    (field, filename): (&'static str, DisplayName),
     form: Form,
     directory: &UploadDir,
 ) -> Result<SentFile, UploadError> {
-    let filename = name_of(&part);
     let content = write_and_hash(part, form.max_file_bytes, directory).await?;
     let received = content.map(|(upload, digest)| ReceivedFile {
         upload,
@@ -291,12 +293,12 @@ async fn write_and_hash(
 }
 
 /// `filename*` (RFC 8187) carries any alphabet and wins over `filename`.
-fn name_of(part: &Field) -> DisplayName {
+fn name_of(part: &Field, max_chars: usize) -> DisplayName {
     let disposition = part.content_disposition();
     let extended = (disposition.and_then(|d| d.get_filename_ext()))
         .map(|value| String::from_utf8_lossy(&value.value).into_owned());
     let plain = || disposition.and_then(|d| d.get_filename()).map(String::from);
-    DisplayName::from_client(&extended.or_else(plain).unwrap_or_default())
+    DisplayName::within(&extended.or_else(plain).unwrap_or_default(), max_chars)
 }
 
 async fn receive_text(

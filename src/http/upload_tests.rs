@@ -21,6 +21,7 @@ const LIMITS: BodyLimits = BodyLimits {
     idle_timeout: Duration::from_millis(100),
     min_bytes_per_s: 0,
     max_parts: MAX_PARTS,
+    max_filename_chars: 20,
     whole_timeout: Duration::from_secs(5),
 };
 const FORM: Form = Form {

@@ -36,12 +36,14 @@ fn proc_file(pid: u32, name: &str) -> String {
     fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap_or_default()
 }
 
-fn is_gone(pid: u32) -> bool {
+/// Whether a process has ended, buried or not.
+pub(crate) fn is_gone(pid: u32) -> bool {
     let stat = proc_file(pid, "stat");
     stat.is_empty() || stat.contains(") Z ")
 }
 
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+/// Waits until it `holds`.
+pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let started = Instant::now();
     while !holds() {
         assert!(started.elapsed() < Duration::from_secs(20), "never: {what}");

@@ -25,6 +25,7 @@ mod killed;
 mod limits;
 mod load;
 mod memory;
+mod no_decoder;
 mod openapi;
 mod out_of_memory;
 mod own_models;

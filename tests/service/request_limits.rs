@@ -69,6 +69,33 @@ async fn a_head_as_long_as_allowed_is_answered_and_a_longer_one_is_refused_befor
     assert_eq!(server.get("/health").await.status(), 200);
 }
 
+#[tokio::test]
+async fn limits_on_the_head_can_be_lower_and_are_named_where_one_is_passed() {
+    let settings = [("max_headers", "8"), ("max_head_bytes", "2000")];
+    let server = Server::start_with(&settings).await;
+    let plain = server.client().get(server.url("/api/v1/limits"));
+    let with = |lines: usize, chars: usize| {
+        let plain = plain.try_clone().expect("a request without a body");
+        (0..lines).fold(plain, |request, n| {
+            request.header(format!("x-{n}"), "a".repeat(chars))
+        })
+    };
+    assert_eq!(with(2, 500).send().await.expect("an answer").status(), 200);
+    let route = (Method::GET, "/api/v1/limits");
+    for (request, limit) in [
+        (with(9, 1), "max_headers"),
+        (with(2, 1000), "max_head_bytes"),
+    ] {
+        let refused = request.send().await.expect("an answer");
+        let refused = expect_problem(&server, route.clone(), refused, (431, "head-too-large"));
+        let detail = refused.await["detail"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        assert!(detail.contains(limit), "{detail}");
+    }
+}
+
 /// A file among so many parts in all.
 fn parts(count: usize) -> Form {
     let file = Part::bytes(b"content".to_vec()).file_name("a.bin");
@@ -105,8 +132,9 @@ async fn a_hundred_thousand_empty_parts_are_refused_and_the_worker_is_free_again
 
 #[tokio::test]
 async fn a_file_name_as_long_as_allowed_is_kept_and_a_longer_one_loses_its_middle() {
-    let server = Server::start().await;
+    let server = Server::start_with(&[("max_filename_chars", "40")]).await;
     let chars = limit(&server, "max_filename_chars").await;
+    assert_eq!(chars, 40);
     let name = |chars: usize| format!("{}.bin", "a".repeat(chars - ".bin".len()));
     for (sent, shown_whole) in [(name(chars), true), (name(chars + 1), false)] {
         let signed = server.post_bytes("/integrity/sign", &sent, vec![1]).await;

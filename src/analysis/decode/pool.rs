@@ -3,14 +3,18 @@
 //! A job carries its [`Admission`], so the place of an abandoned request is free only when its
 //! worker is. There are never more jobs than places, which bounds the queue. A job whose caller
 //! leaves or whose deadline passes ends at once: its worker is killed.
+//!
+//! A file that costs its worker is one file. Where no worker can be started for several in a row, the
+//! machine is at fault: [`DecodePool::is_ready`] turns false, and the threads try again now and then.
 
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -22,6 +26,29 @@ use crate::domain::{Isolation, ModelIdentity};
 use crate::media::SampleOptions;
 
 type Reply = oneshot::Sender<Result<Observation, AnalysisError>>;
+
+/// Files in a row without a worker before readiness turns off.
+const FAULTS_TO_UNREADY: u32 = 3;
+/// How long a thread waits for files before it looks after its worker.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Files in a row for which no worker could be started.
+#[derive(Debug, Default)]
+struct Faults(AtomicU32);
+
+impl Faults {
+    fn are_many(&self) -> bool {
+        self.0.load(Ordering::Acquire) >= FAULTS_TO_UNREADY
+    }
+
+    fn note(&self, had_worker: bool) {
+        if had_worker {
+            self.0.store(0, Ordering::Release);
+        } else {
+            self.0.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+}
 
 struct Job {
     file: File,
@@ -38,6 +65,7 @@ pub(in crate::analysis) struct DecodePool {
     jobs: Option<SyncSender<Job>>,
     threads: Vec<JoinHandle<()>>,
     ready: Ready,
+    faults: Arc<Faults>,
 }
 
 impl DecodePool {
@@ -50,12 +78,14 @@ impl DecodePool {
         let (jobs, queue) = sync_channel(settings.places());
         let queue = Arc::new(Mutex::new(queue));
         let (started, starts) = channel();
+        let faults = Arc::new(Faults::default());
         let threads = (0..settings.decode_threads)
             .map(|number| {
                 let post = Post {
                     queue: Arc::clone(&queue),
                     settings: Arc::clone(&settings),
                     detector_dir: detector_dir.clone(),
+                    faults: Arc::clone(&faults),
                 };
                 let started = started.clone();
                 std::thread::Builder::new()
@@ -69,11 +99,17 @@ impl DecodePool {
             jobs: Some(jobs),
             threads,
             ready,
+            faults,
         })
     }
 
     pub(in crate::analysis) fn detector(&self) -> &ModelIdentity {
         &self.ready.detector
+    }
+
+    /// Whether workers could be started lately.
+    pub(in crate::analysis) fn is_ready(&self) -> bool {
+        !self.faults.are_many()
     }
 
     /// What holds the workers.
@@ -127,6 +163,7 @@ struct Post {
     queue: Arc<Mutex<Receiver<Job>>>,
     settings: Arc<AnalysisSettings>,
     detector_dir: PathBuf,
+    faults: Arc<Faults>,
 }
 
 impl Post {
@@ -144,6 +181,7 @@ impl Post {
         let mut attendant = DecodeThread {
             queue: self.queue,
             decoder,
+            faults: self.faults,
         };
         attendant.run();
     }
@@ -152,18 +190,34 @@ impl Post {
 struct DecodeThread {
     queue: Arc<Mutex<Receiver<Job>>>,
     decoder: RemoteDecoder,
+    faults: Arc<Faults>,
 }
 
 impl DecodeThread {
     fn run(&mut self) {
-        while let Some(job) = self.next_job() {
-            self.serve(job);
+        loop {
+            match self.next_job() {
+                Ok(job) => self.serve(job),
+                Err(RecvTimeoutError::Timeout) => self.look_after_itself(),
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
         }
     }
 
-    fn next_job(&self) -> Option<Job> {
+    fn next_job(&self) -> Result<Job, RecvTimeoutError> {
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        queue.recv().ok()
+        queue.recv_timeout(PATIENCE)
+    }
+
+    /// While there are no workers and no files, a start tells whether the trouble is over.
+    fn look_after_itself(&mut self) {
+        if !self.faults.are_many() {
+            return;
+        }
+        match self.decoder.make_ready() {
+            Ok(()) => self.faults.note(true),
+            Err(error) => tracing::warn!(%error, "no decode worker can be started"),
+        }
     }
 
     fn serve(&mut self, job: Job) {
@@ -190,6 +244,11 @@ impl DecodeThread {
             })
         }));
         let result = result.unwrap_or(Err(AnalysisError::DecodePanicked));
+        match &result {
+            Err(AnalysisError::Closed) => {}
+            Err(error) => self.faults.note(!error.is_no_decoder()),
+            Ok(_) => self.faults.note(true),
+        }
         // Both are given back before the caller learns that the work is done.
         drop(file);
         drop(admission);

@@ -98,6 +98,22 @@ impl RemoteDecoder {
     }
 }
 
+impl RemoteDecoder {
+    /// Sees to it that a worker waits, and waits for it.
+    ///
+    /// # Errors
+    /// [`AnalysisError::Worker`], [`AnalysisError::DecoderStart`], [`AnalysisError::Unsandboxed`].
+    pub(super) fn make_ready(&mut self) -> Result<(), AnalysisError> {
+        let mut attendant = match self.current.take().and_then(Attendant::alive) {
+            Some(waiting) => waiting,
+            None => Attendant::start(&self.settings, &self.detector_dir)?,
+        };
+        attendant.ready(&self.settings, &|| false)?;
+        self.current = Some(attendant);
+        Ok(())
+    }
+}
+
 /// Whether a worker is to be replaced after a file that ended in `error`.
 fn fate(
     error: Option<&AnalysisError>,

@@ -44,6 +44,10 @@ fn describe_operation(operation: &mut Operation, access: Access, shape: ErrorSha
         "429",
         "`rate-limited`: too many requests a minute; `Retry-After` says when to come back",
     );
+    add(
+        "431",
+        "`head-too-large`: too many header lines, or too long",
+    );
     let scope = match access {
         Access::Probe | Access::Open => return,
         Access::AnyKey => None,

@@ -1,4 +1,4 @@
-//! Who is let in: rate of the address → key → scope → rate of the key → quota.
+//! Who is let in: size of the head → rate of the address → key → scope → rate of the key → quota.
 //!
 //! - No key has ever been made and `require_keys` is off: the service is open, and a key that is
 //!   sent is not looked at. From the first key on, every path but the open ones of [`access`] asks
@@ -11,6 +11,7 @@
 pub(super) mod access;
 mod cors;
 mod describe;
+mod head;
 mod rates;
 mod request_log;
 
@@ -27,6 +28,7 @@ use actix_web::{Error, HttpMessage};
 use time::OffsetDateTime;
 
 use self::access::Access;
+use self::head::HeadLimits;
 use self::rates::Rates;
 use super::caller::{Caller, ClientAddress};
 use super::error::HttpError;
@@ -44,6 +46,10 @@ pub(super) use request_log::{RequestLogWriter, RequestLogger};
 pub struct GuardSettings {
     /// Ask for a key even where none was ever made.
     pub require_keys: bool,
+    /// Lines in the head of a request, at most the 96 that the framework reads.
+    pub max_headers: usize,
+    /// Bytes in the head of a request, at most the 131,072 that the framework reads.
+    pub max_head_bytes: usize,
     /// Requests a minute from one address; 0: no limit.
     pub per_address: u32,
     /// Requests a minute with one key; 0: no limit.
@@ -59,6 +65,7 @@ pub struct GuardSettings {
 /// Lets requests in, or says why not.
 pub(super) struct Guard {
     doors: Doors,
+    head: HeadLimits,
     rates: Rates,
     trust_forwarded: bool,
     logger: RequestLogger,
@@ -85,6 +92,10 @@ impl Guard {
                 keys,
                 closed: AtomicBool::new(settings.require_keys),
             },
+            head: HeadLimits {
+                max_headers: settings.max_headers,
+                max_head_bytes: settings.max_head_bytes,
+            },
             rates: Rates::new(settings.per_address, settings.per_key),
             trust_forwarded: settings.trust_forwarded,
             logger,
@@ -95,6 +106,10 @@ impl Guard {
     pub(super) fn open() -> Self {
         Self {
             doors: Doors::Open,
+            head: HeadLimits {
+                max_headers: usize::MAX,
+                max_head_bytes: usize::MAX,
+            },
             rates: Rates::new(0, 0),
             trust_forwarded: false,
             logger: RequestLogger::off(),
@@ -111,6 +126,7 @@ impl Guard {
         if access == Access::Probe {
             return Ok(Pass::default());
         }
+        self.head.check(request.request())?;
         let by_address = self.rates.take_address(self.address(request));
         let mut allowance = by_address.map_err(HttpError::RateLimited)?;
         if let Some(key) = self.identify(request, access).await? {
