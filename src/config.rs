@@ -152,7 +152,8 @@ settings! {
     /// Uploads at the same time.
     max_uploads: usize = "32" in 1..=10_000;
     /// Uploads of one sender at the same time: with one key, or without one from one address (of
-    /// IPv6: from one /64). Fewer than `max_uploads`, so that nobody keeps out all others.
+    /// IPv6: from one /64). Fewer than `max_uploads`, so that nobody keeps out all others. Behind a proxy
+    /// without `trust_forwarded` all are one.
     max_uploads_per_sender: usize = "24" in 1..=10_000;
     /// Files analysed last whose analysis answers the same bytes again; 0: every file is analysed.
     result_cache_entries: usize = "1000" in 0..=1_000_000;

@@ -66,11 +66,7 @@ impl RemoteDecoder {
     /// [`AnalysisError::DecoderMisbehaved`] when it cost the worker; [`AnalysisError::Closed`] when
     /// it was given up; [`AnalysisError::Worker`] when there is no worker.
     pub(super) fn look(&mut self, task: &Assignment<'_>) -> Result<Observation, AnalysisError> {
-        // One that died while it waited is no fault of this file.
-        let mut attendant = match self.current.take().and_then(Attendant::alive) {
-            Some(waiting) => waiting,
-            None => Attendant::start(&self.settings, &self.detector_dir)?,
-        };
+        let mut attendant = self.take_attendant()?;
         let mut result = match attendant.ready(&self.settings, task.given_up) {
             Ok(ready) => attendant.look(task, &self.settings, &ready),
             // Nothing odd: it is not ready yet, and will be for the next caller.
@@ -96,18 +92,21 @@ impl RemoteDecoder {
         }
         result
     }
-}
 
-impl RemoteDecoder {
+    /// The one that waits, or another: one that died while it waited is no fault of a file.
+    fn take_attendant(&mut self) -> Result<Attendant, AnalysisError> {
+        match self.current.take().and_then(Attendant::alive) {
+            Some(waiting) => Ok(waiting),
+            None => Attendant::start(&self.settings, &self.detector_dir),
+        }
+    }
+
     /// Sees to it that a worker waits, and waits for it.
     ///
     /// # Errors
     /// [`AnalysisError::Worker`], [`AnalysisError::DecoderStart`], [`AnalysisError::Unsandboxed`].
     pub(super) fn make_ready(&mut self) -> Result<(), AnalysisError> {
-        let mut attendant = match self.current.take().and_then(Attendant::alive) {
-            Some(waiting) => waiting,
-            None => Attendant::start(&self.settings, &self.detector_dir)?,
-        };
+        let mut attendant = self.take_attendant()?;
         attendant.ready(&self.settings, &|| false)?;
         self.current = Some(attendant);
         Ok(())
