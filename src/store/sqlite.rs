@@ -5,6 +5,8 @@
 //! log allows. `synchronous=FULL` makes a commit outlive a power cut (under `NORMAL` the last ones
 //! may be lost).
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -36,7 +38,7 @@ pub(super) struct Sqlite {
 }
 
 impl Sqlite {
-    /// Opens or creates the file at `path`; its folder is made (mode 0700) where needed.
+    /// Opens or creates the file at `path` (mode 0600); its folder is made (0700) where needed.
     pub(super) async fn open(path: &Path) -> Result<Self, StoreError> {
         if let Some(folder) = path
             .parent()
@@ -44,6 +46,7 @@ impl Sqlite {
         {
             create_private_dir(folder)?;
         }
+        create_private_file(path);
         let writer = connect(path, 1, false).await?;
         migrate(&writer, path).await?;
         let readers = connect(path, READERS, true).await?;
@@ -77,6 +80,13 @@ impl Sqlite {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+/// Creates a database of no bytes that only its owner may read; SQLite gives its log the same mode.
+/// One that exists keeps its own. What stands in the way also stands in SQLite's, which says it.
+fn create_private_file(path: &Path) {
+    let mut options = OpenOptions::new();
+    let _ = options.append(true).create(true).mode(0o600).open(path);
 }
 
 async fn connect(path: &Path, connections: u32, read_only: bool) -> Result<SqlitePool, StoreError> {

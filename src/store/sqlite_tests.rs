@@ -1,5 +1,7 @@
 //! What holds for SQLite alone; what holds for every database is in `store/tests`.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use super::*;
@@ -35,6 +37,19 @@ impl Opened {
     async fn plan(&self, statement: Statement) -> Vec<String> {
         self.records().database.plan(statement).await.unwrap()
     }
+}
+
+#[tokio::test]
+async fn records_are_for_their_owner_alone_also_in_a_folder_for_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    let path = folder.path().join("records.sqlite3");
+    let opened = Sqlite::open(&path).await.unwrap();
+    for file in ["records.sqlite3", "records.sqlite3-wal"] {
+        assert_eq!(mode(&folder.path().join(file)), 0o600, "{file}");
+    }
+    opened.close().await;
 }
 
 #[tokio::test]
