@@ -13,7 +13,7 @@
 //! | [`evaluation`] | measuring the models on files whose truth is known | plotters |
 //! | [`isolation`] | child processes that may be lost: starting, shutting in, shared memory, messages | landlock, seccomp |
 //! | [`integrity`] | keys, signatures, signed statements | rsa, sha2, base64 |
-//! | [`store`] | records (SQLite) and artifacts (disk) | sqlx |
+//! | [`store`] | records (SQLite, PostgreSQL), artifacts (disk, S3), keys, the journal | sqlx, object_store |
 //! | [`http`] | server, uploads, errors, limits, routes, OpenAPI, the page | actix-web |
 //! | [`app`], [`config`], [`telemetry`], `main`, `cli` | composition, settings, logs and metrics, the command line | clap |
 //!

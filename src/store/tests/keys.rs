@@ -47,6 +47,26 @@ pub(super) async fn a_key_is_found_by_its_hash_until_it_is_revoked(bench: Bench)
     assert!(keys.any().await.unwrap(), "revoking the last opens nothing");
 }
 
+pub(super) async fn keys_whose_hashes_begin_alike_are_told_apart(bench: Bench) {
+    let keys = bench.records.keys();
+    let hash = |end: &str| format!("{}{}{end}", "0123456789abcdef".repeat(3), "0".repeat(15));
+    let mut made = Vec::new();
+    for end in ["0", "1", "f"] {
+        let key = NewKey {
+            secret_sha256: hash(end),
+            ..key("a", &[Scope::Analyse])
+        };
+        made.push(keys.create(&key, now()).await.unwrap());
+    }
+    for (end, id) in ["0", "1", "f"].into_iter().zip(made) {
+        assert_eq!(keys.find(&hash(end)).await.unwrap().unwrap().id, id);
+    }
+    let (other, beginning) = (hash("2"), &hash("0")[..16]);
+    for wrong in [&other, beginning, &hash("0")[..63], ""] {
+        assert_eq!(keys.find(wrong).await.unwrap(), None, "{wrong}");
+    }
+}
+
 pub(super) async fn a_quota_is_spent_by_the_day_and_exact_under_contention(bench: Bench) {
     let keys = bench.records.keys();
     let id = keys

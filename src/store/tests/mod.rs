@@ -60,6 +60,7 @@ on_every_database! {
         statistics_forget_what_is_deleted;
     keys:
         a_key_is_found_by_its_hash_until_it_is_revoked,
+        keys_whose_hashes_begin_alike_are_told_apart,
         a_quota_is_spent_by_the_day_and_exact_under_contention,
         logged_requests_stay_until_they_are_too_old;
 }
