@@ -24,6 +24,11 @@ const DECODERS: &str = "h264,hevc,vp8,vp9,libdav1d,av1,mpeg4,msmpeg4v2,msmpeg4,m
 /// Packets that may fail to be read one after another before the file counts as ended.
 const MAX_READ_FAILURES: u32 = 64;
 
+/// Bytes read at most to find out what is in a file: FFmpeg's default, pinned.
+const PROBE_BYTES: &str = "5000000";
+/// Streams beyond the limit that FFmpeg still opens, so that the refusal can say how many there are.
+const COUNTED_STREAMS: u32 = 256;
+
 /// An open video file and the stream that is analysed.
 pub(super) struct VideoSource {
     pub(super) input: Input,
@@ -56,8 +61,8 @@ impl VideoSource {
         let size_bytes = reader.size_bytes();
         native::bound_allocations(limits.allocation_bytes());
         let explain = |error| explain(error, recognised, deadline);
-        let mut input =
-            native::open_input(reader, guards(), move || deadline.has_passed()).map_err(explain)?;
+        let mut input = native::open_input(reader, guards(limits), move || deadline.has_passed())
+            .map_err(explain)?;
         check_streams(&input, limits)?;
         let max_pixels = limits.decoder_pixels().to_string();
         native::find_stream_info(&mut input, &[("max_pixels", &max_pixels)]).map_err(explain)?;
@@ -134,12 +139,14 @@ impl VideoSource {
     }
 }
 
-fn guards() -> Dictionary<'static> {
+fn guards(limits: &MediaLimits) -> Dictionary<'static> {
+    let max_streams = limits.max_streams.saturating_add(COUNTED_STREAMS);
     [
         ("format_whitelist", CONTAINERS),
         ("codec_whitelist", DECODERS),
         ("protocol_whitelist", "none"),
-        ("max_streams", "256"),
+        ("probesize", PROBE_BYTES),
+        ("max_streams", &max_streams.to_string()),
     ]
     .into_iter()
     .collect()

@@ -221,6 +221,25 @@ fn too_many_streams_are_refused() {
 }
 
 #[test]
+fn more_streams_than_usual_are_read_where_the_limit_allows_them() {
+    // Attachments are streams too.
+    let studio = Studio::new();
+    let note = studio.write("note.txt", b"note");
+    let attached = format!("-attach {} ", note.display()).repeat(300);
+    let options = format!("{H264} -frames:v 5 {attached} -metadata:s:t mimetype=text/plain");
+    let clip = studio.film("a.mkv", NUMBERED, &options);
+    let read = |max_streams| {
+        let limits = MediaLimits {
+            max_streams,
+            ..MediaLimits::default()
+        };
+        sample_within(&clip, limits)
+    };
+    assert!(read(301).is_ok());
+    assert_eq!(code(read(300)), "too-many-streams");
+}
+
+#[test]
 fn the_deadline_ends_decoding() {
     let studio = Studio::new();
     let clip = studio.film("a.mp4", "testsrc2=size=1280x720:rate=60:duration=10", H264);
