@@ -124,6 +124,7 @@ pub struct KeyStore {
 #[derive(Debug, sqlx::FromRow)]
 struct KeyRow {
     number: i64,
+    secret_sha256: String,
     name: String,
     scopes: String,
     quota_per_day: Option<i64>,
@@ -131,20 +132,12 @@ struct KeyRow {
     revoked_at_us: Option<i64>,
 }
 
-/// A key with what tells it from others that begin alike.
-#[derive(Debug, sqlx::FromRow)]
-struct Picked {
-    secret_sha256: String,
-    #[sqlx(flatten)]
-    key: KeyRow,
-}
-
 /// How many hex digits of a digest the database is shown. 64 of its 256 bits pick one key in
 /// practice, and what they might betray is no way to a secret.
 const PICKING_DIGITS: usize = 16;
 
-const SELECT: &str =
-    "SELECT number, name, scopes, quota_per_day, created_at_us, revoked_at_us FROM api_keys";
+const SELECT: &str = "SELECT number, secret_sha256, name, scopes, quota_per_day, created_at_us, \
+                      revoked_at_us FROM api_keys";
 
 impl KeyStore {
     /// Keeps a new key and gives it its number.
@@ -188,20 +181,17 @@ impl KeyStore {
     /// [`StoreError`] of the database.
     pub async fn find(&self, secret_sha256: &str) -> Result<Option<ApiKey>, StoreError> {
         let beginning = secret_sha256.get(..PICKING_DIGITS).unwrap_or(secret_sha256);
-        let mut statement = Statement::new(
-            "SELECT secret_sha256, number, name, scopes, quota_per_day, created_at_us, \
-             revoked_at_us FROM api_keys WHERE revoked_at_us IS NULL AND secret_sha256 >= ",
-        );
+        let mut statement = Statement::new(SELECT);
+        statement.push(" WHERE revoked_at_us IS NULL AND secret_sha256 >= ");
         // `g` follows every hex digit: the index finds the range, where LIKE might not use it.
         statement.value(beginning).push(" AND secret_sha256 < ");
         statement.value(format!("{beginning}g"));
-        let picked = self.database.read::<Picked>(statement).await?;
-        let same = |picked: &Picked| {
-            let (kept, sent) = (picked.secret_sha256.as_bytes(), secret_sha256.as_bytes());
+        let picked = self.database.read::<KeyRow>(statement).await?;
+        let same = |key: &KeyRow| {
+            let (kept, sent) = (key.secret_sha256.as_bytes(), secret_sha256.as_bytes());
             bool::from(kept.ct_eq(sent))
         };
-        let found = picked.into_iter().find(same);
-        found.map(|picked| picked.key.read()).transpose()
+        picked.into_iter().find(same).map(KeyRow::read).transpose()
     }
 
     /// Refuses a key from now on; `false` when there is none of this number or it was refused
