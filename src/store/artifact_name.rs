@@ -5,7 +5,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::submission::KeyId;
+use super::reader::KeyId;
 
 /// Longest stem in bytes; far under the 255 a file system allows.
 const MAX_STEM_BYTES: usize = 64;

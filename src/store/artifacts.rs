@@ -11,6 +11,7 @@ use super::blocking::on_disk_thread;
 use super::disk::DiskArtifacts;
 use super::error::StoreError;
 use super::journal::KeepJournal;
+use super::pictures::Pictures;
 use super::remote::RemoteArtifacts;
 use super::retention::{RetentionPolicy, SweepReport};
 use super::s3::S3Artifacts;
@@ -26,18 +27,6 @@ pub struct ArtifactPlace {
     pub spool: PathBuf,
     /// Most bytes that wait in the spool.
     pub spool_max_bytes: u64,
-}
-
-/// What became of the artifacts of an analysis.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Pictures {
-    /// They are in the store.
-    #[default]
-    Stored,
-    /// The store is away: they wait on this machine, where they can be read, and follow.
-    Delayed,
-    /// The store is away and the spool is full: there are none.
-    Lost,
 }
 
 /// Frames and crops of analyses. Clones share one store.

@@ -2,11 +2,12 @@
 
 use crate::domain::{Analysis, AnalysisId};
 
-use super::artifacts::Pictures;
 use super::error::StoreError;
 use super::history::{kind_word, unix_microseconds};
+use super::pictures::Pictures;
+use super::reader::KeyId;
 use super::statement::{Statement, Value};
-use super::submission::{Batch, BatchId, KeyId, Stored, Submission};
+use super::submission::{Batch, BatchId, Stored, Submission};
 
 /// Version of the JSON document a record is kept as. Raise it when [`Analysis`] changes in a way
 /// that older documents do not read as, and teach the reader the older one.

@@ -11,8 +11,8 @@ use time::OffsetDateTime;
 
 use crate::domain::{AnalysisId, MediaKind, VerdictLabel};
 
+use super::reader::Reader;
 use super::statement::Statement;
-use super::submission::Reader;
 
 const DAY_US: i64 = 86_400_000_000;
 

@@ -3,24 +3,19 @@
 //! Pictures come before the record that makes them findable. From before the first picture until
 //! after the record, an empty file stands for the analysis in the process's own locked folder:
 //! `<store>/.keeping/session-…/<analysis-id>`. The folder of a process that is gone tells what it
-//! was at: [`ArtifactStore::settle`] removes the pictures of those that have no record. With
-//! pictures on S3 the files lie on this machine's disk; what a machine leaves that never starts
-//! again goes by its age.
+//! was at: [`ArtifactStore::settle`](super::ArtifactStore::settle) removes the pictures of those that
+//! have no record. With pictures on S3 the files lie on this machine's disk; what a machine leaves
+//! that never starts again goes by its age.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use crate::domain::AnalysisId;
 
-use super::artifacts::ArtifactStore;
 use super::blocking::on_disk_thread;
 use super::error::StoreError;
-use super::records::RecordStore;
 use super::session::SessionDir;
-use super::step::Step;
-use super::submission::Reader;
 
 const FOLDER: &str = ".keeping";
 
@@ -46,7 +41,7 @@ impl KeepJournal {
     }
 
     /// Notes that pictures of `id` will come.
-    fn announce(&self, id: AnalysisId) -> Result<Intent, StoreError> {
+    pub(super) fn announce(&self, id: AnalysisId) -> Result<Intent, StoreError> {
         let path = self.session.path().join(id.to_string());
         let write = || -> io::Result<()> {
             File::create_new(&path)?;
@@ -54,6 +49,11 @@ impl KeepJournal {
         };
         write().map_err(StoreError::io("note what is kept in", &path))?;
         Ok(Intent { path })
+    }
+
+    /// The folders that dead processes left.
+    pub(super) fn dead_others(&self) -> Result<Vec<PathBuf>, StoreError> {
+        self.session.dead_others()
     }
 }
 
@@ -68,7 +68,8 @@ impl Intent {
         .await;
     }
 
-    /// Whether both are there could not be found out: [`ArtifactStore::settle`] will.
+    /// Whether both are there could not be found out:
+    /// [`ArtifactStore::settle`](super::ArtifactStore::settle) will.
     pub(super) async fn leave(self) {
         let left = on_disk_thread(move || {
             let (Some(session), Some(id)) = (self.path.parent(), self.path.file_name()) else {
@@ -86,45 +87,8 @@ impl Intent {
     }
 }
 
-impl ArtifactStore {
-    /// Notes that pictures of `id` will come and then a record.
-    pub(super) async fn announce(&self, id: AnalysisId) -> Result<Intent, StoreError> {
-        let journal = Arc::clone(&self.journal);
-        let intent = on_disk_thread(move || journal.announce(id)).await?;
-        Step::Announced.reached();
-        Ok(intent)
-    }
-
-    /// Removes the pictures of analyses that a process was keeping when it died and that have no
-    /// record; answers for how many there were pictures.
-    ///
-    /// # Errors
-    /// [`StoreError`] of the store that does not answer; what could not be settled can be later.
-    pub async fn settle(&self, records: &RecordStore) -> Result<u64, StoreError> {
-        let journal = Arc::clone(&self.journal);
-        let folders = on_disk_thread(move || journal.session.dead_others()).await?;
-        let mut removed = 0;
-        for folder in folders {
-            for id in noted_in(folder.clone()).await? {
-                let is_recorded = records.contains(id, Reader::Unrestricted).await?;
-                removed += u64::from(!is_recorded && self.remove(id).await?);
-            }
-            on_disk_thread(move || {
-                let failed = StoreError::io("remove the settled folder", &folder);
-                match fs::remove_dir_all(&folder) {
-                    // Another process settled it at the same time.
-                    Err(gone) if gone.kind() == io::ErrorKind::NotFound => Ok(()),
-                    removed => removed.map_err(failed),
-                }
-            })
-            .await?;
-        }
-        Ok(removed)
-    }
-}
-
 /// The analyses noted in a dead session's folder.
-async fn noted_in(folder: PathBuf) -> Result<Vec<AnalysisId>, StoreError> {
+pub(super) async fn noted_in(folder: PathBuf) -> Result<Vec<AnalysisId>, StoreError> {
     on_disk_thread(move || {
         let failed = StoreError::io("read the notes in", &folder);
         let entries = match fs::read_dir(&folder) {
@@ -135,6 +99,19 @@ async fn noted_in(folder: PathBuf) -> Result<Vec<AnalysisId>, StoreError> {
         Ok(names
             .filter_map(|name| name.to_str().and_then(AnalysisId::parse))
             .collect())
+    })
+    .await
+}
+
+/// Removes a dead session's folder when everything noted in it is settled.
+pub(super) async fn remove_settled(folder: PathBuf) -> Result<(), StoreError> {
+    on_disk_thread(move || {
+        let failed = StoreError::io("remove the settled folder", &folder);
+        match fs::remove_dir_all(&folder) {
+            // Another process settled it at the same time.
+            Err(gone) if gone.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed.map_err(failed),
+        }
     })
     .await
 }

@@ -1,6 +1,10 @@
-//! Pictures first, then the record that makes them findable, with a note of it all the while.
+//! Pictures first, then the record that makes them findable, with a note of it all the while; and
+//! what a process that died in between left.
 
-use super::journal::Intent;
+use std::sync::Arc;
+
+use super::blocking::on_disk_thread;
+use super::journal::{Intent, noted_in, remove_settled};
 use super::step::Step;
 use super::{
     ArtifactName, ArtifactStore, Pictures, Reader, RecordStore, StoreError, Stored, Submission,
@@ -82,5 +86,34 @@ async fn take_back(artifacts: &ArtifactStore, id: AnalysisId, intent: Intent) {
             tracing::error!(%error, %id, "pictures without a record stay until they can go");
             intent.leave().await;
         }
+    }
+}
+
+impl ArtifactStore {
+    /// Notes that pictures of `id` will come and then a record.
+    async fn announce(&self, id: AnalysisId) -> Result<Intent, StoreError> {
+        let journal = Arc::clone(&self.journal);
+        let intent = on_disk_thread(move || journal.announce(id)).await?;
+        Step::Announced.reached();
+        Ok(intent)
+    }
+
+    /// Removes the pictures of analyses that a process was keeping when it died and that have no
+    /// record; answers for how many there were pictures.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the store that does not answer; what could not be settled can be later.
+    pub async fn settle(&self, records: &RecordStore) -> Result<u64, StoreError> {
+        let journal = Arc::clone(&self.journal);
+        let folders = on_disk_thread(move || journal.dead_others()).await?;
+        let mut removed = 0;
+        for folder in folders {
+            for id in noted_in(folder.clone()).await? {
+                let is_recorded = records.contains(id, Reader::Unrestricted).await?;
+                removed += u64::from(!is_recorded && self.remove(id).await?);
+            }
+            remove_settled(folder).await?;
+        }
+        Ok(removed)
     }
 }

@@ -11,11 +11,12 @@ use subtle::ConstantTimeEq as _;
 use thiserror::Error;
 use time::OffsetDateTime;
 
-use super::database::{Database, Number};
+use super::database::Database;
 use super::error::StoreError;
 use super::history::unix_microseconds;
+use super::reader::KeyId;
+use super::row::Number;
 use super::statement::{Statement, Value};
-use super::submission::KeyId;
 
 /// What a key is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

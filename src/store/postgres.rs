@@ -10,8 +10,8 @@ use std::time::Duration;
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
-use super::database::{Number, Row};
 use super::error::StoreError;
+use super::row::{Number, Row};
 use super::statement::{Statement, Value};
 
 /// How long a caller waits for a connection: a restart of the server goes unnoticed.

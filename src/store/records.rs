@@ -2,7 +2,7 @@
 
 use crate::domain::{Analysis, AnalysisId};
 
-use super::database::{Database, Number};
+use super::database::Database;
 use super::document::{BatchRow, RecordRow, insert_batch_statement, insert_statement};
 use super::error::StoreError;
 use super::history::{
@@ -10,9 +10,11 @@ use super::history::{
     statistics_statement,
 };
 use super::keys::KeyStore;
+use super::reader::Reader;
 use super::request_log::RequestLog;
+use super::row::Number;
 use super::statement::Statement;
-use super::submission::{Batch, BatchId, Reader, Stored, Submission};
+use super::submission::{Batch, BatchId, Stored, Submission};
 
 /// Most records one page holds.
 pub const MAX_PAGE: u32 = 500;

@@ -10,10 +10,10 @@ use std::time::{Duration, SystemTime};
 use crate::domain::AnalysisId;
 
 use super::artifact_name::ArtifactName;
-use super::artifacts::Pictures;
 use super::blocking::on_disk_thread;
 use super::disk::DiskArtifacts;
 use super::error::StoreError;
+use super::pictures::Pictures;
 use super::retention::{RetentionPolicy, SweepReport};
 use super::s3::S3Artifacts;
 

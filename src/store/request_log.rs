@@ -2,11 +2,12 @@
 
 use time::OffsetDateTime;
 
-use super::database::{Database, Number};
+use super::database::Database;
 use super::error::StoreError;
 use super::history::unix_microseconds;
+use super::reader::KeyId;
+use super::row::Number;
 use super::statement::{Statement, Value};
-use super::submission::KeyId;
 
 /// One answered request.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -20,9 +20,9 @@ use crate::domain::AnalysisId;
 
 use super::artifact_name::ArtifactName;
 use super::error::StoreError;
-use super::kept_video::VideoPieces;
 use super::retention::{Holding, RetentionPolicy, SweepReport};
 use super::step::Step;
+use super::video_pieces::VideoPieces;
 
 /// A store that takes longer than this to answer counts as away.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);

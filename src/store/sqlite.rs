@@ -15,8 +15,8 @@ use sqlx::sqlite::{
 };
 use sqlx::{AssertSqlSafe, Connection};
 
-use super::database::Row;
 use super::error::StoreError;
+use super::row::Row;
 use super::session::create_private_dir;
 use super::statement::{Statement, Value};
 

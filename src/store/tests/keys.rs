@@ -3,7 +3,7 @@
 use time::{Duration, OffsetDateTime};
 
 use super::bench::Bench;
-use crate::store::database::Number;
+use crate::store::row::Number;
 use crate::store::statement::Statement;
 use crate::store::{KeyId, NewKey, RequestEntry, Scope};
 

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::bench::Bench;
 use super::fixture::analysis;
 use crate::domain::Probability;
-use crate::store::database::Number;
+use crate::store::row::Number;
 use crate::store::statement::Statement;
 use crate::store::{
     ArtifactName, Batch, BatchId, HistoryFilter, KeyId, PagePosition, Reader, Submission,
