@@ -7,8 +7,8 @@ use ffmpeg_next::{Packet, Rational};
 use super::MediaError;
 use super::h264::{self, NalFraming};
 use super::limits::MediaLimits;
+use super::native;
 use super::source::{ReadOutcome, VideoSource};
-use super::{native, plan};
 
 /// A stated length may exceed what is found by this many seconds …
 const TAIL_TOLERANCE_S: f64 = 0.5;
@@ -88,6 +88,22 @@ impl PacketIndex {
             .filter_map(|packet| self.entries[*packet].pts)
             .collect()
     }
+}
+
+/// When the last of the frames shown at `times` (ascending) ends: it is taken to last as long as
+/// the others do on average, since what containers state for it is often missing or wrong.
+pub(super) fn end_of(times: &[i64]) -> i64 {
+    let (Some(first), Some(last)) = (times.first(), times.last()) else {
+        return 0;
+    };
+    let steps = i64::try_from(times.len()).unwrap_or(i64::MAX).max(2) - 1;
+    last.saturating_add(last.saturating_sub(*first) / steps)
+}
+
+/// Seconds of a time in `units` of a stream.
+pub(super) fn seconds(units: i64, time_base: Rational) -> f64 {
+    // Multiplying first keeps a whole number of seconds whole.
+    units as f64 * f64::from(time_base.numerator()) / f64::from(time_base.denominator())
 }
 
 struct Scan {
@@ -211,8 +227,7 @@ impl Scan {
         self.note_missing_tail(stated_s);
         let times = self.index.times();
         if let Some(first) = times.first() {
-            let span_s =
-                plan::end_of(&times).saturating_sub(*first) as f64 * f64::from(self.time_base);
+            let span_s = end_of(&times).saturating_sub(*first) as f64 * f64::from(self.time_base);
             self.limits.check_duration(span_s)?;
             self.limits
                 .check_rate(times.len() as f64 / PACKETS_PER_FRAME as f64, span_s)?;

@@ -9,8 +9,8 @@
 //! |---|---|
 //! | `recognise`, `reader`, `source` | what a file is, how it is read, how it is opened safely |
 //! | `probe`, `orientation` | what the container states |
-//! | `index`, `plan`, `h264` | which frames to take and how to reach them |
-//! | `sampler`, `survey`, `decoder`, `picker`, `render` | decoding them, catching them, making them RGB |
+//! | `options`, `index`, `plan`, `h264` | which frames to take and how to reach them |
+//! | `task`, `sampler`, `survey`, `decoder`, `picker`, `render` | decoding them, catching them, making them RGB |
 //! | `still` | images |
 //! | `annotate`, `variation` | pictures drawn on, and changed |
 //! | `native` | the unsafe edge |
@@ -24,6 +24,7 @@ mod h264;
 mod index;
 mod limits;
 mod native;
+mod options;
 mod orientation;
 mod picker;
 mod plan;
@@ -35,67 +36,26 @@ mod sampler;
 mod source;
 mod still;
 mod survey;
+mod task;
 #[cfg(test)]
 mod tests;
 mod variation;
 
 use std::fs::File;
-use std::num::NonZeroU32;
 use std::os::unix::fs::FileExt;
 use std::sync::Once;
-
-use serde::{Deserialize, Serialize};
 
 pub use annotate::{Mark, Tone, annotate};
 pub use error::MediaError;
 pub use limits::MediaLimits;
+pub use options::{SampleOptions, Steps};
 pub use variation::Variation;
 
 use crate::domain::{MediaInfo, MediaKind, Rgb8Image, Sample};
 use limits::Deadline;
 use recognise::{HEAD_BYTES, Recognised};
-use sampler::{Strategy, Task};
 use source::VideoSource;
-
-/// What to take from a video.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SampleOptions {
-    /// Number of frames, at least 1. Default 30.
-    pub frames: u32,
-    /// Frames that are among them whatever lies at even times; `None`: even times alone.
-    pub steps: Option<Steps>,
-}
-
-/// Frames at even steps from the first on, by their place in the video.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Steps {
-    /// From one to the next, frames.
-    pub every: NonZeroU32,
-    /// Where there are more than these, they are thinned evenly.
-    pub most: NonZeroU32,
-}
-
-impl SampleOptions {
-    /// Frames at even times alone.
-    pub fn even(frames: u32) -> Self {
-        Self {
-            frames,
-            steps: None,
-        }
-    }
-
-    /// Most frames that a sample can have.
-    pub fn most(&self) -> u32 {
-        let of_steps = self.steps.map_or(1, |steps| steps.most.get());
-        self.frames.max(of_steps)
-    }
-}
-
-impl Default for SampleOptions {
-    fn default() -> Self {
-        Self::even(30)
-    }
-}
+use task::{Strategy, Task};
 
 /// Whether `file` is a still image or a video, by its first bytes alone; `None` when they are those
 /// of no known image or container. FFmpeg may still know it: [`probe`] tells.

@@ -7,14 +7,13 @@
 use std::ffi::{CStr, c_char, c_int};
 use std::fs::File;
 use std::os::fd::AsRawFd;
-use std::{io, mem, ptr};
+use std::io::{self, Read, Seek};
+use std::{mem, ptr};
 
 use ffmpeg_next::codec::packet::Ref;
 use ffmpeg_next::format::context::{Input, StreamIo};
 use ffmpeg_next::util::interrupt;
 use ffmpeg_next::{Dictionary, Error, Packet, Stream, error, ffi, filter, frame};
-
-use super::reader::PositionedReader;
 
 /// Longest tag value that is kept, bytes.
 const MAX_TAG_BYTES: usize = 512;
@@ -44,9 +43,9 @@ pub(super) fn bound_allocations(most_bytes: u64) {
     unsafe { ffi::av_max_alloc(usize::try_from(most_bytes).unwrap_or(usize::MAX)) };
 }
 
-/// Opens the container that `reader` holds; streams are not looked into yet.
+/// Opens the container that `reader` gives; streams are not looked into yet.
 pub(super) fn open_input(
-    reader: PositionedReader,
+    reader: impl Read + Seek + Send + 'static,
     options: Dictionary,
     should_abort: impl FnMut() -> bool + Send + 'static,
 ) -> Result<Input, Error> {

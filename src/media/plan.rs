@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::SampleOptions;
-use super::index::PacketEntry;
+use super::index::{PacketEntry, end_of};
 
 /// Packets between two wanted frames that are rather decoded than jumped over: a seek re-reads the
 /// index, flushes the decoder's threads and refills them.
@@ -57,16 +57,6 @@ pub(super) fn even_positions(times: &[i64], wanted: usize) -> Vec<usize> {
         positions.push(on_screen.clamp(lowest, highest));
     }
     positions
-}
-
-/// When the last of the frames shown at `times` (ascending) ends: it is taken to last as long as
-/// the others do on average, since what containers state for it is often missing or wrong.
-pub(super) fn end_of(times: &[i64]) -> i64 {
-    let (Some(first), Some(last)) = (times.first(), times.last()) else {
-        return 0;
-    };
-    let steps = i64::try_from(times.len()).unwrap_or(i64::MAX).max(2) - 1;
-    last.saturating_add(last.saturating_sub(*first) / steps)
 }
 
 /// The runs of packets that show the frames at `wanted` (positions in `shown`, ascending), each

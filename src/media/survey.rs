@@ -6,11 +6,11 @@
 use ffmpeg_next::{Packet, frame};
 
 use super::decoder::{FrameDecoder, FrameSink};
-use super::index::PacketIndex;
+use super::index::{PacketIndex, seconds};
 use super::picker::{FrameName, Picker, Target};
 use super::plan;
-use super::sampler::{Found, Route, Task, seconds};
 use super::source::{ReadOutcome, VideoSource};
+use super::task::{Found, Route, Task};
 use super::{MediaError, SampleOptions};
 
 /// Samples by survey.

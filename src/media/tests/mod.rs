@@ -15,8 +15,8 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use super::limits::Deadline;
-use super::sampler::{self, Route, Strategy, Task};
-use super::{MediaError, MediaLimits, SampleOptions, recognise_file};
+use super::task::{Route, Strategy, Task};
+use super::{MediaError, MediaLimits, SampleOptions, recognise_file, sampler};
 use crate::domain::{Rgb8Image, Sample, SampleNote};
 
 /// A clip of 50 frames, 25 per second, whose left half is a grey that tells the frame's number
