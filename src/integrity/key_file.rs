@@ -10,10 +10,8 @@
 //! alone, or two that do not belong together are errors for a person to decide on; only a public key
 //! that a rotation retired gives way to that of the private key (`rotation`).
 
-use std::fs::{self, DirBuilder, File, Permissions};
-use std::io::{self, Read, Write};
-use std::ops::RangeInclusive;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::fs::{DirBuilder, File};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use rand::rngs::OsRng;
@@ -24,26 +22,15 @@ use rsa::pkcs8::{
 use rsa::traits::PublicKeyParts;
 use rsa::{RsaPrivateKey, RsaPublicKey};
 
-use super::signer::{LocalSigner, NEW_KEY_BITS, Signer};
-use super::{IntegrityError, rotation};
+use super::IntegrityError;
+use super::pem_file::{
+    Placing, encoding_failed, exists, place, read_at_most, read_pem, refuse_access,
+};
+use super::retired::retired_keys;
+use super::signer::{ACCEPTED_KEY_BITS, LocalSigner, Signer};
 
 pub(super) const PRIVATE_FILE: &str = "private.pem";
 pub(super) const PUBLIC_FILE: &str = "public.pem";
-
-/// An RSA-4096 key takes 3.3 KB of PEM; nothing larger is read.
-const MAX_PEM_BYTES: u64 = 64 * 1024;
-
-/// Up to the largest modulus the `rsa` crate verifies with.
-pub(super) const ACCEPTED_KEY_BITS: RangeInclusive<usize> = NEW_KEY_BITS..=RsaPublicKey::MAX_SIZE;
-
-/// What happens to a file of the same name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Placing {
-    /// It stays, and the new one is an error.
-    New,
-    /// It is gone at the moment the new one is there.
-    Replacing,
-}
 
 /// The pair in `dir`, made there when the folder holds none.
 pub(super) fn load_or_create(dir: &Path) -> Result<LocalSigner, IntegrityError> {
@@ -89,36 +76,6 @@ pub(super) fn lock_folder(dir: &Path) -> Result<File, IntegrityError> {
         .lock()
         .map_err(IntegrityError::io("lock the key folder", dir))?;
     Ok(folder)
-}
-
-/// Refuses an open file or folder whose mode has any of the `forbidden` bits.
-pub(super) fn refuse_access(
-    file: &File,
-    path: &Path,
-    forbidden: u32,
-    wanted: u32,
-) -> Result<(), IntegrityError> {
-    let metadata = file
-        .metadata()
-        .map_err(IntegrityError::io("inspect", path))?;
-    let mode = metadata.permissions().mode() & 0o777;
-    if mode & forbidden == 0 {
-        return Ok(());
-    }
-    Err(IntegrityError::TooPermissive {
-        path: path.to_path_buf(),
-        mode,
-        wanted,
-    })
-}
-
-/// Whether something of this name is there, a dangling link included.
-pub(super) fn exists(path: &Path) -> Result<bool, IntegrityError> {
-    match fs::symlink_metadata(path) {
-        Ok(_) => Ok(true),
-        Err(missing) if missing.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(other) => Err(IntegrityError::io("inspect", path)(other)),
-    }
 }
 
 fn load(path: &Path) -> Result<LocalSigner, IntegrityError> {
@@ -173,19 +130,6 @@ pub(super) fn public_pem(signer: &dyn Signer) -> Result<String, IntegrityError> 
         .map_err(|error| encoding_failed(error.into()))
 }
 
-/// The bytes of a public key file.
-pub(super) fn read_pem(path: &Path) -> Result<Vec<u8>, IntegrityError> {
-    let mut pem = Vec::new();
-    File::open(path)
-        .and_then(|mut file| read_at_most(&mut file, &mut pem))
-        .map_err(IntegrityError::io("read the public key", path))?;
-    Ok(pem)
-}
-
-fn read_at_most(file: &mut File, into: &mut Vec<u8>) -> io::Result<usize> {
-    file.take(MAX_PEM_BYTES).read_to_end(into)
-}
-
 fn public_key(path: &Path) -> Result<Option<RsaPublicKey>, IntegrityError> {
     let pem = read_pem(path)?;
     let text = std::str::from_utf8(&pem).ok();
@@ -194,7 +138,7 @@ fn public_key(path: &Path) -> Result<Option<RsaPublicKey>, IntegrityError> {
 
 /// Whether the public key is one of an earlier pair: a rotation ended between its last two steps.
 fn was_retired(dir: &Path, public: &Path) -> Result<bool, IntegrityError> {
-    let retired = rotation::retired_keys(dir)?;
+    let retired = retired_keys(dir)?;
     Ok(public_key(public)?.is_some_and(|key| retired.contains(&key)))
 }
 
@@ -205,31 +149,5 @@ fn check_pair(signer: &LocalSigner, public: &Path, private: PathBuf) -> Result<(
             public: public.to_path_buf(),
             private,
         }),
-    }
-}
-
-/// Writes a file whole: another name, synced, renamed, folder synced.
-pub(super) fn place(path: &Path, content: &[u8], mode: u32, placing: Placing) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut staged = tempfile::Builder::new()
-        .prefix(".new-")
-        .permissions(Permissions::from_mode(mode))
-        .tempfile_in(folder)?;
-    staged.write_all(content)?;
-    // The umask may have taken bits off the mode.
-    staged
-        .as_file()
-        .set_permissions(Permissions::from_mode(mode))?;
-    staged.as_file().sync_all()?;
-    match placing {
-        Placing::New => staged.persist_noclobber(path)?,
-        Placing::Replacing => staged.persist(path)?,
-    };
-    File::open(folder)?.sync_all()
-}
-
-pub(super) fn encoding_failed(error: rsa::pkcs8::Error) -> IntegrityError {
-    IntegrityError::Signing {
-        reason: format!("the key cannot be encoded: {error}"),
     }
 }

@@ -9,7 +9,8 @@ use rsa::pkcs8::{EncodePrivateKey, LineEnding};
 use rsa::traits::PublicKeyParts;
 
 use super::IntegrityError;
-use super::key_file::{PRIVATE_FILE, PUBLIC_FILE, Placing, load_or_create, place};
+use super::key_file::{PRIVATE_FILE, PUBLIC_FILE, load_or_create};
+use super::pem_file::{Placing, place};
 use super::signer::Signer;
 use super::signer::tests::test_signer;
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rsa::RsaPublicKey;
 
 use super::jwks::{Jwk, JwkSet};
+use super::retired::retired_keys;
 use super::rotation::{self, Rotation};
 use super::signature::{self, FileSignature, Verification};
 use super::signer::{Scheme, Signer};
@@ -38,7 +39,7 @@ impl Keyring {
     /// retired key is damaged. Nothing is replaced.
     pub fn open_or_create(dir: &Path) -> Result<Self, IntegrityError> {
         let keyring = Self::with_signer(Arc::new(key_file::load_or_create(dir)?))?;
-        let retired = rotation::retired_keys(dir)?.into_iter();
+        let retired = retired_keys(dir)?.into_iter();
         let retired = retired
             .map(|public| RetiredKey {
                 jwk: Jwk::of(&public),

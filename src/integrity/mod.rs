@@ -29,6 +29,8 @@ mod key_file;
 #[cfg(test)]
 mod key_file_tests;
 mod keyring;
+mod pem_file;
+mod retired;
 mod rotation;
 mod signature;
 mod signer;

@@ -1,9 +1,8 @@
 //! A new key in place of the old one, whose signatures go on being valid.
 //!
-//! `<dir>/retired/<key id>.pem` holds the public half of each key that came before: it checks, it
-//! never signs, its private half is gone. A rotation
+//! A rotation
 //!
-//! 1. writes the public half there,
+//! 1. writes the public half of the old key among the retired ones (`retired`),
 //! 2. renames the new private key over the old one,
 //! 3. renames the new public key over the old one,
 //!
@@ -11,21 +10,16 @@
 //! step the old pair, and the current key retired besides, which changes nothing; after it the new
 //! private key beside the old public one, which is then known to be retired and replaced.
 
-use std::fs::{self, DirBuilder, File};
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rand::rngs::OsRng;
-use rsa::RsaPublicKey;
-use rsa::pkcs8::{DecodePublicKey, EncodePublicKey, LineEnding};
-use rsa::traits::PublicKeyParts;
 
 use super::IntegrityError;
 use super::jwks::Jwk;
-use super::key_file::{self, ACCEPTED_KEY_BITS, PRIVATE_FILE, PUBLIC_FILE, Placing};
+use super::key_file::{self, PRIVATE_FILE, PUBLIC_FILE};
+use super::pem_file::{Placing, exists};
+use super::retired::retire;
 use super::signer::{LocalSigner, Signer};
-
-const RETIRED_FOLDER: &str = "retired";
 
 /// Both halves of a change of keys, by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +33,7 @@ pub struct Rotation {
 /// Replaces the pair in `dir` and keeps the old public half.
 pub(super) fn rotate(dir: &Path) -> Result<Rotation, IntegrityError> {
     let private = dir.join(PRIVATE_FILE);
-    if !key_file::exists(&private)? && !key_file::exists(&dir.join(PUBLIC_FILE))? {
+    if !exists(&private)? && !exists(&dir.join(PUBLIC_FILE))? {
         return Err(IntegrityError::NothingToRotate { private });
     }
     let _turn = key_file::lock_folder(dir)?;
@@ -55,64 +49,11 @@ pub(super) fn rotate(dir: &Path) -> Result<Rotation, IntegrityError> {
     })
 }
 
-/// Every key that only checks, in the order of their names; none is passed over.
-pub(super) fn retired_keys(dir: &Path) -> Result<Vec<RsaPublicKey>, IntegrityError> {
-    let folder = dir.join(RETIRED_FOLDER);
-    if !key_file::exists(&folder)? {
-        return Ok(Vec::new());
-    }
-    let open = File::open(&folder).map_err(IntegrityError::io("open", &folder))?;
-    key_file::refuse_access(&open, &folder, 0o022, 0o700)?;
-    let listed = |error| IntegrityError::io("list", &folder)(error);
-    let mut paths: Vec<PathBuf> = (fs::read_dir(&folder).map_err(listed)?)
-        .map(|entry| entry.map(|entry| entry.path()).map_err(listed))
-        .collect::<Result<_, _>>()?;
-    // What a crash left of a file being written.
-    paths.retain(|path| path.extension().is_some_and(|ending| ending == "pem"));
-    paths.sort();
-    paths.iter().map(|path| read(path)).collect()
-}
-
-fn read(path: &Path) -> Result<RsaPublicKey, IntegrityError> {
-    let damaged = |reason: String| IntegrityError::DamagedRetiredKey {
-        path: path.to_path_buf(),
-        reason,
-    };
-    let pem = key_file::read_pem(path)?;
-    let text = std::str::from_utf8(&pem).map_err(|_| damaged("it is not text".into()))?;
-    let key = RsaPublicKey::from_public_key_pem(text)
-        .map_err(|error| damaged(format!("not an RSA public key in PEM: {error}")))?;
-    if !ACCEPTED_KEY_BITS.contains(&key.n().bits()) {
-        return Err(damaged(format!("it has {} bits", key.n().bits())));
-    }
-    let name = path.file_stem().unwrap_or_default();
-    let kid = Jwk::of(&key).kid;
-    if name != kid.as_str() {
-        return Err(damaged(format!(
-            "it holds the key {kid}, not that of its name"
-        )));
-    }
-    Ok(key)
-}
-
-fn retire(dir: &Path, key: &RsaPublicKey) -> Result<String, IntegrityError> {
-    let folder = dir.join(RETIRED_FOLDER);
-    (DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(&folder))
-    .map_err(IntegrityError::io("create", &folder))?;
-    let kid = Jwk::of(key).kid;
-    let path = folder.join(format!("{kid}.pem"));
-    let pem = key.to_public_key_pem(LineEnding::LF);
-    let pem = pem.map_err(|error| key_file::encoding_failed(error.into()))?;
-    key_file::place(&path, pem.as_bytes(), 0o644, Placing::Replacing)
-        .map_err(IntegrityError::io("write the retired key", &path))?;
-    Ok(kid)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use super::super::retired::RETIRED_FOLDER;
     use super::super::{Keyring, Sha256Digest, Verification};
     use super::*;
 

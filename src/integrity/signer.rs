@@ -1,5 +1,7 @@
 //! Who holds the private key.
 
+use std::ops::RangeInclusive;
+
 use rand::rngs::OsRng;
 use rsa::pkcs8::EncodePrivateKey;
 use rsa::rand_core::CryptoRngCore;
@@ -10,7 +12,10 @@ use sha2::Sha256;
 use super::{IntegrityError, Sha256Digest};
 
 /// Size of keys that are made here, in bits.
-pub(super) const NEW_KEY_BITS: usize = 3072;
+const NEW_KEY_BITS: usize = 3072;
+
+/// Up to the largest modulus the `rsa` crate verifies with.
+pub(super) const ACCEPTED_KEY_BITS: RangeInclusive<usize> = NEW_KEY_BITS..=RsaPublicKey::MAX_SIZE;
 
 /// How a digest is padded before the key is applied (RFC 8017, sections 8.2 and 8.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
