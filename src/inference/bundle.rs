@@ -9,8 +9,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::manifest::{
-    Architecture, FrameArchitecture, Kind, Label, Manifest, SequenceArchitecture, is_plain_name,
+    Architecture, FrameArchitecture, Kind, Label, Manifest, SequenceArchitecture,
 };
+use super::weight_files::is_plain_name;
 use super::{Fusion, InferenceError, labels};
 use crate::domain::{ModelIdentity, ModelRole, Probability, Thresholds};
 

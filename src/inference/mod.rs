@@ -48,6 +48,7 @@ mod weights;
 #[cfg(test)]
 mod weights_tests;
 mod worker;
+mod worker_state;
 #[cfg(test)]
 mod worker_tests;
 

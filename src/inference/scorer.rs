@@ -9,14 +9,14 @@ use tokio::sync::oneshot;
 
 use super::clip::{Clip, ClipScores};
 use super::queue::Entry;
-use super::worker::Shared;
+use super::worker_state::WorkerState;
 use super::{Bundle, Fusion, InferenceError};
 use crate::domain::{ModelIdentity, Thresholds};
 
 /// Sends clips to the model thread. Cheap to clone; does not keep the thread alive.
 #[derive(Clone)]
 pub struct Scorer {
-    shared: Arc<Shared>,
+    shared: Arc<WorkerState>,
     about: Arc<Facts>,
 }
 
@@ -65,7 +65,7 @@ impl Facts {
 }
 
 impl Scorer {
-    pub(super) fn new(shared: Arc<Shared>, about: Facts) -> Self {
+    pub(super) fn new(shared: Arc<WorkerState>, about: Facts) -> Self {
         Self {
             shared,
             about: Arc::new(about),

@@ -16,8 +16,6 @@
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::manifest::is_plain_name;
-
 /// The files of a network.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -100,6 +98,11 @@ impl Weights {
         }
         problems
     }
+}
+
+/// Whether `name` names something directly in its folder.
+pub(super) fn is_plain_name(name: &str) -> bool {
+    std::path::Path::new(name).file_name() == Some(name.as_ref())
 }
 
 /// Whether `text` is a digest as manifests write it.

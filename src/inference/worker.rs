@@ -2,27 +2,25 @@
 //!
 //! It takes what waits (never waiting for a batch to fill), runs it, and answers each clip over
 //! its own channel. A panic or an error fails a batch of one; a larger batch is then run clip by
-//! clip, so that only the clip at fault fails. After [`FAILURES_TO_UNREADY`] failures in a row
-//! [`Shared::is_ready`] turns false; the thread then tries itself out on a grey clip now and again
-//! and turns ready with the first success. It is false too while a batch runs on past the deadline
-//! of every clip in it, because then nothing is answered any more.
+//! clip, so that only the clip at fault fails. After a few failures in a row
+//! [`WorkerState::is_ready`] turns false; the thread then tries itself out on a grey clip now and
+//! again and turns ready with the first success. It is false too while a batch runs on past the
+//! deadline of every clip in it, because then nothing is answered any more.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::clip::{Clip, ClipScores};
 use super::engine::{Engine, EngineScores, Networks, Running};
 use super::fusion::mean;
-use super::queue::{Entry, Queue, Taken};
+use super::queue::{Entry, Taken};
 use super::scorer::{Facts, Scorer};
+use super::worker_state::WorkerState;
 use super::{Bundle, Fusion, InferenceError, InferenceSettings, Mix, device, metrics as names};
 use crate::domain::{CROP_CANVAS_PX, Logit, Rgb8Image, ScoreError};
 
-/// Failed batches in a row before readiness turns off.
-const FAILURES_TO_UNREADY: u32 = 3;
 /// Longest part of a panic's message that is passed on, in characters; one of libtorch brings a
 /// stack.
 const MAX_REASON_CHARS: usize = 500;
@@ -33,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// the thread.
 #[must_use = "dropping the worker stops it"]
 pub struct ModelWorker {
-    shared: Arc<Shared>,
+    shared: Arc<WorkerState>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -43,52 +41,6 @@ pub(super) struct Limits {
     pub(super) queue_frames: usize,
     pub(super) batch_frames: usize,
     pub(super) patience: Duration,
-}
-
-/// What the thread and its callers share.
-pub(super) struct Shared {
-    pub(super) queue: Queue,
-    failures: AtomicU32,
-    ended: AtomicBool,
-    /// Until when somebody wants the batch that runs.
-    wanted_until: Mutex<Option<Instant>>,
-}
-
-impl Shared {
-    pub(super) fn new(queue_frames: usize) -> Self {
-        Self {
-            queue: Queue::new(queue_frames),
-            failures: AtomicU32::new(0),
-            ended: AtomicBool::new(false),
-            wanted_until: Mutex::new(None),
-        }
-    }
-
-    /// The thread lives, gets on, and its last forward passes did not all fail.
-    pub(super) fn is_ready(&self) -> bool {
-        !self.ended.load(Ordering::Acquire)
-            && self.failures.load(Ordering::Acquire) < FAILURES_TO_UNREADY
-            && !self.is_stuck(Instant::now())
-    }
-
-    fn is_stuck(&self, now: Instant) -> bool {
-        self.wanted_until().is_some_and(|until| until < now)
-    }
-
-    /// No code panics while it holds the lock, so a poisoned value is still sound.
-    fn wanted_until(&self) -> MutexGuard<'_, Option<Instant>> {
-        let locked = self.wanted_until.lock();
-        locked.unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn note(&self, succeeded: bool) {
-        if succeeded {
-            self.failures.store(0, Ordering::Release);
-        } else {
-            self.failures.fetch_add(1, Ordering::AcqRel);
-        }
-        metrics::gauge!(names::READY).set(f64::from(u8::from(self.is_ready())));
-    }
 }
 
 impl ModelWorker {
@@ -128,7 +80,7 @@ impl ModelWorker {
         fusion: Fusion,
         load: impl FnOnce() -> Result<(E, Facts), InferenceError> + Send + 'static,
     ) -> Result<(Self, Scorer), InferenceError> {
-        let shared = Arc::new(Shared::new(limits.queue_frames));
+        let shared = Arc::new(WorkerState::new(limits.queue_frames));
         let (loaded, when_loaded) = mpsc::channel();
         let ours = Arc::clone(&shared);
         let thread = Builder::new().name("models".into()).spawn(move || {
@@ -176,20 +128,18 @@ impl Drop for ModelWorker {
 }
 
 /// However the thread ends, nobody is left waiting for it.
-struct Ending<'a>(&'a Shared);
+struct Ending<'a>(&'a WorkerState);
 
 impl Drop for Ending<'_> {
     fn drop(&mut self) {
-        self.0.ended.store(true, Ordering::Release);
-        self.0.queue.close();
-        metrics::gauge!(names::READY).set(0.0);
+        self.0.end();
     }
 }
 
 /// The thread at work.
 struct Desk<'a, E> {
     engine: E,
-    shared: &'a Shared,
+    shared: &'a WorkerState,
     fusion: Fusion,
     limits: Limits,
 }

@@ -2,8 +2,7 @@
 
 use serde::Deserialize;
 
-use super::super::weight_files::is_sha256;
-use super::is_plain_name;
+use super::super::weight_files::{is_plain_name, is_sha256};
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

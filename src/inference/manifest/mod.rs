@@ -122,8 +122,3 @@ impl<A: Architecture> Manifest<A> {
         problems
     }
 }
-
-/// Whether `name` names something directly in its folder.
-pub(super) fn is_plain_name(name: &str) -> bool {
-    std::path::Path::new(name).file_name() == Some(name.as_ref())
-}
