@@ -9,22 +9,22 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix_web::http::header::{CacheControl, CacheDirective, Header};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponseBuilder};
 use futures_util::stream::{self, StreamExt};
 use utoipa::ToSchema;
 
 use super::Service;
-use super::caller::{Caller, Sender};
+use super::caller::Sender;
 use super::compat::judgement::expect_score;
 use super::error::HttpError;
 use super::filename::DisplayName;
 use super::reception::Visit;
 use super::upload::{Form, ReceivedFile, SentFile, receive};
 use super::upload_error::UploadError;
-use crate::analysis::{Admission, Artifact, MediaFile, Outcome, RESULT_PICTURE, Timings, Varied};
-use crate::media::{Steps, Variation};
+use super::wish::Wish;
+use crate::analysis::{Admission, Artifact, MediaFile, Outcome, Timings, Varied};
+use crate::media::Variation;
 use crate::store::{self, ArtifactName, Stored, Submission};
 
 /// One video or image.
@@ -82,52 +82,6 @@ impl Entry {
     }
 }
 
-/// How the result is to be kept.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Wish {
-    /// What is kept beside the analysis.
-    pub(super) submission: Submission,
-    /// Whether the answer cannot do without a probability: a file in which nothing can be scored
-    /// is then an error, and nothing of it is kept.
-    pub(super) needs_score: bool,
-    /// Whether the client wants no analysis that was there before (`Cache-Control: no-cache`).
-    pub(super) anew: bool,
-    /// Frames to see beside the usual sample.
-    pub(super) steps: Option<Steps>,
-}
-
-impl Wish {
-    /// What is asked for on behalf of the sender of `request`.
-    pub(super) fn of(request: &HttpRequest) -> Self {
-        Self {
-            submission: Submission {
-                owner: Caller::of(request).key(),
-                result_image: ArtifactName::parse(RESULT_PICTURE).ok(),
-                ..Submission::default()
-            },
-            needs_score: false,
-            anew: wants_no_cache(request),
-            steps: None,
-        }
-    }
-
-    /// The same for an answer that cannot do without a probability.
-    pub(super) fn scored(self) -> Self {
-        Self {
-            needs_score: true,
-            ..self
-        }
-    }
-}
-
-fn wants_no_cache(request: &HttpRequest) -> bool {
-    let directives = CacheControl::parse(request);
-    directives.is_ok_and(|CacheControl(directives)| {
-        let refuses = |d| matches!(d, &CacheDirective::NoCache | &CacheDirective::NoStore);
-        directives.iter().any(refuses)
-    })
-}
-
 /// An analysis that is stored, and where the time went.
 #[derive(Debug)]
 pub(super) struct Analysed {
@@ -176,7 +130,7 @@ pub(super) async fn analyse_and_keep(
     };
     if let Some(stored) = service
         .results
-        .find(service, sha256, &wish, loading)
+        .find((&service.records, &service.artifacts), sha256, &wish, loading)
         .await?
     {
         expected(&stored.analysis)?;

@@ -1,40 +1,18 @@
-//! Every error a client can meet, and the one table that says with which status.
-//!
-//! The table's matches are exhaustive and without `_`: an error added anywhere in the program does
-//! not compile until somebody has decided what a client is told. Errors that are the request's
-//! fault show their own message; errors of the service show a general one and go to the log with
-//! their causes, because paths and library messages are nobody's business outside.
+//! Every error a client can meet, and its code; `status` says with which status it is answered, and
+//! `error_response` how.
 
 use std::time::Duration;
 
-use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
-use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use thiserror::Error;
 
-use super::guard::{Allowance, whole_seconds};
-use super::problem::Draft;
+use super::allowance::{Allowance, whole_seconds};
 use super::reception::Refusal;
-use super::status;
 use super::upload_error::UploadError;
 use crate::analysis::AnalysisError;
 use crate::domain::Reason;
 use crate::inference::InferenceError;
 use crate::integrity::IntegrityError;
 use crate::store::{ArtifactNameError, Scope, StoreError};
-
-/// Seconds after which a busy service is worth another try: about one analysis.
-const RETRY_BUSY_S: u32 = 5;
-/// Seconds after which a service that ends or starts is worth another try.
-const RETRY_UNAVAILABLE_S: u32 = 10;
-
-/// What a client without a key, and one with a wrong one, is told to send (RFC 6750).
-const CHALLENGE: &str = "Bearer realm=\"framewitness\"";
-const CHALLENGE_AGAIN: &str = "Bearer realm=\"framewitness\", error=\"invalid_token\"";
-
-const FAILED: &str = "A part of the service failed. The failure was logged under this request_id; \
-                      trying again may help.";
-const FULL: &str = "The service has no room left to store this; whoever runs it can free some.";
 
 /// Why a request has no answer of its own.
 #[derive(Debug, Error)]
@@ -152,58 +130,6 @@ impl HttpError {
             Self::Unscorable(reason) => reason.code(),
         }
     }
-
-    /// What the client reads: the error itself, or a general sentence when it is the service's.
-    pub(super) fn detail(&self) -> String {
-        let status = self.status_code();
-        if status == StatusCode::INTERNAL_SERVER_ERROR {
-            FAILED.into()
-        } else if status == StatusCode::INSUFFICIENT_STORAGE {
-            FULL.into()
-        } else {
-            self.to_string()
-        }
-    }
-
-    fn add_headers(&self, response: &mut HttpResponseBuilder) {
-        let status = self.status_code();
-        if status == StatusCode::TOO_MANY_REQUESTS {
-            response.insert_header((RETRY_AFTER, RETRY_BUSY_S));
-        } else if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.insert_header((RETRY_AFTER, RETRY_UNAVAILABLE_S));
-        }
-        if let Self::Method { allowed } = self {
-            response.insert_header((ALLOW, allowed.as_str()));
-        } else if matches!(self, Self::KeyMissing) {
-            response.insert_header((WWW_AUTHENTICATE, CHALLENGE));
-        } else if matches!(self, Self::KeyRefused) {
-            response.insert_header((WWW_AUTHENTICATE, CHALLENGE_AGAIN));
-        } else if let Self::RateLimited(Allowance { reset, .. }) | Self::QuotaSpent { reset, .. } =
-            self
-        {
-            response.insert_header((RETRY_AFTER, whole_seconds(*reset)));
-        }
-        if self.leaves_body_unread() {
-            response.force_close();
-        }
-    }
-
-    /// Whether the client may still be sending. The connection cannot be used again then, and a
-    /// client that is told so stops sending.
-    fn leaves_body_unread(&self) -> bool {
-        match self {
-            Self::Refused(_) | Self::Upload(_) => true,
-            Self::KeyMissing | Self::KeyRefused | Self::ScopeMissing(_) => true,
-            Self::HeadTooLarge { .. } => true,
-            Self::RateLimited(_) | Self::QuotaSpent { .. } => true,
-            Self::Analysis(error) => matches!(error, AnalysisError::Busy),
-            Self::NoRoute | Self::Method { .. } | Self::NotFound(_) => false,
-            Self::Query(_) | Self::Field { .. } => false,
-            Self::Integrity(_) | Self::Store(_) | Self::PictureName(_) => false,
-            Self::Descriptor(_) | Self::Table(_) => false,
-            Self::Interrupted | Self::NotReady(_) | Self::Unscorable(_) => false,
-        }
-    }
 }
 
 /// Where a place or a moment was missing does not matter to a client: one code each.
@@ -228,25 +154,5 @@ fn code_of_analysis(error: &AnalysisError) -> &'static str {
         | AnalysisError::Inference(_)
         | AnalysisError::Score(_)
         | AnalysisError::Frame(_) => error.code(),
-    }
-}
-
-impl ResponseError for HttpError {
-    fn status_code(&self) -> StatusCode {
-        status::of(self)
-    }
-
-    fn error_response(&self) -> HttpResponse {
-        let mut response = HttpResponse::build(self.status_code());
-        self.add_headers(&mut response);
-        let mut response = response.finish();
-        if let Self::RateLimited(allowance) = self {
-            allowance.add_to(response.headers_mut());
-        }
-        response.extensions_mut().insert(Draft {
-            code: self.code(),
-            detail: self.detail(),
-        });
-        response
     }
 }

@@ -17,12 +17,14 @@
 //! Everything a request takes (place, temporary file, count) is given back by Drop, whether the
 //! request is answered, refused, or left by its client.
 
+mod allowance;
 mod analyse_upload;
 mod answer;
 mod body;
 mod caller;
 mod compat;
 mod error;
+mod error_response;
 mod error_shape;
 mod filename;
 #[cfg(any(test, fuzzing))]
@@ -44,6 +46,7 @@ mod routes;
 mod server;
 #[cfg(test)]
 mod server_tests;
+mod service;
 mod static_files;
 mod status;
 mod tls;
@@ -51,13 +54,16 @@ mod upload;
 mod upload_error;
 #[cfg(test)]
 mod upload_tests;
+mod wish;
 
+pub use allowance::Allowance;
 pub use body::BodyLimits;
 pub use error::HttpError;
-pub use guard::{Allowance, CorsOrigins, CorsOriginsError, GuardSettings};
+pub use guard::{CorsOrigins, CorsOriginsError, GuardSettings};
 pub use reception::{Refusal, UploadLimits};
-pub use server::{HttpSettings, HttpState, openapi_document, run};
+pub use server::{openapi_document, run};
+pub use service::{HttpSettings, HttpState};
 pub use tls::{Tls, TlsError, TlsSettings};
 pub use upload_error::UploadError;
 
-use server::Service;
+use service::Service;

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Service;
-use super::analyse_upload::{Analysed, Entry, Wish, analyse_and_keep};
+use super::analyse_upload::{Analysed, Entry, analyse_and_keep};
 use super::answer::AnalysisAnswer;
 use super::compat::d3_detection::ImageAnswer;
 use super::compat::dfdetect::LabelScores;
@@ -28,6 +28,7 @@ use super::error::HttpError;
 use super::error_shape::{DetailError, ErrorShape, SuccessError};
 use super::problem::Problem;
 use super::upload::{Form, ReceivedFile, receive};
+use super::wish::Wish;
 use crate::analysis::AnalysisError;
 use crate::domain::MediaKind;
 use crate::media;

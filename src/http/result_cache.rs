@@ -11,13 +11,12 @@ use std::sync::{Mutex, PoisonError};
 
 use hashlink::LruCache;
 
-use super::Service;
-use super::analyse_upload::Wish;
 use super::error::HttpError;
+use super::wish::Wish;
 use crate::domain::AnalysisId;
 use crate::integrity::Sha256Digest;
 use crate::media::Steps;
-use crate::store::{KeyId, Pictures, Reader, Stored};
+use crate::store::{ArtifactStore, KeyId, Pictures, Reader, RecordStore, Stored};
 
 /// What must be the same for an answer to be the same.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -53,7 +52,7 @@ impl ResultCache {
     /// [`HttpError::Store`] when the database fails.
     pub(super) async fn find(
         &self,
-        service: &Service,
+        stores: (&RecordStore, &ArtifactStore),
         sha256: &Sha256Digest,
         wish: &Wish,
         loading: u64,
@@ -63,7 +62,7 @@ impl ResultCache {
         }
         let key = Key::new(sha256, wish, loading);
         let found = match self.named(&key) {
-            Some(id) => usable(service, id, key.owner).await?,
+            Some(id) => usable(stores, id, key.owner).await?,
             None => None,
         };
         let outcome = if found.is_some() { "hit" } else { "miss" };
@@ -111,16 +110,16 @@ impl Key {
 
 /// The analysis, when it may still stand for another of the same bytes.
 async fn usable(
-    service: &Service,
+    (records, artifacts): (&RecordStore, &ArtifactStore),
     id: AnalysisId,
     owner: Option<KeyId>,
 ) -> Result<Option<Stored>, HttpError> {
     let reader = owner.map_or(Reader::Unrestricted, Reader::Key);
-    let stored = service.records.get(id, reader).await?;
+    let stored = records.get(id, reader).await?;
     let stored = stored.filter(|stored| stored.submission.owner == owner);
     // Pictures that cannot be looked for are as good as gone: a new analysis brings its own.
     let has_pictures = match &stored {
-        Some(_) => (service.artifacts.list(id).await).is_ok_and(|names| !names.is_empty()),
+        Some(_) => (artifacts.list(id).await).is_ok_and(|names| !names.is_empty()),
         None => false,
     };
     Ok(stored.filter(|_| has_pictures))

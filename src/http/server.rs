@@ -1,9 +1,7 @@
 //! The server's life: put together, serve, drain, end.
 
 use std::net::TcpListener;
-use std::ops::Deref;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
@@ -17,20 +15,13 @@ use tracing_actix_web::TracingLogger;
 use utoipa::OpenApi;
 use utoipa_actix_web::AppExt;
 
-use super::body::BodyLimits;
 use super::error::HttpError;
-use super::guard::{
-    self, CorsOrigins, Guard, GuardSettings, RequestLogWriter, RequestLogger, admit,
-};
+use super::guard::{self, CorsOrigins, Guard, RequestLogWriter, RequestLogger, admit};
 use super::middleware::{RequestSpan, finish, measure};
 use super::openapi::{Document, Preamble, no_route};
-use super::reception::{Reception, UploadLimits};
-use super::result_cache::ResultCache;
 use super::routes;
-use super::tls::{Renewal, Tls};
-use crate::analysis::Analyzer;
-use crate::integrity::Keyring;
-use crate::store::{ArtifactStore, RecordStore, UploadDir};
+use super::service::{HttpState, Service};
+use super::tls::Renewal;
 
 /// How long a refused client that is still sending is listened to, so that it reads the refusal.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -41,63 +32,6 @@ const FLUSH_S: u64 = 5;
 
 /// How often samples of durations are folded into their buckets and idle callers forgotten.
 const UPKEEP: Duration = Duration::from_secs(10);
-
-/// What the service may cost and how it ends.
-#[derive(Debug, Clone)]
-pub struct HttpSettings {
-    /// Who is let in, and how often.
-    pub guard: GuardSettings,
-    /// Longest time for the head of a request, and for a TLS handshake.
-    pub head_timeout: Duration,
-    /// Limits on each body.
-    pub body: BodyLimits,
-    /// Uploads at the same time.
-    pub uploads: UploadLimits,
-    /// Bytes of the disk that uploads leave free, as published; the uploads' folder sees to it.
-    pub min_free_disk_bytes: u64,
-    /// How long a presigned link to a picture works.
-    pub artifacts_link: Duration,
-    /// Files whose analysis is found again by their bytes; 0: none.
-    pub result_cache_entries: usize,
-    /// Time that requests in flight get to finish at shutdown.
-    pub shutdown_grace: Duration,
-}
-
-/// The parts that the routes use.
-pub struct HttpState {
-    /// Analyses files.
-    pub analyzer: Analyzer,
-    /// Stored analyses.
-    pub records: RecordStore,
-    /// Stored pictures.
-    pub artifacts: ArtifactStore,
-    /// Uploads in progress.
-    pub uploads: UploadDir,
-    /// Signs and verifies.
-    pub keyring: Keyring,
-    /// Certificate and key; `None`: plain HTTP.
-    pub tls: Option<Tls>,
-    /// Renders `/metrics`.
-    pub metrics: PrometheusHandle,
-    /// Limits.
-    pub settings: HttpSettings,
-}
-
-/// The parts, and what the server itself adds to them.
-pub(super) struct Service {
-    parts: HttpState,
-    pub(super) reception: Arc<Reception>,
-    pub(super) results: ResultCache,
-    pub(super) started: Instant,
-}
-
-impl Deref for Service {
-    type Target = HttpState;
-
-    fn deref(&self) -> &HttpState {
-        &self.parts
-    }
-}
 
 /// Serves on `listener` until `shutdown` ends. From then on `/readyz` and new uploads answer 503
 /// while the uploads in flight get `shutdown_grace` to finish; then the server ends. Signals are
@@ -116,12 +50,7 @@ pub async fn run(
     let guard = Data::new(Guard::new(state.records.keys(), &settings, logger));
     let _upkeep = Upkeep::start(state.metrics.clone(), Data::clone(&guard));
     let _renewal = state.tls.clone().map(Renewal::start);
-    let service = Data::new(Service {
-        reception: Reception::new(state.settings.uploads),
-        results: ResultCache::new(state.settings.result_cache_entries),
-        started: Instant::now(),
-        parts: state,
-    });
+    let service = Data::new(Service::new(state));
     let draining = drain_after(shutdown, Data::clone(&service));
     let app = move || app(Data::clone(&guard), &settings.cors_origins);
     let (head_timeout, tls) = (service.settings.head_timeout, service.tls.clone());

@@ -1,12 +1,10 @@
 //! From the record of an analysis to its JSON.
 
-use serde::Serialize;
 use time::format_description::well_known::Rfc3339;
-use utoipa::ToSchema;
 
 use super::{
-    AnalysisAnswer, CroppedFace, DisplayFrame, Face, Frame, Isolation, Metadata, Model, PixelBox,
-    Remark, Track, VerdictWord,
+    AnalysisAnswer, CroppedFace, DisplayFrame, DisplayLabel, Face, Frame, Isolation, Metadata,
+    Model, PixelBox, Remark, Track, VerdictWord,
 };
 use crate::domain::{
     self, Analysis, AnalysisId, FaceObservation, FrameResult, MediaInfo, MediaKind, ModelRole,
@@ -19,19 +17,6 @@ use crate::store::{Pictures, Stored};
 const DISPLAY_FRAMES: usize = 4;
 /// What ffprobe prints where a file does not say.
 const NOT_STATED: &str = "N/A";
-
-/// The label of one frame or face.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-pub(in crate::http) enum DisplayLabel {
-    /// P(manipulated) of at least one half.
-    #[serde(rename = "FAKE")]
-    Fake,
-    /// P(manipulated) under one half.
-    #[serde(rename = "REAL")]
-    Real,
-    /// No face was scored.
-    Unknown,
-}
 
 /// The label of a frame's most suspicious face, and the confidence in it in percent.
 pub(in crate::http) fn label_of_frame(frame: &FrameResult) -> (DisplayLabel, Option<f64>) {

@@ -13,7 +13,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub(super) use build::{DisplayLabel, artifact_url, label_of_frame, rfc3339, role_word, rounded};
+pub(super) use build::{artifact_url, label_of_frame, rfc3339, role_word, rounded};
 
 /// One analysis.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -89,6 +89,19 @@ pub(super) enum VerdictWord {
     Real,
     /// Not enough to say either.
     Inconclusive,
+}
+
+/// The label of one frame or face.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub(super) enum DisplayLabel {
+    /// P(manipulated) of at least one half.
+    #[serde(rename = "FAKE")]
+    Fake,
+    /// P(manipulated) under one half.
+    #[serde(rename = "REAL")]
+    Real,
+    /// No face was scored.
+    Unknown,
 }
 
 /// One of the four frames shown first.

@@ -8,11 +8,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::super::Service;
-use super::super::analyse_upload::{Entry, Wish, analyse_and_keep};
+use super::super::analyse_upload::{Entry, analyse_and_keep};
 use super::super::answer::{VerdictWord, rfc3339, rounded};
 use super::super::error::HttpError;
 use super::super::error_shape::{SuccessAnalysisErrors, SuccessUploadErrors};
 use super::super::upload::{Form, Texts, receive};
+use super::super::wish::Wish;
 use super::d3_detection::ImagePrediction;
 use super::judgement::{BinaryLabel, DEFAULT_THRESHOLD, Judgement};
 use super::sending::result_url;

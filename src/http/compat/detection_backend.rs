@@ -12,11 +12,12 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::super::Service;
-use super::super::analyse_upload::{Entry, Wish, analyse_and_keep, analyse_varied_and_keep};
+use super::super::analyse_upload::{Entry, analyse_and_keep, analyse_varied_and_keep};
 use super::super::answer::{VerdictWord, rfc3339, rounded};
 use super::super::error::HttpError;
 use super::super::error_shape::{CodedAnalysisErrors, CodedUploadErrors};
 use super::super::upload::{Form, receive};
+use super::super::wish::Wish;
 use super::judgement::{DEFAULT_THRESHOLD, Judgement};
 use crate::analysis::Varied;
 use crate::domain::CROP_CANVAS_PX;

@@ -8,10 +8,11 @@ use actix_web::web::{Data, Payload};
 use uuid::Uuid;
 
 use super::super::Service;
-use super::super::analyse_upload::{Analysed, Entry, Wish, analyse_and_keep, analyse_many};
+use super::super::analyse_upload::{Analysed, Entry, analyse_and_keep, analyse_many};
 use super::super::error::HttpError;
 use super::super::filename::DisplayName;
 use super::super::upload::{Form, Texts, receive, receive_many};
+use super::super::wish::Wish;
 use super::judgement::DEFAULT_THRESHOLD;
 use crate::analysis::RESULT_PICTURE;
 use crate::domain::{AnalysisId, Probability};

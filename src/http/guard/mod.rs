@@ -30,6 +30,7 @@ use time::OffsetDateTime;
 use self::access::Access;
 use self::head::HeadLimits;
 use self::rates::Rates;
+use super::allowance::Allowance;
 use super::caller::{Caller, ClientAddress};
 use super::error::HttpError;
 use crate::integrity::Sha256Digest;
@@ -37,8 +38,6 @@ use crate::store::{ApiKey, KeyStore, RequestEntry, Scope};
 
 pub use cors::{CorsOrigins, CorsOriginsError};
 pub(super) use describe::describe;
-pub use rates::Allowance;
-pub(super) use rates::whole_seconds;
 pub(super) use request_log::{RequestLogWriter, RequestLogger};
 
 /// How requests are let in and remembered.

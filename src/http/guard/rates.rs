@@ -7,61 +7,23 @@
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::time::Duration;
 
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use governor::clock::{Clock, DefaultClock};
 use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
 
+use crate::http::allowance::Allowance;
 use crate::http::caller::household;
 use crate::store::KeyId;
 
 type Limiter<K> = RateLimiter<K, DashMapStateStore<K>, DefaultClock, StateInformationMiddleware>;
-
-const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
-const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
-const RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 
 /// The limits in force.
 #[derive(Debug)]
 pub(super) struct Rates {
     addresses: Option<Limiter<IpAddr>>,
     keys: Option<Limiter<KeyId>>,
-}
-
-/// What is left of a limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Allowance {
-    /// Requests a minute.
-    pub limit: u32,
-    /// Requests that may come at once now.
-    pub remaining: u32,
-    /// Until everything is there again; for a refused request, until the next one is let in.
-    pub reset: Duration,
-}
-
-impl Allowance {
-    /// Says so in an answer.
-    pub(in crate::http) fn add_to(self, headers: &mut HeaderMap) {
-        headers.insert(LIMIT, HeaderValue::from(self.limit));
-        headers.insert(REMAINING, HeaderValue::from(self.remaining));
-        headers.insert(RESET, HeaderValue::from(whole_seconds(self.reset)));
-    }
-
-    /// The one of two that refuses first.
-    pub(super) fn tighter(self, other: Option<Self>) -> Self {
-        other.map_or(self, |other| match other.remaining < self.remaining {
-            true => other,
-            false => self,
-        })
-    }
-}
-
-/// Rounded up, so that whoever waits this long does not come too early.
-pub(in crate::http) fn whole_seconds(duration: Duration) -> u64 {
-    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }
 
 impl Rates {
@@ -132,6 +94,7 @@ fn take<K: Hash + Eq + Clone>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::allowance::whole_seconds;
 
     fn address(text: &str) -> IpAddr {
         text.parse().unwrap()

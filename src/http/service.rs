@@ -1,0 +1,85 @@
+//! The parts that the routes use, and the settings they go by.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use metrics_exporter_prometheus::PrometheusHandle;
+
+use super::body::BodyLimits;
+use super::guard::GuardSettings;
+use super::reception::{Reception, UploadLimits};
+use super::result_cache::ResultCache;
+use super::tls::Tls;
+use crate::analysis::Analyzer;
+use crate::integrity::Keyring;
+use crate::store::{ArtifactStore, RecordStore, UploadDir};
+
+/// What the service may cost and how it ends.
+#[derive(Debug, Clone)]
+pub struct HttpSettings {
+    /// Who is let in, and how often.
+    pub guard: GuardSettings,
+    /// Longest time for the head of a request, and for a TLS handshake.
+    pub head_timeout: Duration,
+    /// Limits on each body.
+    pub body: BodyLimits,
+    /// Uploads at the same time.
+    pub uploads: UploadLimits,
+    /// Bytes of the disk that uploads leave free, as published; the uploads' folder sees to it.
+    pub min_free_disk_bytes: u64,
+    /// How long a presigned link to a picture works.
+    pub artifacts_link: Duration,
+    /// Files whose analysis is found again by their bytes; 0: none.
+    pub result_cache_entries: usize,
+    /// Time that requests in flight get to finish at shutdown.
+    pub shutdown_grace: Duration,
+}
+
+/// The parts that the routes use.
+pub struct HttpState {
+    /// Analyses files.
+    pub analyzer: Analyzer,
+    /// Stored analyses.
+    pub records: RecordStore,
+    /// Stored pictures.
+    pub artifacts: ArtifactStore,
+    /// Uploads in progress.
+    pub uploads: UploadDir,
+    /// Signs and verifies.
+    pub keyring: Keyring,
+    /// Certificate and key; `None`: plain HTTP.
+    pub tls: Option<Tls>,
+    /// Renders `/metrics`.
+    pub metrics: PrometheusHandle,
+    /// Limits.
+    pub settings: HttpSettings,
+}
+
+/// The parts, and what the server itself adds to them.
+pub(super) struct Service {
+    parts: HttpState,
+    pub(super) reception: Arc<Reception>,
+    pub(super) results: ResultCache,
+    pub(super) started: Instant,
+}
+
+impl Service {
+    /// The parts at the start of the server, with nobody inside and nothing found yet.
+    pub(super) fn new(parts: HttpState) -> Self {
+        Self {
+            reception: Reception::new(parts.settings.uploads),
+            results: ResultCache::new(parts.settings.result_cache_entries),
+            started: Instant::now(),
+            parts,
+        }
+    }
+}
+
+impl Deref for Service {
+    type Target = HttpState;
+
+    fn deref(&self) -> &HttpState {
+        &self.parts
+    }
+}
