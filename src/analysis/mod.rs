@@ -11,10 +11,12 @@
 //! Everything that touches the bytes of a file runs in a few worker processes that are shut in and
 //! may be lost (`decode`); the networks run on the thread that [`crate::inference`] owns.
 
+mod admission;
 mod decide;
 mod decode;
 mod error;
 mod find_faces;
+mod outcome;
 mod report;
 mod result_picture;
 mod settings;
@@ -22,25 +24,27 @@ mod table;
 mod varied;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 #[cfg(any(test, fuzzing))]
 pub(crate) use decode::fuzzing;
 
+pub use admission::Admission;
 #[doc(hidden)]
 pub use decode::DecodeCost;
 pub use decode::{WORKER_ARGUMENT, describe_metrics, serve_decoding};
 pub use error::AnalysisError;
 pub use find_faces::FacesFound;
+pub use outcome::{Artifact, Outcome, Timings};
 pub use result_picture::RESULT_PICTURE;
 pub use settings::{AnalysisSettings, MAX_ASKED_FRAMES, WorkerSettings};
 pub use table::{TABLE_HEADER, write_csv, write_csv_of_all};
 pub use varied::Varied;
 
-use crate::domain::{Analysis, AnalysisId, Isolation, ModelIdentity, Reason, Thresholds};
-use crate::inference::{Clip, ClipScores, Lease, ModelSlot, Scorer};
+use crate::domain::{AnalysisId, Isolation, ModelIdentity, Reason};
+use crate::inference::{Clip, ClipScores, ModelSlot, Scorer};
 use crate::media::{SampleOptions, Steps, Variation};
 use decode::{DecodePool, ObservedTrack};
 
@@ -55,71 +59,6 @@ pub struct MediaFile {
     pub sha256: String,
     /// Frames to see beside the usual sample.
     pub steps: Option<Steps>,
-}
-
-/// A picture to keep beside the record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Artifact {
-    /// File name, such as `frame-000.jpg` or `crop-000-0.jpg`.
-    pub name: String,
-    /// JPEG bytes.
-    pub bytes: Vec<u8>,
-}
-
-/// Where the time of an analysis went.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Timings {
-    /// Waiting for a decode worker.
-    pub wait: Duration,
-    /// Probing, decoding and encoding pictures.
-    pub decode: Duration,
-    /// Detecting, tracking and cropping faces.
-    pub faces: Duration,
-    /// Waiting for the model thread (the longest of the tracks).
-    pub queue: Duration,
-    /// Running the networks (the longest of the tracks).
-    pub inference: Duration,
-}
-
-/// A finished analysis, not yet stored.
-#[derive(Debug)]
-pub struct Outcome {
-    /// The record.
-    pub analysis: Analysis,
-    /// Its pictures.
-    pub artifacts: Vec<Artifact>,
-    /// Where the time went.
-    pub timings: Timings,
-    /// What the verdict was decided by.
-    thresholds: Thresholds,
-}
-
-/// A place among the analyses in progress; given back when dropped.
-///
-/// The thread that attends the decode worker holds a second handle on the same place, so that a
-/// caller who leaves does not make room for another while the worker is still at work. Until it is
-/// given back the models that were loaded when it was handed out stay loaded.
-#[derive(Debug)]
-#[must_use = "dropping an admission gives the place back"]
-pub struct Admission {
-    permit: Arc<OwnedSemaphorePermit>,
-    models: Arc<Lease>,
-}
-
-impl Admission {
-    fn new(permit: OwnedSemaphorePermit, models: Lease) -> Self {
-        Self {
-            permit: Arc::new(permit),
-            models: Arc::new(models),
-        }
-    }
-
-    fn share(&self) -> Self {
-        Self {
-            permit: Arc::clone(&self.permit),
-            models: Arc::clone(&self.models),
-        }
-    }
 }
 
 /// Analyses files. Cheap to clone; the decode workers end with the last clone.
@@ -361,18 +300,4 @@ async fn score(
         }
     });
     futures_util::future::try_join_all(scores).await
-}
-
-impl Timings {
-    fn with_scores(mut self, scores: &[Option<ClipScores>]) -> Self {
-        for clip in scores.iter().flatten() {
-            self.queue = self.queue.max(milliseconds(clip.queue_ms));
-            self.inference = self.inference.max(milliseconds(clip.inference_ms));
-        }
-        self
-    }
-}
-
-fn milliseconds(value: f64) -> Duration {
-    Duration::try_from_secs_f64(value / 1000.0).unwrap_or_default()
 }
