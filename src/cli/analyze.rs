@@ -16,8 +16,8 @@ use framewitness::store::{
     self, ArtifactName, ArtifactStore, RecordStore, StoreError, Stored, Submission,
 };
 
+use super::output::{FAILED, describe, fail, print};
 use super::progress::progress_bar;
-use super::{FAILED, describe, fail, print};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {

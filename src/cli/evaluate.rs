@@ -12,8 +12,8 @@ use framewitness::evaluation::{
 };
 use framewitness::integrity;
 
+use super::output::{FAILED, USAGE, describe, fail, print};
 use super::progress::progress_bar;
-use super::{FAILED, USAGE, describe, fail, print};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {

@@ -10,7 +10,7 @@ use framewitness::store::{ApiKey, KeyId, KeyStore, NewKey, Scope};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{FAILED, fail, print};
+use super::output::{FAILED, fail, print};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

@@ -1,15 +1,15 @@
-//! Commands and their exit codes: 0 done, 1 some input failed, 2 wrong usage or settings.
+//! Commands: what each takes, and who carries it out.
 
 mod analyze;
 mod evaluate;
 mod keys;
 mod models;
+mod output;
 mod progress;
 mod serve;
 mod signing;
 mod start_over;
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -17,12 +17,8 @@ use clap::{Args, Parser, Subcommand};
 use framewitness::config::{Flags, Settings};
 use framewitness::http;
 use framewitness::telemetry;
+use output::{USAGE, fail, print};
 use start_over::start_over_where_needed;
-
-/// Exit code when an input failed.
-pub(crate) const FAILED: u8 = 1;
-/// Exit code for wrong usage or settings; clap uses the same.
-pub(crate) const USAGE: u8 = 2;
 
 /// Tells whether a video of a face was manipulated, shows why, and proves later which file it
 /// looked at.
@@ -178,36 +174,4 @@ fn log_filter(command: &Command, settings: &Settings) -> String {
         | Command::Settings
         | Command::Openapi => "warn".into(),
     }
-}
-
-/// Prints a result. A reader that closed the pipe (`| head`) has seen enough: that is a quiet end.
-fn print(text: &str) {
-    let mut stdout = std::io::stdout().lock();
-    if stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush())
-        .is_err()
-    {
-        std::process::exit(0);
-    }
-}
-
-/// Says what went wrong, with its causes, and gives the exit code.
-fn fail(code: u8, error: &dyn std::error::Error) -> ExitCode {
-    eprintln!("framewitness: {}", describe(error));
-    ExitCode::from(code)
-}
-
-/// An error and its causes in one line, without saying anything twice.
-fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let part = error.to_string();
-        if !text.contains(&part) {
-            text = format!("{text}: {part}");
-        }
-        cause = error.source();
-    }
-    text
 }

@@ -8,7 +8,7 @@ use framewitness::config::Settings;
 use framewitness::telemetry;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{FAILED, fail};
+use super::output::{FAILED, fail};
 
 /// Serves until told to end.
 pub(crate) fn run(settings: Settings) -> ExitCode {

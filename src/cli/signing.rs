@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use framewitness::config::Settings;
 use framewitness::integrity::{self, FileDigest, FileSignature, Keyring};
 
-use super::{FAILED, fail, print};
+use super::output::{FAILED, fail, print};
 
 /// A signature file larger than this is none: raw or base64, ours have under 1 KiB.
 const MAX_SIGNATURE_BYTES: u64 = 64 * 1024;

@@ -10,9 +10,10 @@ use clap::Args;
 use framewitness::inference::{self, DeviceChoice, FileFormat};
 use framewitness::integrity;
 
+use super::super::output::{at, describe, print};
 use super::facts::Facts;
 use super::presets::{Preset, Shape};
-use super::{DOWNLOADS, at, print};
+use super::pull::DOWNLOADS;
 
 /// Side in pixels that classifiers usually take.
 const SIDE_PX: u32 = 224;
@@ -180,7 +181,7 @@ impl Options {
             match inference::try_model(folder, device) {
                 Ok(()) => return Ok(()),
                 Err(error) => {
-                    let text = super::super::describe(&error);
+                    let text = describe(&error);
                     let head = head.as_ref().zip(self.head.as_ref());
                     let labels = self.labels.as_deref().map(|file| ("labels.txt", file));
                     let known = [

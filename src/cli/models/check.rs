@@ -6,9 +6,8 @@ use std::path::Path;
 use framewitness::inference::{self, DeviceChoice, FileContents};
 use framewitness::integrity::{self, FileDigest};
 
-use super::super::describe;
+use super::super::output::{at, describe, print};
 use super::facts::Facts;
-use super::{at, print};
 
 /// Tensors shown before the rest is only counted.
 const MOST_SHOWN: usize = 12;

@@ -4,8 +4,7 @@ use std::path::Path;
 
 use framewitness::inference;
 
-use super::super::describe;
-use super::{at, print};
+use super::super::output::{at, describe, print};
 
 pub(super) fn run(source: &Path, destination: &Path) -> Result<(), String> {
     if destination.exists() {

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 use framewitness::inference::{self, DeviceChoice};
 
+use super::super::output::{at, describe};
 use super::add::Options;
-use super::{DOWNLOADS, at};
+use super::pull::DOWNLOADS;
 
 const LABELS: &str = "labels.txt";
 
@@ -83,7 +84,7 @@ impl Dropped {
     /// Writes the manifest, after the graph was loaded and run with it.
     pub(super) fn adopt(&self, models_dir: &Path, device: DeviceChoice) -> Result<(), String> {
         let said = inference::onnx_side_px(&self.graph);
-        let side_px = said.map_err(|error| super::super::describe(&error))?;
+        let side_px = said.map_err(|error| describe(&error))?;
         let options = Options::of_dropped(&self.name, &self.graph, &self.labels, side_px);
         if self.in_own_folder {
             options.settle_in(&models_dir.join(&self.name), device)

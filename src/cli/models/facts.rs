@@ -7,7 +7,7 @@ use framewitness::faces::Detector;
 use framewitness::inference::{self, DeviceChoice};
 use serde::Deserialize;
 
-use super::super::describe;
+use super::super::output::{at, describe};
 
 /// The part of a manifest that all kinds of models share.
 #[derive(Debug, Deserialize)]
@@ -44,7 +44,7 @@ impl Facts {
     /// Reads `manifest.toml` in `folder`; what it says of sizes and tensors is not looked at here.
     pub(super) fn read(folder: &Path) -> Result<Self, String> {
         let path = folder.join("manifest.toml");
-        let text = fs::read_to_string(&path).map_err(super::at(&path))?;
+        let text = fs::read_to_string(&path).map_err(at(&path))?;
         toml::from_str(&text).map_err(|e| format!("{}: {e}", path.display()))
     }
 

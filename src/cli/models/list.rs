@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use framewitness::inference::DeviceChoice;
 
+use super::super::output::{at, print};
 use super::dropped::Dropped;
 use super::facts::Facts;
-use super::{DOWNLOADS, at, print};
+use super::pull::DOWNLOADS;
 
 /// Prints every model folder, every graph without a manifest and every download; an error when one does not load.
 pub(super) fn run(models_dir: &Path, device: DeviceChoice) -> Result<(), String> {

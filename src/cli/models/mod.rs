@@ -16,16 +16,12 @@ mod presets;
 mod pull;
 mod serve_with;
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Subcommand;
 use framewitness::config::Settings;
 
-use super::{FAILED, print};
-
-/// Where `pull` puts files, under the models directory.
-const DOWNLOADS: &str = "downloads";
+use super::output::FAILED;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -81,9 +77,4 @@ pub(crate) fn run(settings: &Settings, command: Command) -> ExitCode {
             ExitCode::from(FAILED)
         }
     }
-}
-
-/// An I/O error with the path it is about.
-fn at(path: &Path) -> impl Fn(std::io::Error) -> String {
-    move |error| format!("{}: {error}", path.display())
 }

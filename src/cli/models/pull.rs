@@ -7,10 +7,12 @@ use std::path::Path;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::DOWNLOADS;
+use super::super::output::print;
 use super::catalog::{self, CHECKPOINTS, Proof};
 use super::download::{DownloadError, Order, problem_of};
-use super::print;
+
+/// Where files are put, under the models directory.
+pub(super) const DOWNLOADS: &str = "downloads";
 
 /// The largest file of one's own.
 const OWN_LIMIT_BYTES: u64 = 64 * 1024 * 1024 * 1024;

@@ -10,9 +10,9 @@ use std::path::Path;
 use clap::Args;
 use framewitness::inference::{self, Bundle, DeviceChoice};
 
-use super::super::describe;
+use super::super::output::{at, describe, print};
+use super::dropped;
 use super::facts::Facts;
-use super::{at, dropped, print};
 
 /// Thresholds of models that nothing is known about: far apart, so that little is claimed.
 const FAKE_AT_OR_ABOVE: f64 = 0.8;
