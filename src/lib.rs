@@ -22,8 +22,8 @@
 //! Dependencies run one way: `main → app → http → analysis → {media, faces, inference,
 //! isolation} → domain`;
 //! `store` and `integrity` are used by `http` and `app`;
-//! `evaluation` stands beside `http`, on `analysis`. Leaves never import each other; the test
-//! `tests/service/architecture.rs` reads the `use` lines and fails when one does.
+//! `evaluation` stands beside `http`, on `analysis`. Leaves never import each other, and no files do
+//! in a loop; the test `tests/service/architecture.rs` reads the sources and fails when they do.
 
 pub mod analysis;
 pub mod app;
