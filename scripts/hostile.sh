@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Everything hostile in one run: the attack corpus, a kill at each step and at random moments, and a load of four
-# times what the service has places for. Prints one table: inputs tried, statuses, worst time, peak memory,
+# Everything hostile in one run, as long as a release deserves: the attack corpus, a kill at each step and at random
+# moments, a soak, a disk that fills up, and a load of four times what the service has places for (scripts/test.sh
+# runs the shortest form of each that can still fail). Prints one table: inputs tried, statuses, worst time, peak memory,
 # survivors, losses. Fails where anything was lost.
 #
 #   scripts/hostile.sh                        a load of half a minute
@@ -11,6 +12,8 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
 
 export LOAD_SECONDS=${LOAD_SECONDS:-30}
+# The tests are shorter by themselves.
+export HOSTILE=long
 WORK=$(mktemp -d)
 readonly WORK
 trap 'rm -rf "$WORK"' EXIT
@@ -25,6 +28,10 @@ main() {
     fi
     step "Kills"
     run killed::
+    step "A soak, a full disk, a file of gigabytes"
+    run soak::
+    run disk::
+    run signing_attacks::a_large_file
     step "A load of $LOAD_SECONDS s"
     run load::
     step "The table"

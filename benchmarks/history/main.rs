@@ -12,7 +12,11 @@ use framewitness::domain::{AnalysisId, VerdictLabel};
 use framewitness::store::{HistoryFilter, KeyId, PagePosition, Reader, RecordStore};
 use time::OffsetDateTime;
 
+#[path = "../../tests/support/kept.rs"]
+#[allow(dead_code, reason = "the benchmark has a server of its own")]
+mod kept;
 #[path = "../../tests/support/postgres.rs"]
+#[allow(dead_code, reason = "the benchmark has a server of its own")]
 mod postgres;
 
 const ROWS: u64 = 1_000_000;

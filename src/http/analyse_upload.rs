@@ -130,7 +130,12 @@ pub(super) async fn analyse_and_keep(
     };
     if let Some(stored) = service
         .results
-        .find((&service.records, &service.artifacts), sha256, &wish, loading)
+        .find(
+            (&service.records, &service.artifacts),
+            sha256,
+            &wish,
+            loading,
+        )
         .await?
     {
         expected(&stored.analysis)?;

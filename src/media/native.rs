@@ -6,8 +6,8 @@
 
 use std::ffi::{CStr, c_char, c_int};
 use std::fs::File;
-use std::os::fd::AsRawFd;
 use std::io::{self, Read, Seek};
+use std::os::fd::AsRawFd;
 use std::{mem, ptr};
 
 use ffmpeg_next::codec::packet::Ref;

@@ -10,6 +10,10 @@ fn run(arguments: &[&str]) -> Output {
     let data = tempfile::tempdir().expect("a directory");
     let mut command = program();
     command.env("FRAMEWITNESS_DATA_DIR", data.path());
+    if !arguments.contains(&"--csv") {
+        // What is not about frames needs few.
+        command.env("FRAMEWITNESS_SAMPLE_FRAMES", "8");
+    }
     command.args(arguments).output().expect("the program runs")
 }
 

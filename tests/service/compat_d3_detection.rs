@@ -58,7 +58,7 @@ async fn an_image_is_predicted_drawn_on_and_found_again() {
 
 #[tokio::test]
 async fn a_batch_is_answered_file_by_file_in_the_new_form_and_the_old() {
-    let (server, files) = (Server::start().await, Files::new());
+    let (server, files) = (Server::shared().await, Files::new());
     let names = ["genuine.jpg", "empty.jpg", "manipulated.jpg", "text.jpg"];
     let fields = names.map(|name| files.field("files", name));
     let (status, answer) = post(&server, "/api/v1/predict/batch", &fields).await;
@@ -139,7 +139,7 @@ async fn a_batch_is_answered_file_by_file_in_the_new_form_and_the_old() {
 
 #[tokio::test]
 async fn an_image_under_the_oldest_name_has_its_picture_with_the_result_drawn() {
-    let (server, files) = (Server::start().await, Files::new());
+    let (server, files) = (Server::shared().await, Files::new());
     let (status, answer) = post(&server, "/predict", &[files.field("image", "genuine.jpg")]).await;
     assert_eq!(status, 200, "{answer}");
     let fields = [
@@ -231,7 +231,7 @@ async fn the_history_is_read_under_both_names_and_adds_up() {
 
 #[tokio::test]
 async fn what_cannot_be_answered_is_refused_in_the_services_words() {
-    let (server, files) = (Server::start().await, Files::new());
+    let (server, files) = (Server::shared().await, Files::new());
     let path = "/api/v1/predict";
     for (field, name, status, code) in [
         ("picture", "genuine.jpg", 400, "missing-file"),

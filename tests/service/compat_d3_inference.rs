@@ -28,7 +28,7 @@ const RECORD: [(&str, Holds); 8] = [
 
 #[tokio::test]
 async fn an_image_is_predicted_against_its_threshold_and_found_again_by_its_number() {
-    let (server, files) = (Server::start().await, Files::new());
+    let (server, files) = (Server::shared().await, Files::new());
     let image = files.field("file", "manipulated.jpg");
     let path = "/api/inference/predict";
     let (status, low) = post(&server, path, &[image.clone(), "threshold=0.0".into()]).await;
@@ -62,7 +62,7 @@ async fn an_image_is_predicted_against_its_threshold_and_found_again_by_its_numb
 
 #[tokio::test]
 async fn a_batch_is_answered_file_by_file_and_a_bad_one_fails_alone() {
-    let (server, files) = (Server::start().await, Files::new());
+    let (server, files) = (Server::shared().await, Files::new());
     let names = [
         "genuine.jpg",
         "empty.jpg",
@@ -157,7 +157,7 @@ async fn the_history_pages_by_offset_and_adds_up() {
 
 #[tokio::test]
 async fn what_cannot_be_answered_is_refused_in_the_services_words() {
-    let (server, files) = (Server::start().await, Files::new());
+    let (server, files) = (Server::shared().await, Files::new());
     let path = "/api/inference/predict";
     let send = |field: &str, name: &str| vec![files.field(field, name)];
     let wrong = post(&server, path, &send("picture", "genuine.jpg")).await;

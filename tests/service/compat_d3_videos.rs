@@ -5,7 +5,7 @@ use crate::server::{Server, repository};
 
 #[tokio::test]
 async fn a_video_is_answered_frame_by_frame_and_joined_as_asked() {
-    let (server, clip) = (Server::start().await, repository("videos/manipulated.mp4"));
+    let (server, clip) = (Server::shared().await, repository("videos/manipulated.mp4"));
     let video = format!("video=@{}", clip.display());
     let mut joined = Vec::new();
     for aggregation in ["mean", "median", "max", "voting"] {
@@ -100,7 +100,7 @@ async fn a_video_is_answered_frame_by_frame_and_joined_as_asked() {
 
 #[tokio::test]
 async fn every_thirtieth_frame_is_answered_unless_another_step_is_named() {
-    let (server, clip) = (Server::start().await, repository("videos/manipulated.mp4"));
+    let (server, clip) = (Server::shared().await, repository("videos/manipulated.mp4"));
     let video = format!("video=@{}", clip.display());
     for (fields, expected) in [
         (vec![video.clone()], vec![0, 30, 60, 90]),
@@ -123,7 +123,7 @@ async fn every_thirtieth_frame_is_answered_unless_another_step_is_named() {
 
 #[tokio::test]
 async fn a_video_is_kept_and_handed_out_as_it_came() {
-    let (server, clip) = (Server::start().await, repository("videos/genuine.mp4"));
+    let (server, clip) = (Server::shared().await, repository("videos/genuine.mp4"));
     let field = format!("video=@{}", clip.display());
     let (status, answer) = post(&server, "/video/upload", &[field]).await;
     assert_eq!(status, 200, "{answer}");
@@ -148,7 +148,7 @@ async fn a_video_is_kept_and_handed_out_as_it_came() {
 
 #[tokio::test]
 async fn only_videos_are_kept_and_unknown_ones_are_not_found() {
-    let (server, files) = (Server::start().await, Files::new());
+    let (server, files) = (Server::shared().await, Files::new());
     for name in ["genuine.jpg", "text.jpg"] {
         let answer = post(&server, "/video/upload", &[files.field("video", name)]).await;
         expect_failure(&answer, 415, "unsupported-media");

@@ -59,7 +59,7 @@ fn list(value: &Value) -> &[Value] {
 
 #[tokio::test]
 async fn predict_with_its_slash_has_every_field() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let body = answer(&server, "/predict/", "videos/manipulated.mp4").await;
     has(
         &body,
@@ -121,7 +121,7 @@ async fn predict_with_its_slash_has_every_field() {
 
 #[tokio::test]
 async fn predict_csv_has_thirty_rows_of_four_fields() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let body = answer(&server, "/predict_csv/", CLIP).await;
     assert_eq!(body["filename"], "v.mp4");
     assert_eq!(list(&body["frames_csv"]).len(), 30);
@@ -140,7 +140,7 @@ async fn predict_csv_has_thirty_rows_of_four_fields() {
 
 #[tokio::test]
 async fn what_is_signed_verifies_and_the_key_is_there() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let signed = answer(&server, "/integrity/sign", CLIP).await;
     has(
         &signed,
@@ -220,7 +220,7 @@ async fn detect_faces_links_the_faces_of_one_frame() {
 
 #[tokio::test]
 async fn sample_faces_looks_at_as_many_frames_as_asked() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let body = answer(&server, "/sample_faces/?n=5&face_algo=mediapipe", CLIP).await;
     has(
         &body,
@@ -273,7 +273,7 @@ async fn sample_faces_looks_at_as_many_frames_as_asked() {
 
 #[tokio::test]
 async fn its_errors_have_honest_statuses_on_every_route() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let text = b"This is a text, whatever its name says.".to_vec();
     for path in [
         "/predict/",

@@ -20,7 +20,7 @@ fn is_small_label(value: &Value) -> bool {
 
 #[tokio::test]
 async fn an_image_is_fake_or_real_with_the_confidence_of_what_is_said() {
-    let (server, files) = (Server::start().await, Files::new());
+    let (server, files) = (Server::shared().await, Files::new());
     for name in ["genuine.jpg", "manipulated.jpg"] {
         let (status, answer) = post(&server, "/api/v1/detect/", &[files.field("file", name)]).await;
         assert_eq!(status, 200, "{answer}");
@@ -53,7 +53,7 @@ async fn an_image_is_fake_or_real_with_the_confidence_of_what_is_said() {
 
 #[tokio::test]
 async fn six_variations_are_judged_beside_the_original_and_the_majority_decides() {
-    let (server, files) = (Server::start().await, Files::new());
+    let (server, files) = (Server::shared().await, Files::new());
     let image = [files.field("file", "manipulated.jpg")];
     let (status, answer) = post(&server, "/api/v1/detect/augmented", &image).await;
     assert_eq!(status, 200, "{answer}");
@@ -147,7 +147,7 @@ async fn health_and_model_tell_what_answers_and_when_nothing_does() {
 
 #[tokio::test]
 async fn what_cannot_be_answered_is_refused_in_the_services_words() {
-    let (server, files) = (Server::start().await, Files::new());
+    let (server, files) = (Server::shared().await, Files::new());
     for (field, name, status, code) in [
         ("image", "genuine.jpg", 400, "MISSING_FILE"),
         ("file", "empty.jpg", 400, "EMPTY_FILE"),

@@ -25,7 +25,7 @@ async fn detail(response: Response, status: u16) -> String {
 
 #[tokio::test]
 async fn an_image_gets_both_labels_with_scores_the_highest_first() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     for (name, bytes) in [("face.jpg", face()), ("face.png", face_png())] {
         let response = predict(&server, "file", name, bytes).await;
         assert_eq!(response.status(), 200);
@@ -59,7 +59,7 @@ async fn an_image_gets_both_labels_with_scores_the_highest_first() {
 
 #[tokio::test]
 async fn what_is_sent_decides_by_its_bytes_and_field_and_never_by_its_name() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let video = std::fs::read(crate::server::repository("videos/genuine.mp4")).expect("a clip");
     for field in ["file", "video", "image"] {
         let body: Value = (predict(&server, field, "holiday.jpg", video.clone())
@@ -116,7 +116,7 @@ async fn what_cannot_be_scored_is_an_error_in_the_shape_of_the_service_and_is_no
 
 #[tokio::test]
 async fn a_wrong_field_an_empty_file_and_a_text_are_told_in_detail() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let said = detail(predict(&server, "picture", "a.jpg", face()).await, 400).await;
     assert!(said.contains("\"file\""), "{said}");
     detail(predict(&server, "file", "a.jpg", Vec::new()).await, 400).await;
@@ -134,7 +134,7 @@ async fn a_wrong_field_an_empty_file_and_a_text_are_told_in_detail() {
 
 #[tokio::test]
 async fn both_error_shapes_of_images_are_documented_beside_the_problem() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let document: Value = (server.get("/openapi.json").await.json().await).expect("JSON");
     let responses = &document["paths"]["/predict"]["post"]["responses"];
     let kinds = responses["422"]["content"].as_object().expect("content");
@@ -148,7 +148,7 @@ async fn both_error_shapes_of_images_are_documented_beside_the_problem() {
 
 #[tokio::test]
 async fn health_has_its_fields() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let health: Value = server.get("/health").await.json().await.expect("JSON");
     assert_eq!(health["status"], "ok");
     assert_eq!(health["model_loaded"], true);

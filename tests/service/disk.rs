@@ -11,6 +11,7 @@ use std::process::Command;
 use reqwest::Method;
 use serde_json::Value;
 
+use crate::extent;
 use crate::held_upload::files_below;
 use crate::home::{Backend, Home};
 use crate::problem::expect_problem;
@@ -29,7 +30,7 @@ struct OnDisk {
 
 impl OnDisk {
     async fn start() -> Self {
-        let home = Home::on(Backend::SqliteAndDisk);
+        let home = Home::untouched();
         let data = home.directory.path().join("data");
         fs::create_dir(&data).expect("a directory");
         let wrapper = home.directory.path().join("on-disk.sh");
@@ -126,7 +127,7 @@ async fn wherever_the_disk_gets_full_the_answer_is_507_and_nothing_half_kept_sta
     let pictures_kib = on_disk.pictures_kib();
     let mut answered = 1;
     let in_the_upload_or_the_pictures = [0, 64, 152, 300, pictures_kib];
-    let around_the_record = (pictures_kib + 100..pictures_kib + 340).step_by(12);
+    let around_the_record = (pictures_kib + 100..pictures_kib + 340).step_by(extent::of(30, 12));
     for free_kib in in_the_upload_or_the_pictures
         .into_iter()
         .chain(around_the_record)

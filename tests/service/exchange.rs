@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::server::{Server, repository};
+use crate::server::Server;
 
 /// Pictures and other files to send; gone when dropped.
 pub(crate) struct Files {
@@ -29,14 +29,7 @@ impl Files {
     }
 
     fn take_frame(&self, video: &str, name: &str) {
-        let status = Command::new("ffmpeg")
-            .args(["-nostdin", "-v", "error", "-ss", "1", "-i"])
-            .arg(repository(video))
-            .args(["-frames:v", "1", "-q:v", "2"])
-            .arg(self.path(name))
-            .status();
-        let made = status.expect("ffmpeg is installed (scripts/setup.sh --test)");
-        assert!(made.success(), "{video} has no frame");
+        std::fs::copy(crate::picture::frame_of(video), self.path(name)).expect("a copy");
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

@@ -1,15 +1,21 @@
 //! What a server of a test keeps its data in: a directory of its own, and where asked for a real
 //! PostgreSQL and a real S3 server of its own.
 
-use std::path::PathBuf;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
+use framewitness::integrity::Keyring;
 use tempfile::TempDir;
 
+#[path = "../support/kept.rs"]
+mod kept;
 #[path = "../support/postgres.rs"]
 mod postgres;
 #[path = "../support/s3.rs"]
 mod s3;
 
+pub(crate) use kept::Kept;
 pub(crate) use postgres::{PASSWORD, Postgres};
 pub(crate) use s3::{S3, SECRET_KEY};
 
@@ -31,8 +37,18 @@ pub(crate) struct Home {
 }
 
 pub(crate) struct Remote {
-    pub(crate) postgres: Postgres,
+    database_url: String,
+    /// The database's server, where it is the test's own.
+    postgres: Option<Postgres>,
     pub(crate) s3: S3,
+}
+
+impl Remote {
+    /// The server of a test that began with [`Home::with_its_own_postgres`].
+    pub(crate) fn postgres(&mut self) -> &mut Postgres {
+        let own = self.postgres.as_mut();
+        own.expect("the other tests' server is not this one's to stop")
+    }
 }
 
 impl Home {
@@ -47,9 +63,28 @@ impl Home {
 
     pub(crate) fn on(backend: Backend) -> Self {
         Self {
-            directory: tempfile::tempdir().expect("a temporary directory"),
+            directory: folder_with_a_key(),
             remote: (backend == Backend::PostgresAndS3).then(|| Remote {
-                postgres: Postgres::start(),
+                database_url: postgres::database(),
+                postgres: None,
+                s3: S3::start(),
+            }),
+        }
+    }
+
+    /// SQLite and disk, as before the very first start: the service makes its key.
+    pub(crate) fn untouched() -> Self {
+        tempfile::tempdir().expect("a temporary directory").into()
+    }
+
+    /// PostgreSQL and S3, both the test's own to stop.
+    pub(crate) fn with_its_own_postgres() -> Self {
+        let postgres = Postgres::start();
+        Self {
+            directory: folder_with_a_key(),
+            remote: Some(Remote {
+                database_url: postgres.url(),
+                postgres: Some(postgres),
                 s3: S3::start(),
             }),
         }
@@ -57,11 +92,14 @@ impl Home {
 
     /// Variables that tell the program where its stores are.
     pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
-        let Some(Remote { postgres, s3 }) = &self.remote else {
+        let Some(Remote {
+            database_url, s3, ..
+        }) = &self.remote
+        else {
             return Vec::new();
         };
         vec![
-            ("FRAMEWITNESS_DATABASE_URL", postgres.url()),
+            ("FRAMEWITNESS_DATABASE_URL", database_url.clone()),
             (
                 "FRAMEWITNESS_ARTIFACTS_URL",
                 format!("s3://{}/pictures", s3::BUCKET),
@@ -97,7 +135,27 @@ impl From<TempDir> for Home {
     }
 }
 
-fn files_below(directory: &std::path::Path) -> Vec<PathBuf> {
+/// A home whose service has started before: its signing key is there, which takes seconds to make.
+/// All homes have the same, kept from run to run in the build folder.
+fn folder_with_a_key() -> TempDir {
+    static MADE: OnceLock<PathBuf> = OnceLock::new();
+    let made = MADE.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("signing-key");
+        Keyring::open_or_create(&folder).expect("a key");
+        folder
+    });
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let keys = directory.path().join("data/keys");
+    let mut private = std::fs::DirBuilder::new();
+    let created = private.recursive(true).mode(0o700).create(&keys);
+    created.expect("a folder for the key");
+    for file in ["private.pem", "public.pem"] {
+        std::fs::copy(made.join(file), keys.join(file)).expect("a copy of the key");
+    }
+    directory
+}
+
+fn files_below(directory: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
     entries
         .flat_map(|entry| {

@@ -83,7 +83,7 @@ async fn files_that_are_no_usable_video_get_the_status_of_the_table() {
 
 #[tokio::test]
 async fn a_video_that_is_cut_off_is_judged_by_what_is_there_and_says_so() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let mut file = demo("genuine");
     file.truncate(file.len() * 6 / 10);
     let response = server.post_bytes("/predict", "cut.mp4", file).await;
@@ -142,7 +142,7 @@ async fn requests_that_are_put_together_wrongly_are_told_how_to_do_it() {
 
 #[tokio::test]
 async fn a_file_may_come_as_video_and_its_name_cannot_be_a_path() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let part = Part::bytes(demo("no-face")).file_name("../../../etc/passwd.mp4");
     let request = server.client().post(server.url("/predict"));
     let response = request

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use reqwest::Method;
 use serde_json::Value;
 
+use crate::films::film;
 use crate::held_upload::leftovers;
 use crate::problem::expect_problem;
 use crate::server::Server;
@@ -51,33 +52,12 @@ pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// A clip that takes a worker seconds.
-pub(crate) fn long_clip(folder: &std::path::Path) -> PathBuf {
-    let path = folder.join("long.mp4");
-    let made = Command::new("ffmpeg")
-        .args([
-            "-v",
-            "error",
-            "-f",
-            "lavfi",
-            "-i",
-            "testsrc2=size=1920x1080:rate=60:duration=20",
-        ])
-        .args([
-            "-c:v",
-            "libx264",
-            "-preset",
-            "ultrafast",
-            "-g",
-            "1200",
-            "-pix_fmt",
-            "yuv420p",
-        ])
-        .arg(&path)
-        .status()
-        .expect("ffmpeg is needed: run scripts/setup.sh --test");
-    assert!(made.success(), "ffmpeg makes the clip");
-    path
+/// A clip that takes a worker seconds: one keyframe, and everything depends on it.
+pub(crate) fn long_clip() -> PathBuf {
+    let source = "testsrc2=size=1920x1080:rate=60:duration=8";
+    let mut arguments = vec!["-f", "lavfi", "-i", source, "-c:v", "libx264"];
+    arguments.extend(["-preset", "ultrafast", "-g", "1200", "-pix_fmt", "yuv420p"]);
+    film("long.mp4", &arguments, &[])
 }
 
 async fn health(server: &Server) -> Value {
@@ -146,8 +126,7 @@ async fn workers_are_shut_in_and_health_and_answers_say_so() {
 #[tokio::test]
 async fn a_worker_that_dies_costs_its_own_request_and_is_replaced() {
     let server = Server::start_with(&[("decode_threads", "1")]).await;
-    let folder = tempfile::tempdir().expect("a directory");
-    let clip = long_clip(folder.path());
+    let clip = long_clip();
     let before = workers(server.pid());
     let (response, ()) = tokio::join!(server.post_file("/predict", &clip), async {
         begun(&server).await;
@@ -213,8 +192,7 @@ async fn a_deadline_that_passes_ends_the_work_and_frees_the_place() {
         ("analysis_deadline_s", "1"),
     ];
     let server = Server::start_with(&settings).await;
-    let folder = tempfile::tempdir().expect("a directory");
-    let clip = long_clip(folder.path());
+    let clip = long_clip();
     let late = server.post_file("/predict", &clip).await;
     expect_problem(&server, PREDICT, late, (504, "deadline-exceeded")).await;
     all_places_free(&server).await;
@@ -225,8 +203,7 @@ async fn a_deadline_that_passes_ends_the_work_and_frees_the_place() {
 async fn a_client_who_leaves_takes_the_worker_along_and_frees_the_place() {
     let settings = [("decode_threads", "1"), ("waiting_places", "0")];
     let server = Server::start_with(&settings).await;
-    let folder = tempfile::tempdir().expect("a directory");
-    let clip = long_clip(folder.path());
+    let clip = long_clip();
     let before = workers(server.pid());
     tokio::select! {
         _ = server.post_file("/predict", &clip) => panic!("it was answered in no time"),

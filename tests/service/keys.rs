@@ -310,7 +310,7 @@ async fn pages_of_stated_sites_may_ask_and_no_others() {
 
 #[tokio::test]
 async fn without_the_setting_no_other_sites_page_may_ask() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let refused = preflight(&server, "https://news.example").await;
     assert!(
         !refused

@@ -15,6 +15,9 @@ mod disk;
 mod ending;
 mod evaluate;
 mod exchange;
+mod extent;
+#[path = "../support/films.rs"]
+mod films;
 mod held_upload;
 mod history;
 mod home;

@@ -18,7 +18,7 @@ fn the_committed_document_is_what_the_program_prints() {
 
 #[tokio::test]
 async fn the_service_answers_the_same_document() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let answered: Value = (server.get("/openapi.json").await.json().await).expect("JSON");
     let committed = std::fs::read_to_string(repository("openapi.json")).expect("openapi.json");
     let committed: Value = serde_json::from_str(&committed).expect("JSON");

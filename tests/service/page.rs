@@ -35,7 +35,7 @@ fn list<'a>(json: &'a Value, name: &str) -> &'a [Value] {
 
 #[tokio::test]
 async fn a_video_given_to_the_page_gets_its_verdict_reasons_plot_frames_and_crops() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let browser = analysed(&server, "videos/manipulated.mp4").await;
     let record = record(&server, &browser).await;
 
@@ -92,7 +92,7 @@ async fn a_video_given_to_the_page_gets_its_verdict_reasons_plot_frames_and_crop
 
 #[tokio::test]
 async fn a_picture_given_to_the_page_is_answered_in_full_like_a_video() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let folder = tempfile::tempdir().expect("a temporary directory");
     let picture = folder.path().join("face.jpg");
     std::fs::write(&picture, crate::picture::face()).expect("a picture");
@@ -109,7 +109,7 @@ async fn a_picture_given_to_the_page_is_answered_in_full_like_a_video() {
 
 #[tokio::test]
 async fn the_page_is_operated_with_the_keyboard_alone() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let browser = Browser::open(&server.url("/")).await;
     browser.tab_to("#tab-analyse").await;
     browser.press(Key::Right).await;
@@ -165,7 +165,7 @@ async fn the_page_is_operated_with_the_keyboard_alone() {
 
 #[tokio::test]
 async fn a_file_signed_on_the_page_is_valid_there_and_a_changed_copy_is_not() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let browser = Browser::open(&server.url("/#integrity")).await;
     browser
         .enter("#sign-file", &path_of("videos/genuine.mp4"))
@@ -201,7 +201,7 @@ async fn a_file_signed_on_the_page_is_valid_there_and_a_changed_copy_is_not() {
 
 #[tokio::test]
 async fn a_file_that_is_no_video_brings_an_alert_and_the_form_stays_usable() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let browser = Browser::open(&server.url("/")).await;
     let folder = tempfile::tempdir().expect("a temporary directory");
     // The name is markup, and must stay a name.

@@ -1,32 +1,36 @@
 //! Still pictures for tests, taken from the demo clips by FFmpeg.
 
-use std::process::Command;
+use std::path::PathBuf;
 
+use crate::films::film;
 use crate::server::repository;
 
-/// The first frame of a demo clip as `codec` (`mjpeg`, `png`) writes it.
-fn frame(video: &str, codec: &str) -> Vec<u8> {
-    let output = Command::new("ffmpeg")
-        .args(["-v", "error", "-i"])
-        .arg(repository(video))
-        .args(["-frames:v", "1", "-c:v", codec, "-f", "image2pipe", "-"])
-        .output()
-        .expect("ffmpeg is needed: run scripts/setup.sh --test");
-    assert!(output.status.success(), "ffmpeg takes a frame of {video}");
-    output.stdout
+/// The first frame of a demo clip in a file of the kind that `name` has.
+fn first_frame(video: &str, name: &str) -> Vec<u8> {
+    let video = repository(video);
+    let arguments = ["-i", video.to_str().expect("UTF-8"), "-frames:v", "1"];
+    std::fs::read(film(name, &arguments, &[&video])).expect("a picture")
+}
+
+/// A frame of a demo clip, one second from its beginning, as JPEG.
+pub(crate) fn frame_of(video: &str) -> PathBuf {
+    let video = repository(video);
+    let path = video.to_str().expect("UTF-8");
+    let arguments = ["-ss", "1", "-i", path, "-frames:v", "1", "-q:v", "2"];
+    film("frame.jpg", &arguments, &[&video])
 }
 
 /// A face as JPEG.
 pub(crate) fn face() -> Vec<u8> {
-    frame("videos/genuine.mp4", "mjpeg")
+    first_frame("videos/genuine.mp4", "face.jpg")
 }
 
 /// The same face as PNG.
 pub(crate) fn face_png() -> Vec<u8> {
-    frame("videos/genuine.mp4", "png")
+    first_frame("videos/genuine.mp4", "face.png")
 }
 
 /// A picture without a face.
 pub(crate) fn no_face() -> Vec<u8> {
-    frame("videos/no-face.mp4", "mjpeg")
+    first_frame("videos/no-face.mp4", "no-face.jpg")
 }

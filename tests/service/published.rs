@@ -43,7 +43,7 @@ async fn a_video_over_a_limit_is_refused_with_the_limit_in_the_message() {
 
 #[tokio::test]
 async fn health_names_the_models_with_the_digests_that_answers_name() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     assert_eq!(json(&server, "/livez").await["status"], "ok");
     assert_eq!(json(&server, "/readyz").await["status"], "ready");
     let health = json(&server, "/health").await;
@@ -99,7 +99,7 @@ async fn the_history_is_read_page_by_page_from_the_newest() {
 
 #[tokio::test]
 async fn history_questions_that_make_no_sense_are_refused() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let recent = "/api/v1/predictions/recent";
     for query in ["?limit=0", "?limit=101", "?limit=many", "?before=yesterday"] {
         let response = server.get(&format!("{recent}{query}")).await;
@@ -118,7 +118,7 @@ async fn history_questions_that_make_no_sense_are_refused() {
 
 #[tokio::test]
 async fn pictures_are_kept_by_browsers_and_their_folder_cannot_be_left() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let answer = server.predict("videos/no-face.mp4").await;
     let url = answer["frames"][0]["url"].as_str().expect("a url");
     let picture = server.get(url).await;
@@ -152,7 +152,7 @@ async fn pictures_are_kept_by_browsers_and_their_folder_cannot_be_left() {
 
 #[tokio::test]
 async fn an_answer_has_the_fields_that_its_schema_requires_and_no_others() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let document = json(&server, "/openapi.json").await;
     expect_documented(&server, (Method::POST, "/predict"), 200).await;
     let answer = server.predict("videos/two-people.mp4").await;

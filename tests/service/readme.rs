@@ -33,7 +33,7 @@ async fn every_line_of_the_readme_works_as_it_stands() {
     let lines = lines(&readme);
     assert!(lines.len() >= 5, "{lines:#?}");
 
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let directory = tempfile::tempdir().expect("a directory");
     std::os::unix::fs::symlink(repository("videos"), directory.path().join("videos"))
         .expect("the demo clips");

@@ -42,7 +42,7 @@ async fn status_of(server: &Server, head: &[u8]) -> u16 {
 
 #[tokio::test]
 async fn a_head_of_as_many_lines_as_allowed_is_answered_and_one_more_is_refused() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let lines = limit(&server, "max_headers").await;
     let head = |lines: usize| {
         let more: String = (1..lines).map(|n| format!("x-{n}: 1\r\n")).collect();
@@ -55,7 +55,7 @@ async fn a_head_of_as_many_lines_as_allowed_is_answered_and_one_more_is_refused(
 
 #[tokio::test]
 async fn a_head_as_long_as_allowed_is_answered_and_a_longer_one_is_refused_before_it_ends() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let bytes = limit(&server, "max_head_bytes").await;
     let unfinished = |bytes: usize| {
         let start = "GET /health HTTP/1.1\r\nhost: a\r\nx-long: ";
@@ -120,7 +120,7 @@ async fn a_body_of_as_many_parts_as_allowed_is_read_and_one_more_is_refused() {
 
 #[tokio::test]
 async fn a_hundred_thousand_empty_parts_are_refused_and_the_worker_is_free_again() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let part = "--b\r\nContent-Disposition: form-data; name=\"x\"\r\n\r\n\r\n";
     let body = format!("{}--b--\r\n", part.repeat(100_000));
     let request = server.client().post(server.url("/predict"));
@@ -193,8 +193,7 @@ async fn analyses(server: &Server) -> u64 {
 async fn as_many_are_at_work_and_wait_as_the_limits_say_and_one_more_is_told_to_come_back() {
     let settings = [("decode_threads", "2"), ("waiting_places", "1")];
     let server = Server::start_with(&settings).await;
-    let folder = tempfile::tempdir().expect("a directory");
-    let clip = long_clip(folder.path());
+    let clip = long_clip();
     let post = || server.post_file("/predict", &clip);
     let (first, second, third, ()) = tokio::join!(post(), post(), post(), async {
         while analyses(&server).await < 3 {

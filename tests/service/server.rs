@@ -1,4 +1,7 @@
 //! Starts the real program for a test and leaves nothing behind.
+//!
+//! A test that needs no settings, no store and no log of its own asks the server that the run keeps
+//! ([`Server::shared`]): others ask it at the same time, and what they left is in its history.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -7,8 +10,13 @@ use std::time::{Duration, Instant};
 
 use reqwest::multipart::{Form, Part};
 use serde_json::Value;
+use tokio::sync::OnceCell;
 
-use crate::home::{BACKEND_VARIABLE, Home, Remote};
+use crate::home::{BACKEND_VARIABLE, Home, Kept, Remote};
+
+/// What a server of one test does less of than by default, where the test asks for nothing else: few
+/// frames and one worker are as good for what does not depend on them. The shared server has the defaults.
+const FRUGAL: [(&str, &str); 2] = [("sample_frames", "8"), ("decode_threads", "1")];
 
 /// Loading libtorch and the models on a busy machine takes seconds, never this long.
 const START_DEADLINE: Duration = Duration::from_secs(90);
@@ -36,16 +44,49 @@ pub(crate) fn own_fields(mut stored: Value) -> Value {
     stored
 }
 
-/// A running server; killed when dropped.
+/// The server that the run keeps.
+static SHARED: OnceCell<SharedServer> = OnceCell::const_new();
+
+struct SharedServer {
+    url: String,
+    kept: Kept,
+    home: Home,
+}
+
+impl SharedServer {
+    async fn start() -> Self {
+        let home = Home::new();
+        let command = serve(program(), &home, &[]);
+        // The home is never dropped; the keeper removes its folder.
+        let kept = Kept::start(&command, "TERM", home.directory.path().into());
+        let url = address(|| kept.log(), || kept.is_running()).await;
+        Self { url, kept, home }
+    }
+}
+
+/// A server; one of the test's own is killed when dropped.
 pub(crate) struct Server {
-    child: Child,
+    /// `None`: the one that the run keeps.
+    child: Option<Child>,
     url: String,
     home: Option<Home>,
     client: reqwest::Client,
 }
 
 impl Server {
-    /// Starts a server with the default settings.
+    /// The server that the run keeps, with the default settings.
+    pub(crate) async fn shared() -> Self {
+        let shared = SHARED.get_or_init(SharedServer::start).await;
+        Self {
+            child: None,
+            url: shared.url.clone(),
+            home: None,
+            // Connections belong to the runtime of one test.
+            client: reqwest::Client::new(),
+        }
+    }
+
+    /// Starts a server with the default settings but for [`FRUGAL`].
     pub(crate) async fn start() -> Self {
         Self::start_with(&[]).await
     }
@@ -74,55 +115,25 @@ impl Server {
         Self::start_as(through, home, settings).await
     }
 
-    async fn start_as(mut command: Command, home: Home, settings: &[(&str, &str)]) -> Self {
+    async fn start_as(command: Command, home: Home, settings: &[(&str, &str)]) -> Self {
         let log = home.directory.path().join("log.txt");
-        command.envs(home.environment());
-        command.env("FRAMEWITNESS_BIND", "127.0.0.1:0");
-        for (name, value) in settings {
-            if name.starts_with("FWTEST_") {
-                command.env(name, value);
-            } else {
-                command.env(format!("FRAMEWITNESS_{}", name.to_uppercase()), value);
-            }
-        }
-        let child = command
-            .args(["serve", "--data-dir"])
-            .arg(home.directory.path().join("data"))
+        let settings = [&FRUGAL, settings].concat();
+        let mut child = serve(command, &home, &settings)
             .stdout(Stdio::null())
             .stderr(File::create(&log).expect("a log file"))
             .spawn()
             .expect("the program starts");
-        let mut server = Self {
-            child,
-            url: String::new(),
+        let read = || std::fs::read_to_string(&log).unwrap_or_default();
+        let is_running = || {
+            let ended = child.try_wait();
+            ended.expect("the program can be waited for").is_none()
+        };
+        let url = address(read, is_running).await;
+        Self {
+            child: Some(child),
+            url,
             home: Some(home),
             client: reqwest::Client::new(),
-        };
-        server.url = server.wait_for_address(&log).await;
-        server
-    }
-
-    async fn wait_for_address(&mut self, log: &Path) -> String {
-        let started = Instant::now();
-        loop {
-            let text = std::fs::read_to_string(log).unwrap_or_default();
-            if let Some((_, rest)) = text.split_once("serving on ") {
-                return rest
-                    .split_whitespace()
-                    .next()
-                    .unwrap_or_default()
-                    .to_owned();
-            }
-            let ended = self
-                .child
-                .try_wait()
-                .expect("the program can be waited for");
-            assert!(ended.is_none(), "the server ended at its start:\n{text}");
-            assert!(
-                started.elapsed() < START_DEADLINE,
-                "no address yet:\n{text}"
-            );
-            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
@@ -138,7 +149,10 @@ impl Server {
 
     /// Process number of the server.
     pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+        match &self.child {
+            Some(child) => child.id(),
+            None => kept().kept.pid(),
+        }
     }
 
     /// Where the server keeps its data.
@@ -148,6 +162,12 @@ impl Server {
 
     fn directory(&self) -> &Path {
         self.home().directory.path()
+    }
+
+    /// The process of a server that the test started.
+    fn own_child(&mut self) -> &mut Child {
+        let child = self.child.as_mut();
+        child.expect("a test that ends its server starts one")
     }
 
     /// Runs the program on the server's data, as somebody at its machine would.
@@ -160,7 +180,10 @@ impl Server {
 
     /// Where the server's data are.
     pub(crate) fn home(&self) -> &Home {
-        self.home.as_ref().expect("a server keeps its home")
+        match &self.child {
+            Some(_) => self.home.as_ref().expect("a server keeps its home"),
+            None => &kept().home,
+        }
     }
 
     /// The database and the bucket of a server that has them.
@@ -176,7 +199,12 @@ impl Server {
 
     /// Everything logged so far.
     pub(crate) fn log(&self) -> String {
-        std::fs::read_to_string(self.directory().join("log.txt")).unwrap_or_default()
+        match &self.child {
+            Some(_) => {
+                std::fs::read_to_string(self.directory().join("log.txt")).unwrap_or_default()
+            }
+            None => kept().kept.log(),
+        }
     }
 
     /// Gets `path`.
@@ -226,6 +254,7 @@ impl Server {
 
     /// Sends a signal by its name, such as `TERM` or `INT`.
     pub(crate) fn signal(&self, name: &str) {
+        assert!(self.child.is_some(), "others need the server of the run");
         let sent = Command::new("kill")
             .args([format!("-{name}"), self.pid().to_string()])
             .status();
@@ -236,11 +265,8 @@ impl Server {
     pub(crate) async fn wait(&mut self, deadline: Duration) -> ExitStatus {
         let started = Instant::now();
         loop {
-            if let Some(status) = self
-                .child
-                .try_wait()
-                .expect("the program can be waited for")
-            {
+            let ended = self.own_child().try_wait();
+            if let Some(status) = ended.expect("the program can be waited for") {
                 return status;
             }
             assert!(
@@ -255,8 +281,50 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended already, which is fine.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if let Some(child) = &mut self.child {
+            // It may have ended already, which is fine.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn kept() -> &'static SharedServer {
+    SHARED.get().expect("it was started for this handle")
+}
+
+/// Completes a command that becomes the program to one that serves in `home`.
+fn serve(mut command: Command, home: &Home, settings: &[(&str, &str)]) -> Command {
+    command.envs(home.environment());
+    command.env("FRAMEWITNESS_BIND", "127.0.0.1:0");
+    for (name, value) in settings {
+        if name.starts_with("FWTEST_") {
+            command.env(name, value);
+        } else {
+            command.env(format!("FRAMEWITNESS_{}", name.to_uppercase()), value);
+        }
+    }
+    command.args(["serve", "--data-dir"]);
+    command.arg(home.directory.path().join("data"));
+    command
+}
+
+/// Waits until a server that starts has logged where it serves.
+async fn address(log: impl Fn() -> String, mut is_running: impl FnMut() -> bool) -> String {
+    let started = Instant::now();
+    loop {
+        let text = log();
+        let told = text.split_once("serving on ");
+        // A line that is written just now may still lack its end.
+        if let Some((address, _)) = told.and_then(|(_, rest)| rest.split_once(char::is_whitespace))
+        {
+            return address.to_owned();
+        }
+        assert!(is_running(), "the server ended at its start:\n{text}");
+        assert!(
+            started.elapsed() < START_DEADLINE,
+            "no address yet:\n{text}"
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

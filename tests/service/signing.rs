@@ -7,6 +7,7 @@ use reqwest::Method;
 use reqwest::multipart::{Form, Part};
 use serde_json::Value;
 
+use crate::home::Home;
 use crate::problem::expect_problem;
 use crate::server::{Server, repository};
 
@@ -50,7 +51,7 @@ fn openssl_verdict(public_pem: &Path, signature: &Path, file: &Path) -> String {
 
 #[tokio::test]
 async fn a_signature_holds_for_its_file_and_no_other() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let signed = sign(&server, CLIP).await;
     assert_eq!(signed["video_filename"], "genuine.mp4");
     assert_eq!(signed["sha256_hex"].as_str().map(str::len), Some(64));
@@ -67,7 +68,7 @@ async fn a_signature_holds_for_its_file_and_no_other() {
 
 #[tokio::test]
 async fn openssl_accepts_what_the_service_signed() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let signed = sign(&server, CLIP).await;
     let folder = tempfile::tempdir().expect("a directory");
     let (pem, base64, raw) = (
@@ -94,7 +95,7 @@ async fn openssl_accepts_what_the_service_signed() {
 
 #[tokio::test]
 async fn a_signature_of_the_wrong_form_is_an_answer_and_not_an_error() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let garbage = verify(&server, CLIP, "garbage!", false).await;
     assert_eq!(garbage["valid"], false);
     assert_eq!(garbage["error"], "Invalid base64 signature");
@@ -108,7 +109,7 @@ async fn a_signature_of_the_wrong_form_is_an_answer_and_not_an_error() {
 #[tokio::test]
 async fn the_key_stays_the_same_over_a_restart_and_is_private() {
     use std::os::unix::fs::PermissionsExt;
-    let server = Server::start().await;
+    let server = Server::start_in(Home::untouched(), &[]).await;
     let before: Value = server
         .get("/integrity/public-key")
         .await
@@ -148,7 +149,7 @@ async fn the_key_stays_the_same_over_a_restart_and_is_private() {
 
 #[tokio::test]
 async fn a_verification_without_its_parts_is_told_which_is_missing() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let route = (Method::POST, "/integrity/verify");
     let no_signature = server
         .post_file("/integrity/verify", &repository(CLIP))

@@ -12,6 +12,7 @@ use reqwest::{Body, Method};
 use rsa::BigUint;
 use serde_json::Value;
 
+use crate::extent;
 use crate::home::Home;
 use crate::problem::expect_problem;
 use crate::server::{Server, program, repository};
@@ -58,7 +59,7 @@ fn openssl_signature(server: &Server, options: &[&str]) -> Vec<u8> {
 
 #[tokio::test]
 async fn of_all_that_resembles_a_signature_only_itself_is_valid() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let signed = sign(&server).await;
     let own = bytes_of(&signed);
     let text = signed["signature_base64"].as_str().expect("a signature");
@@ -115,7 +116,8 @@ async fn of_all_that_resembles_a_signature_only_itself_is_valid() {
 
 #[tokio::test]
 async fn what_another_service_signed_is_not_valid_here() {
-    let (server, other) = (Server::start().await, Server::start().await);
+    let server = Server::shared().await;
+    let other = Server::start_in(Home::untouched(), &[]).await;
     let signed = sign(&other).await;
     let text = signed["signature_base64"].as_str().expect("a signature");
     assert_eq!(verify(&other, text).await["valid"], true);
@@ -126,7 +128,7 @@ async fn what_another_service_signed_is_not_valid_here() {
 
 #[tokio::test]
 async fn an_empty_file_is_neither_signed_nor_checked() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     for path in ["/integrity/sign", "/integrity/verify"] {
         let form = Form::new()
             .part("file", Part::bytes(Vec::new()).file_name("e.mp4"))
@@ -261,8 +263,13 @@ async fn sign_zeros(bytes: u64) -> (u64, Duration) {
 }
 
 #[tokio::test]
-async fn a_file_of_gigabytes_is_signed_in_flat_memory() {
-    let (grown, took) = sign_zeros(2 * GIB + GIB / 4).await;
-    eprintln!("2.25 GiB: {} MiB more memory, {took:?}", grown >> 20);
+async fn a_large_file_is_signed_in_flat_memory() {
+    let bytes = extent::of(GIB / 4, 2 * GIB + GIB / 4);
+    let (grown, took) = sign_zeros(bytes).await;
+    eprintln!(
+        "{} MiB: {} MiB more memory, {took:?}",
+        bytes >> 20,
+        grown >> 20
+    );
     assert!(grown < 32 << 20, "{grown} bytes more");
 }

@@ -118,9 +118,9 @@ async fn a_picture_whose_bucket_is_away_is_a_503_that_says_so() {
 
 #[tokio::test]
 async fn a_database_that_was_away_is_a_503_and_then_used_again_without_a_restart() {
-    let mut server = Server::start_in(Home::on(Backend::PostgresAndS3), &[]).await;
+    let mut server = Server::start_in(Home::with_its_own_postgres(), &[]).await;
     let answer = server.predict(CLIP).await;
-    server.remote().postgres.stop();
+    server.remote().postgres().stop();
     let refused = server.post_file("/predict", &repository(CLIP)).await;
     let route = (Method::POST, "/predict");
     expect_problem(&server, route, refused, (503, "database-away")).await;
@@ -135,7 +135,7 @@ async fn a_database_that_was_away_is_a_503_and_then_used_again_without_a_restart
             .all(|path| path.to_string_lossy().contains(&id))
     );
 
-    server.remote().postgres.start_again();
+    server.remote().postgres().start_again();
     assert_eq!(server.get("/readyz").await.status(), 200);
     let stored = json(&server, &format!("/api/v1/predictions/{id}")).await;
     assert_eq!(own_fields(stored), answer);

@@ -21,7 +21,7 @@ async fn post(server: &Server, query: &str, accept: &str) -> reqwest::Response {
 
 #[tokio::test]
 async fn json_has_a_row_for_every_frame_and_the_csv_says_the_same() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let response = post(&server, "", "*/*").await;
     assert_eq!(response.headers()["content-type"], "application/json");
     let json: Value = response.json().await.expect("JSON");

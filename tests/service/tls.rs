@@ -165,7 +165,7 @@ async fn who_trusts_the_authority_is_served_over_tls_and_told_to_use_nothing_els
 
 #[tokio::test]
 async fn without_a_certificate_nobody_is_told_to_use_https() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let response = server.get("/livez").await;
     assert!(!(response.headers()).contains_key("strict-transport-security"));
 }

@@ -45,8 +45,8 @@ fn copy_folder(from: &Path, to: &Path) {
 async fn a_face_beyond_the_limit_is_neither_real_nor_fake_and_keeps_its_probability() {
     let wary = wary_bundle();
     let models_dir = wary.path().to_str().expect("UTF-8");
-    let wary = Server::start_with(&[("models_dir", models_dir)]).await;
-    let usual = Server::start().await;
+    let wary = [("models_dir", models_dir), ("sample_frames", "30")];
+    let (wary, usual) = (Server::start_with(&wary).await, Server::shared().await);
     for clip in ["videos/manipulated.mp4", "videos/genuine.mp4"] {
         let (held_back, said) = (wary.predict(clip).await, usual.predict(clip).await);
         assert_eq!(held_back["verdict"], "INCONCLUSIVE", "{clip}");
@@ -66,7 +66,7 @@ async fn a_face_beyond_the_limit_is_neither_real_nor_fake_and_keeps_its_probabil
 
 #[tokio::test]
 async fn the_demo_clips_are_familiar_to_the_shipped_models() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     for clip in ["videos/manipulated.mp4", "videos/genuine.mp4"] {
         let answer = server.predict(clip).await;
         let track = &answer["tracks"][0];

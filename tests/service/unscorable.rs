@@ -1,30 +1,23 @@
 //! Faces that cannot be judged are reported, never guessed over.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
 use serde_json::Value;
 
+use crate::films::film;
 use crate::server::{Server, repository};
 
 /// The genuine clip through an FFmpeg filter.
-fn filtered(directory: &Path, filter: &str) -> PathBuf {
-    let path = directory.join("filtered.mp4");
-    let made = Command::new("ffmpeg")
-        .args(["-v", "error", "-i"])
-        .arg(repository("videos/genuine.mp4"))
-        .args(["-vf", filter, "-c:v", "libx264", "-pix_fmt", "yuv420p"])
-        .arg(&path)
-        .status()
-        .expect("ffmpeg is needed: run scripts/setup.sh --test");
-    assert!(made.success(), "ffmpeg filters the clip");
-    path
+fn filtered(filter: &str) -> PathBuf {
+    let genuine = repository("videos/genuine.mp4");
+    let mut arguments = vec!["-i", genuine.to_str().expect("UTF-8"), "-vf", filter];
+    arguments.extend(["-c:v", "libx264", "-pix_fmt", "yuv420p"]);
+    film("filtered.mp4", &arguments, &[&genuine])
 }
 
 async fn unscored_because(filter: &str) -> String {
-    let scratch = tempfile::tempdir().expect("a directory");
-    let clip = filtered(scratch.path(), filter);
-    let server = Server::start().await;
+    let clip = filtered(filter);
+    let server = Server::shared().await;
     let response = server.post_file("/predict", &clip).await;
     assert_eq!(response.status(), 200);
     let answer: Value = response.json().await.expect("JSON");

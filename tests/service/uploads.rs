@@ -39,8 +39,7 @@ async fn a_sender_that_falls_silent_is_given_up() {
 async fn when_every_place_is_taken_the_next_is_told_to_come_back() {
     let settings = [("decode_threads", "1"), ("waiting_places", "0")];
     let server = Server::start_with(&settings).await;
-    let folder = tempfile::tempdir().expect("a directory");
-    let clip = long_clip(folder.path());
+    let clip = long_clip();
     let (answered, ()) = tokio::join!(server.post_file("/predict", &clip), async {
         begun(&server).await;
         let refused = server.post_file("/predict", &repository(CLIP)).await;

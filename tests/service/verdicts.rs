@@ -14,7 +14,7 @@ fn codes(answer: &Value) -> Vec<&str> {
 
 #[tokio::test]
 async fn a_video_of_a_face_gets_a_verdict_with_everything_that_led_to_it() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let answer = server.predict("videos/genuine.mp4").await;
 
     let probability = answer["probability_fake"].as_f64().expect("a probability");
@@ -39,7 +39,7 @@ async fn a_video_of_a_face_gets_a_verdict_with_everything_that_led_to_it() {
 
 #[tokio::test]
 async fn every_frame_and_crop_that_an_answer_names_can_be_fetched() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let answer = server.predict("videos/manipulated.mp4").await;
     let mut urls = Vec::new();
     for frame in answer["frames"].as_array().expect("frames") {
@@ -59,7 +59,8 @@ async fn every_frame_and_crop_that_an_answer_names_can_be_fetched() {
 
 #[tokio::test]
 async fn the_same_file_gets_identical_scores_alone_and_among_others() {
-    let server = Server::start_with(&[("result_cache_entries", "0")]).await;
+    let server =
+        Server::start_with(&[("result_cache_entries", "0"), ("decode_threads", "2")]).await;
     let alone = server.predict("videos/genuine.mp4").await;
     let (one, two, other) = tokio::join!(
         server.predict("videos/genuine.mp4"),
@@ -89,7 +90,7 @@ async fn the_same_file_gets_identical_scores_alone_and_among_others() {
 
 #[tokio::test]
 async fn a_video_without_a_face_is_neither_real_nor_fake() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let answer = server.predict("videos/no-face.mp4").await;
     assert_eq!(answer["verdict"], "INCONCLUSIVE");
     assert_eq!(answer["probability_fake"], Value::Null);
@@ -98,7 +99,7 @@ async fn a_video_without_a_face_is_neither_real_nor_fake() {
 
 #[tokio::test]
 async fn two_people_in_one_video_stay_apart() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let answer = server.predict("videos/two-people.mp4").await;
     let tracks = answer["tracks"].as_array().expect("tracks");
     assert_eq!(tracks.len(), 2, "{tracks:?}");

@@ -1,4 +1,5 @@
-//! A real PostgreSQL for one test: its own data, a private socket, nothing left behind.
+//! A real PostgreSQL: its own data, a private socket, nothing left behind. Most tests get a database of
+//! their own on the one server of their run ([`database`]); who stops it starts one ([`Postgres`]).
 //!
 //! PostgreSQL refuses to run as root, so a test that does gives it to the user `postgres`, whom the
 //! package makes. `setpriv` also tells the kernel to end the server with the thread that started
@@ -8,96 +9,79 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+
+use super::kept::Kept;
 
 /// The superuser's password; no answer, error or log line may contain it.
 pub(crate) const PASSWORD: &str = "Tr0ub4dor-hunter2";
 const USER: &str = "examiner";
 const START_DEADLINE: Duration = Duration::from_secs(60);
 
-/// A running server; ended when dropped.
+/// URL of a new, empty database. It goes with the server, at the end of the run.
+pub(crate) fn database() -> String {
+    static SERVER: OnceLock<Kept> = OnceLock::new();
+    static MADE: AtomicU32 = AtomicU32::new(1);
+    let server = SERVER.get_or_init(|| {
+        let cluster = Cluster::make();
+        let command = cluster.serve();
+        let server = Kept::start(&command, "QUIT", cluster.directory.keep());
+        wait_until_ready(server.folder(), || server.is_running());
+        server
+    });
+    let name = format!("test_{}", MADE.fetch_add(1, Ordering::Relaxed));
+    let made = Command::new(binaries().join("createdb"))
+        .arg("--host")
+        .arg(server.folder())
+        .args(["--username", USER, &name])
+        .env("PGPASSWORD", PASSWORD)
+        .output()
+        .expect("createdb runs");
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    url(&name, server.folder())
+}
+
+fn url(database: &str, socket: &Path) -> String {
+    let socket = socket.display();
+    format!("postgres://{USER}:{PASSWORD}@localhost/{database}?host={socket}")
+}
+
+/// A running server of one test; ended when dropped.
 pub(crate) struct Postgres {
     server: Option<Child>,
-    binaries: PathBuf,
-    directory: TempDir,
+    cluster: Cluster,
 }
 
 impl Postgres {
     /// Makes a cluster and starts it.
     pub(crate) fn start() -> Self {
-        let directory = tempfile::tempdir().expect("a temporary directory");
         let mut postgres = Self {
             server: None,
-            binaries: binaries(),
-            directory,
+            cluster: Cluster::make(),
         };
-        postgres.make_cluster();
         postgres.start_again();
         postgres
     }
 
     /// URL of the database that is always there.
     pub(crate) fn url(&self) -> String {
-        let socket = self.directory.path().display();
-        format!("postgres://{USER}:{PASSWORD}@localhost/postgres?host={socket}")
-    }
-
-    fn make_cluster(&self) {
-        let password_file = self.directory.path().join("password");
-        fs::write(&password_file, PASSWORD).expect("the password's file");
-        self.give_to_postgres(self.directory.path());
-        self.give_to_postgres(&password_file);
-        let made = self
-            .command("initdb")
-            .args(["--no-sync", "--no-locale", "--encoding=UTF8"])
-            .args(["--auth=scram-sha-256", "--username", USER, "--pwfile"])
-            .arg(&password_file)
-            .arg("--pgdata")
-            .arg(self.data())
-            .output()
-            .expect("initdb runs");
-        assert!(
-            made.status.success(),
-            "{}{}",
-            String::from_utf8_lossy(&made.stdout),
-            String::from_utf8_lossy(&made.stderr)
-        );
+        url("postgres", self.cluster.directory.path())
     }
 
     /// Starts the server on the data there are and waits until it answers.
     pub(crate) fn start_again(&mut self) {
-        let log = fs::File::create(self.directory.path().join("log")).expect("a log file");
-        let server = self
-            .command("postgres")
-            .arg("-D")
-            .arg(self.data())
-            .arg("-k")
-            .arg(self.directory.path())
-            .args(["-c", "listen_addresses=", "-c", "fsync=off"])
-            .args(["-c", "max_connections=60", "-c", "shared_buffers=32MB"])
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn();
-        self.server = Some(server.expect("postgres starts"));
-        let started = Instant::now();
-        while !self.is_ready() {
-            let log = fs::read_to_string(self.directory.path().join("log")).unwrap_or_default();
-            let server = self.server.as_mut().expect("it was just started");
-            let ended = server.try_wait().expect("it can be waited for");
-            assert!(ended.is_none(), "PostgreSQL ended at its start:\n{log}");
-            assert!(started.elapsed() < START_DEADLINE, "not ready yet:\n{log}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    /// The eighth line of the server's own file says how it is.
-    fn is_ready(&self) -> bool {
-        let text = fs::read_to_string(self.data().join("postmaster.pid")).unwrap_or_default();
-        text.lines()
-            .nth(7)
-            .is_some_and(|line| line.trim() == "ready")
+        let folder = self.cluster.directory.path();
+        let log = fs::File::create(folder.join("log.txt")).expect("a log file");
+        let mut command = self.cluster.serve();
+        let server = command.stdout(Stdio::null()).stderr(log).spawn();
+        let server = self.server.insert(server.expect("postgres starts"));
+        wait_until_ready(folder, || {
+            server.try_wait().expect("it can be waited for").is_none()
+        });
     }
 
     /// Ends the server as a crash or a failover would; its data stay.
@@ -113,38 +97,96 @@ impl Postgres {
         }
         let _ = server.wait();
     }
-
-    fn data(&self) -> PathBuf {
-        self.directory.path().join("data")
-    }
-
-    /// A program of PostgreSQL's under a user it accepts.
-    fn command(&self, program: &str) -> Command {
-        let mut command = Command::new("setpriv");
-        command.arg("--pdeathsig=QUIT");
-        if let Some((user, group)) = postgres_user() {
-            command.arg(format!("--reuid={user}"));
-            command.arg(format!("--regid={group}"));
-            command.arg("--clear-groups");
-        }
-        command.arg(self.binaries.join(program));
-        command.current_dir("/");
-        command
-    }
-
-    fn give_to_postgres(&self, path: &Path) {
-        if let Some((user, group)) = postgres_user() {
-            chown(path, Some(user), Some(group)).expect("root may give files away");
-        }
-        let mode = if path.is_dir() { 0o700 } else { 0o600 };
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("own permissions");
-    }
 }
 
 impl Drop for Postgres {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// Waits for a server whose folder this is.
+fn wait_until_ready(folder: &Path, mut is_running: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !is_ready(folder) {
+        let log = || fs::read_to_string(folder.join("log.txt")).unwrap_or_default();
+        assert!(is_running(), "PostgreSQL ended at its start:\n{}", log());
+        assert!(started.elapsed() < START_DEADLINE, "not ready:\n{}", log());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The eighth line of the server's own file says how it is.
+fn is_ready(folder: &Path) -> bool {
+    let text = fs::read_to_string(folder.join("data/postmaster.pid")).unwrap_or_default();
+    text.lines()
+        .nth(7)
+        .is_some_and(|line| line.trim() == "ready")
+}
+
+/// The files of a server.
+struct Cluster {
+    directory: TempDir,
+}
+
+impl Cluster {
+    fn make() -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let password_file = directory.path().join("password");
+        fs::write(&password_file, PASSWORD).expect("the password's file");
+        give_to_postgres(directory.path());
+        give_to_postgres(&password_file);
+        let made = command("initdb")
+            .args(["--no-sync", "--no-locale", "--encoding=UTF8"])
+            .args(["--auth=scram-sha-256", "--username", USER, "--pwfile"])
+            .arg(&password_file)
+            .arg("--pgdata")
+            .arg(directory.path().join("data"))
+            .output()
+            .expect("initdb runs");
+        let told = [made.stdout, made.stderr].concat();
+        assert!(made.status.success(), "{}", text(&told));
+        Self { directory }
+    }
+
+    /// The command that serves them.
+    fn serve(&self) -> Command {
+        let mut command = command("postgres");
+        command
+            .arg("-D")
+            .arg(self.directory.path().join("data"))
+            .arg("-k")
+            .arg(self.directory.path())
+            .args(["-c", "listen_addresses=", "-c", "fsync=off"])
+            .args(["-c", "max_connections=200", "-c", "shared_buffers=32MB"]);
+        command
+    }
+}
+
+/// A program of PostgreSQL's under a user it accepts.
+fn command(program: &str) -> Command {
+    let mut command = Command::new("setpriv");
+    command.arg("--pdeathsig=QUIT");
+    if let Some((user, group)) = postgres_user() {
+        command.arg(format!("--reuid={user}"));
+        command.arg(format!("--regid={group}"));
+        command.arg("--clear-groups");
+    }
+    command.arg(binaries().join(program));
+    command.current_dir("/");
+    command
+}
+
+fn give_to_postgres(path: &Path) {
+    if let Some((user, group)) = postgres_user() {
+        chown(path, Some(user), Some(group)).expect("root may give files away");
+    }
+    let mode = if path.is_dir() { 0o700 } else { 0o600 };
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("own permissions");
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// Numbers of the user and group `postgres` where this runs as root; `None` elsewhere.

@@ -2,6 +2,8 @@
 
 mod containers;
 mod corpus;
+#[path = "../../../tests/support/films.rs"]
+mod films;
 mod hostile;
 mod pictures;
 mod routes;
@@ -10,7 +12,6 @@ mod timing;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use tempfile::TempDir;
 
@@ -38,21 +39,25 @@ impl Studio {
 
     /// Makes `name` from the test picture `source` with further `arguments`, split at spaces.
     pub(super) fn film(&self, name: &str, source: &str, arguments: &str) -> PathBuf {
-        let path = self.path(name);
-        let mut words = vec!["-f", "lavfi", "-i", source];
+        let mut words = vec!["-threads", "2", "-f", "lavfi", "-i", source];
         words.extend(arguments.split_whitespace());
-        words.extend(["-fflags", "+bitexact", path.to_str().unwrap()]);
-        ffmpeg(&words);
-        path
+        words.extend(["-fflags", "+bitexact"]);
+        self.keep(name, &films::film(name, &words, &[]))
     }
 
     /// Runs ffmpeg on a clip already made, `arguments` split at spaces.
     pub(super) fn recut(&self, from: &Path, name: &str, arguments: &str) -> PathBuf {
-        let path = self.path(name);
-        let mut words = vec!["-i", from.to_str().unwrap()];
+        let mut words = vec!["-threads", "2", "-i", from.to_str().unwrap()];
         words.extend(arguments.split_whitespace());
-        words.push(path.to_str().unwrap());
-        ffmpeg(&words);
+        let path = self.path(name);
+        films::run(&words, &path);
+        path
+    }
+
+    /// A copy of a film, for this test alone.
+    fn keep(&self, name: &str, film: &Path) -> PathBuf {
+        let path = self.path(name);
+        std::fs::copy(film, &path).unwrap();
         path
     }
 
@@ -64,25 +69,10 @@ impl Studio {
     }
 }
 
-/// Runs the ffmpeg program.
+/// Runs the ffmpeg program; the last argument is the file that it makes.
 pub(super) fn ffmpeg(arguments: &[&str]) {
-    let output = Command::new("ffmpeg")
-        .args([
-            "-hide_banner",
-            "-nostdin",
-            "-loglevel",
-            "error",
-            "-y",
-            "-threads",
-            "2",
-        ])
-        .args(arguments)
-        .output()
-        .expect(
-            "these tests need the `ffmpeg` program: run scripts/setup.sh, or `apt install ffmpeg`",
-        );
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "ffmpeg {arguments:?}: {errors}");
+    let (file, arguments) = arguments.split_last().unwrap();
+    films::run(arguments, Path::new(file));
 }
 
 /// Samples `frames` frames of a video along `strategy`, and tells which route that led to.

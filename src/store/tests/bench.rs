@@ -1,6 +1,6 @@
 //! A database of its own for each test.
 
-use super::server::Postgres;
+use super::server::{self, Postgres};
 use crate::store::RecordStore;
 use crate::store::database::Database;
 
@@ -8,6 +8,7 @@ use crate::store::database::Database;
 pub(super) struct Bench {
     pub(super) records: RecordStore,
     pub(super) url: String,
+    /// Where it is the test's own.
     pub(super) server: Option<Postgres>,
     _folder: Option<tempfile::TempDir>,
 }
@@ -25,6 +26,17 @@ impl Bench {
     }
 
     pub(super) async fn postgres() -> Self {
+        let url = server::database();
+        Self {
+            records: RecordStore::open(&url).await.unwrap(),
+            url,
+            server: None,
+            _folder: None,
+        }
+    }
+
+    /// On a server of its own, which can be stopped.
+    pub(super) async fn postgres_alone() -> Self {
         let server = Postgres::start();
         let url = server.url();
         Self {

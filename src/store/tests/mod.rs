@@ -5,6 +5,8 @@ mod artifacts;
 mod bench;
 pub(super) mod fixture;
 mod history;
+#[path = "../../../tests/support/kept.rs"]
+mod kept;
 mod keys;
 #[path = "../../../tests/support/s3.rs"]
 mod object_server;

@@ -10,7 +10,7 @@ use crate::store::{HistoryFilter, KeyId, Reader, RecordStore, Submission};
 
 #[tokio::test]
 async fn a_database_that_was_away_is_used_again_without_a_restart() {
-    let mut bench = Bench::postgres().await;
+    let mut bench = Bench::postgres_alone().await;
     let submission = Submission::default();
     bench
         .records
@@ -51,7 +51,9 @@ async fn a_database_that_was_away_is_used_again_without_a_restart() {
 async fn a_database_that_is_not_there_or_not_ours_is_named_without_the_password() {
     let bench = Bench::postgres().await;
     let wrong = bench.url.replace(PASSWORD, "wrong-hunter3");
-    let absent = bench.url.replace("/postgres?", "/nowhere?");
+    let (server, rest) = bench.url.split_once("@localhost/").unwrap();
+    let (_, place) = rest.split_once('?').unwrap();
+    let absent = format!("{server}@localhost/nowhere?{place}");
     for (url, secret) in [(wrong, "wrong-hunter3"), (absent, PASSWORD)] {
         let error = RecordStore::open(&url).await.unwrap_err();
         assert_eq!(error.code(), "database-not-opened");

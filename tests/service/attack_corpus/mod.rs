@@ -19,9 +19,11 @@ use std::path::{Path, PathBuf};
 
 use trial::Trial;
 
-/// Bit-flipped copies of each kind of file; more by `ATTACK_FLIPS`. (Variables that begin like the
+use crate::extent;
+
+/// Bit-flipped copies of each kind of file, in every run and in the long one; more by `ATTACK_FLIPS`. (Variables that begin like the
 /// settings would be refused by the service as settings it does not know.)
-const FLIPS: u32 = 4;
+const FLIPS: (u32, u32) = (1, 4);
 
 /// One hostile file.
 pub(super) struct Attack {
@@ -66,7 +68,9 @@ impl Attack {
 
 fn flips() -> u32 {
     let told = std::env::var("ATTACK_FLIPS").ok();
-    told.map_or(FLIPS, |n| n.parse().expect("ATTACK_FLIPS is a number"))
+    told.map_or(extent::of(FLIPS.0, FLIPS.1), |n| {
+        n.parse().expect("ATTACK_FLIPS is a number")
+    })
 }
 
 #[tokio::test]

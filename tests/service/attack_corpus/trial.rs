@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::{Attack, Expected};
+use crate::extent;
 use crate::held_upload::leftovers;
 use crate::isolation::workers;
 use crate::memory::{Watch, resident_kib};
@@ -36,6 +37,7 @@ impl Trial {
         let settings = [
             ("analysis_deadline_s", deadline.as_str()),
             ("decode_threads", "2"),
+            ("sample_frames", extent::of("6", "30")),
         ];
         let server = Server::start_with(&settings).await;
         // So that what is loaded at first use is there before memory is measured.
