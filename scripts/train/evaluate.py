@@ -26,12 +26,12 @@ from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 from tqdm import tqdm
 
-from export import NETWORKS
+from export import network_from
 from faces import FaceFinder, align
 from familiarity import Region, unit
 from manipulate import HELD_OUT_FAMILIES
+from pairs import shrink
 from settings import CACHE_DIR, DATA_DIR, MODELS_DIR
-from still_pool import shrink
 from stills import normalise
 
 DRAWS = 2000
@@ -61,23 +61,32 @@ class Bundle:
         for kind in ("sequence", "frame"):
             home = folder / self.bundle[kind]
             self.manifests[kind] = tomllib.loads((home / "manifest.toml").read_text())
-            self.networks[kind] = NETWORKS[kind](self.manifests[kind]["architecture"]).eval()
-            self.networks[kind].load_state_dict(load_file(home / "weights.safetensors"), strict=True)
+            self.networks[kind] = network_from(self.manifests[kind]["architecture"], load_file(home / "weights.safetensors"))
         self.familiarity = self.manifests["sequence"]["familiarity"]
         self.region = Region(**load_file(folder / self.bundle["sequence"] / self.familiarity["file"]))
 
     @torch.no_grad()
     def raw(self, frames: np.ndarray) -> Raw:
-        """Raw logits of FAKE of one video u8 [T, S, S, 3]."""
-        pictures = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
+        """Raw logits of FAKE of one video of aligned canvases u8 [T, C, C, 3]."""
         sequence = self.networks["sequence"]
-        middle, features = self.features(normalise(pictures, self.manifests["sequence"]["preprocess"]))
+        middle, features = self.features(self.inputs(frames, "sequence"))
         track, _ = sequence.over_time(features[None])
         alone, _ = sequence.over_time(features[:, None])
-        per_frame = self.networks["frame"](normalise(pictures, self.manifests["frame"]["preprocess"]))
+        per_frame = self.frame_logits(frames)
         distances = self.region.distance(unit(torch.cat([middle.mean(0, keepdim=True), middle])))
         return Raw(float(track[0, 0] - track[0, 1]), float(per_frame.mean()), (alone[:, 0] - alone[:, 1]).numpy(), per_frame.numpy(),
                    float(distances[0]), distances[1:])
+
+    def inputs(self, canvases: np.ndarray, kind: str) -> torch.Tensor:
+        """Canvases u8 [T, C, C, 3] as a model takes them, [T, 3, S, S]."""
+        preprocess = self.manifests[kind]["preprocess"]
+        pictures = np.stack([shrink(canvas, preprocess["size_px"]) for canvas in canvases])
+        return normalise(torch.from_numpy(pictures).permute(0, 3, 1, 2), preprocess)
+
+    def frame_logits(self, canvases: np.ndarray) -> torch.Tensor:
+        """[T]."""
+        logits = [self.networks["frame"](part) for part in self.inputs(canvases, "frame").split(16)]
+        return torch.cat([part[0] if isinstance(part, tuple) else part for part in logits])
 
     def features(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Normalised [T, 3, S, S] -> pooled features after the stage that distances are measured at, and after the last."""
@@ -138,7 +147,7 @@ def report(bundle: Bundle, scores: dict[str, np.ndarray], stills: bool = False) 
     """Markdown tables of videos or of single frames: AUC per family and model; verdicts at the thresholds."""
     forged, families = scores["family"] != "genuine", [f for f in dict.fromkeys(scores["family"]) if f != "genuine"]
     fused = bundle.probability(scores["sequence"], scores["frame"], stills)
-    columns = {"sequence-s": scores["sequence"], "frame-s": scores["frame"], "fused": fused}
+    columns = {bundle.bundle["sequence"]: scores["sequence"], bundle.bundle["frame"]: scores["frame"], "fused": fused}
     lines = ["| forgery | forged vs genuine | " + " | ".join(columns) + " |", "|---|---|" + "---|" * len(columns)]
     unseen = np.isin(scores["family"], HELD_OUT_FAMILIES)
     for family in ["all", *(["families unseen in training"] if unseen.any() else []), *families]:
@@ -158,7 +167,7 @@ def report(bundle: Bundle, scores: dict[str, np.ndarray], stills: bool = False) 
 
 def report_groups(bundle: Bundle, folder: Path, data_dir: Path) -> str:
     """Genuine UTKFace stills as tracks of one frame: the share called FAKE, by group."""
-    finder, size = FaceFinder(data_dir), bundle.manifests["frame"]["preprocess"]["size_px"]
+    finder = FaceFinder(data_dir)
     found: dict[str, list[tuple[float, bool]]] = {}
     for path in tqdm(sorted(folder.glob("*.jpg")), desc="groups"):
         image = cv2.imread(str(path))
@@ -166,7 +175,7 @@ def report_groups(bundle: Bundle, folder: Path, data_dir: Path) -> str:
         fields = path.name.split("_")
         if landmarks is None or len(fields) < 4 or not fields[1].isdigit() or not fields[2].isdigit():
             continue
-        raw = bundle.raw(shrink(np.ascontiguousarray(align(image, landmarks)[0][..., ::-1]), size)[None])
+        raw = bundle.raw(np.ascontiguousarray(align(image, landmarks)[0][..., ::-1])[None])
         probability = float(bundle.probability(raw.sequence, raw.frame, stills=True))
         age = min(int(fields[0]) // 20 * 20, 60)
         for group in ("all", GENDERS[int(fields[1])], ETHNICITIES[int(fields[2])], f"age {age}-{age + 19}" if age < 60 else "age 60+"):
