@@ -4,8 +4,8 @@
     python scripts/train/evaluate.py --models models --videos test --report test.md      # once, at the very end
     python scripts/train/evaluate.py --models models --groups ../shared/data/eval/utkface --report groups.md
 
-Protocol (DeepfakeBench's): 32 frames a video; the frame model's score is the mean of its frame logits, the sequence model
-sees the 32 frames as one track. Some frames are scored once more, each alone, as a picture is served: `stills`. Intervals are
+Protocol: 32 frames a video. The sequence model sees them as one track; the frame model's score is the mean of its logits of
+`--frames` of them, evenly spread (DeepfakeBench scores all 32; `frames_per_video.py` says what fewer cost). Some frames are scored once more, each alone, as a picture is served: `stills`. Intervals are
 percentile bootstraps over people (2000 draws), because the videos of a person are not independent. Scores are kept in
 <cache>/scores so that `calibrate.py` does not run the networks again.
 """
@@ -35,6 +35,7 @@ from settings import CACHE_DIR, DATA_DIR, MODELS_DIR
 from stills import normalise
 
 DRAWS = 2000
+FRAMES_SCORED = 8  # of a video's 32, by the frame model
 STILL_FRAMES = (3, 13, 23)
 GENDERS = ("male", "female")
 ETHNICITIES = ("white", "black", "asian", "indian", "other")  # UTKFace's own labels
@@ -45,9 +46,9 @@ class Raw:
     """Raw logits of one video."""
 
     sequence: float  # the track
-    frame: float  # mean over the frames
+    frame: float  # mean over the frames that the frame model scored
     sequence_alone: np.ndarray  # [T], every frame a track of its own
-    frame_alone: np.ndarray  # [T]
+    frame_alone: np.ndarray  # [T], of frames that were not scored not a number
     distance: float  # of the track from the training data
     distance_alone: np.ndarray  # [T]
 
@@ -55,7 +56,8 @@ class Raw:
 class Bundle:
     """The two exported models, their calibration, the fusion and the thresholds, as the service applies them."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, frames: int = FRAMES_SCORED):
+        self.frames = frames
         self.bundle = tomllib.loads((folder / "bundle.toml").read_text())
         self.manifests, self.networks = {}, {}
         for kind in ("sequence", "frame"):
@@ -72,9 +74,11 @@ class Bundle:
         middle, features = self.features(self.inputs(frames, "sequence"))
         track, _ = sequence.over_time(features[None])
         alone, _ = sequence.over_time(features[:, None])
-        per_frame = self.frame_logits(frames)
+        per_frame, scored = np.full(len(frames), np.nan), evenly(len(frames), self.frames)
+        looked_at = np.union1d(scored, [t for t in STILL_FRAMES if t < len(frames)]).astype(int)
+        per_frame[looked_at] = self.frame_logits(frames[looked_at]).numpy()
         distances = self.region.distance(unit(torch.cat([middle.mean(0, keepdim=True), middle])))
-        return Raw(float(track[0, 0] - track[0, 1]), float(per_frame.mean()), (alone[:, 0] - alone[:, 1]).numpy(), per_frame.numpy(),
+        return Raw(float(track[0, 0] - track[0, 1]), float(per_frame[scored].mean()), (alone[:, 0] - alone[:, 1]).numpy(), per_frame,
                    float(distances[0]), distances[1:])
 
     def inputs(self, canvases: np.ndarray, kind: str) -> torch.Tensor:
@@ -106,6 +110,11 @@ class Bundle:
             calibration = self.manifests[kind]["calibration"]
             logits = logits + fusion[f"{kind}_weight"] * (calibration["scale"] * raw + calibration["bias"])
         return 1 / (1 + np.exp(-logits))
+
+
+def evenly(count: int, wanted: int) -> np.ndarray:
+    """At most `wanted` of `count` frames, spread from the first to the last."""
+    return np.unique(np.linspace(0, count - 1, min(wanted, count)).round().astype(int))
 
 
 def score_videos(bundle: Bundle, split: str, cache_dir: Path) -> None:
@@ -199,11 +208,13 @@ if __name__ == "__main__":
     parser.add_argument("--data", type=Path, default=DATA_DIR)
     parser.add_argument("--videos", choices=["validation", "test"])
     parser.add_argument("--groups", type=Path)
+    parser.add_argument("--frames", type=int, default=FRAMES_SCORED, help="that the frame model scores of a video")
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--report", type=Path)
     parser.add_argument("--stored", action="store_true", help="report the scores kept by an earlier run of the same weights")
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    opened = Bundle(arguments.models)
+    torch.set_num_threads(arguments.threads)
+    opened = Bundle(arguments.models, arguments.frames)
     if arguments.groups:
         text = report_groups(opened, arguments.groups, arguments.data.resolve())
     else:

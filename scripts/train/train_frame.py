@@ -12,9 +12,11 @@ takes (<cache>/runs/<name>/decayed.safetensors); the state itself is not touched
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -46,11 +48,13 @@ class Run:
     def stop(self, *_: object) -> None:
         self.stopped = True
 
-    def batches(self):
+    def batches(self) -> Iterator[dict[str, torch.Tensor]]:
+        """From the next step on; given back when the first is there, so that the workers' start costs no training time."""
         dataset = StepPairs(self.config, self.arguments.cache, (self.learner.size_px,))
-        return steps_from(self.learner.step, dataset, self.arguments.workers)
+        steps = steps_from(self.learner.step, dataset, self.arguments.workers)
+        return itertools.chain([next(steps)], steps)
 
-    def one_step(self, batches, left_share: float = 1.0) -> float:
+    def one_step(self, batches: Iterator[dict[str, torch.Tensor]], left_share: float = 1.0) -> float:
         """Seconds it took, without what a pause added."""
         started = time.monotonic()
         self.losses.append(self.learner.learn(next(batches), left_share))
