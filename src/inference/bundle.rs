@@ -9,7 +9,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::manifest::{
-    Architecture, FrameArchitecture, Kind, Label, Manifest, SequenceArchitecture, is_plain_name,
+    Architecture, Foundation, FrameArchitecture, Kind, Label, Manifest, SequenceArchitecture,
+    is_plain_name,
 };
 use super::{Fusion, InferenceError, labels};
 use crate::domain::{ModelIdentity, ModelRole, Probability, Thresholds};
@@ -240,6 +241,7 @@ impl<A: Architecture> ModelFolder<A> {
             name,
             version,
             weights,
+            foundation,
             ..
         } = &self.manifest;
         ModelIdentity {
@@ -250,6 +252,7 @@ impl<A: Architecture> ModelFolder<A> {
                 Kind::Frame => ModelRole::Frame,
             },
             sha256: weights.identity(),
+            foundation: foundation.as_ref().map(Foundation::identity),
         }
     }
 }
