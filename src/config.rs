@@ -15,7 +15,7 @@ use figment::value::Value;
 use thiserror::Error;
 
 use crate::http::CorsOrigins;
-use crate::inference::{DeviceChoice, Precision};
+use crate::inference::{DeviceChoice, FramePrecision, Precision};
 use crate::telemetry::LogFormat;
 
 /// The settings file that is read when none is named.
@@ -118,11 +118,21 @@ settings! {
     artifacts_link_s: u64 = "3600" in 1..=604_800;
     /// Directory with `bundle.toml` and the models it names.
     models_dir: PathBuf = "models";
+    /// Directory with the pre-trained weights that models rest on, searched after `foundations` in
+    /// `models_dir`; empty: where `scripts/setup.sh` puts them, `framewitness/foundations` under
+    /// `$XDG_CACHE_HOME` or `~/.cache`.
+    foundations_dir: PathBuf = "";
     /// Where the networks run: `auto`, `cpu`, `cuda` or `cuda:N`.
     device: DeviceChoice = "auto";
     /// How finely the networks compute: `fp32`, `bf16` or `fp16`. The half precisions need half
     /// the memory and move a logit by up to 5 % (bf16) or 0.5 % (fp16).
     precision: Precision = "fp32";
+    /// The same of the frame model alone: `same` (as `precision`), `auto` (`bf16` on a processor
+    /// that computes in it, AVX-512 BF16), `fp32`, `bf16` or `fp16`.
+    frame_model_precision: FramePrecision = "same";
+    /// Frames of a person that the frame model looks at, evenly spread over those that are scored;
+    /// 0: all.
+    frame_model_frames: usize = "0" in 0..=200;
     /// Log lines as `text` or `json`.
     log_format: LogFormat = "text";
     /// What is logged, in the syntax of `RUST_LOG`.

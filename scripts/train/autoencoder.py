@@ -19,7 +19,11 @@ from torch import nn
 from settings import CACHE_DIR
 
 FACE_PX = 96
-REGION = slice(44, 236)  # the square of the canvas that is redrawn, both axes
+REGION = (44 / 256, 236 / 256)  # the square of the canvas that is redrawn, both axes
+
+
+def region(canvas: np.ndarray, bounds: tuple[float, float] = REGION) -> slice:
+    return slice(*(round(bound * canvas.shape[0]) for bound in bounds))
 
 
 def down(inputs: int, outputs: int) -> nn.Sequential:
@@ -44,24 +48,25 @@ class Autoencoder(nn.Module):
     @torch.no_grad()
     def redraw(self, canvas: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """The canvas with its face square redrawn; part of the lost detail is sometimes added back."""
-        region = canvas[REGION, REGION]
-        small = cv2.resize(region, (FACE_PX, FACE_PX), interpolation=cv2.INTER_AREA)
+        square = region(canvas)
+        face = canvas[square, square]
+        small = cv2.resize(face, (FACE_PX, FACE_PX), interpolation=cv2.INTER_AREA)
         drawn = self(torch.from_numpy(small).permute(2, 0, 1)[None].float() / 255)[0].clamp(0, 1)
         drawn = (drawn * 255).byte().permute(1, 2, 0).numpy()
-        size = region.shape[0]
+        size = face.shape[0]
         large = cv2.resize(drawn, (size, size), interpolation=cv2.INTER_CUBIC).astype(np.float32)
         if rng.random() < 0.5:
-            lost = region.astype(np.float32) - cv2.GaussianBlur(region, (0, 0), 2.0)
+            lost = face.astype(np.float32) - cv2.GaussianBlur(face, (0, 0), 2.0)
             large += lost * rng.uniform(0.3, 0.9)
         result = canvas.copy()
-        result[REGION, REGION] = np.clip(large, 0, 255).astype(np.uint8)
+        result[square, square] = np.clip(large, 0, 255).astype(np.uint8)
         return result
 
 
 def load_autoencoder(cache_dir: Path = CACHE_DIR) -> Autoencoder:
     model = Autoencoder()
     model.load_state_dict(torch.load(cache_dir / "autoencoder.pt", weights_only=True))
-    return model.eval()
+    return model.eval().requires_grad_(False)
 
 
 def train(cache_dir: Path, steps: int, seed: int) -> None:
@@ -102,7 +107,7 @@ def fit(model: nn.Module, prepare: Callable[[list[np.ndarray]], torch.Tensor], p
 
 
 def as_batch(canvases: list[np.ndarray]) -> torch.Tensor:
-    squares = [cv2.resize(canvas[REGION, REGION], (FACE_PX, FACE_PX), interpolation=cv2.INTER_AREA) for canvas in canvases]
+    squares = [cv2.resize(canvas[region(canvas), region(canvas)], (FACE_PX, FACE_PX), interpolation=cv2.INTER_AREA) for canvas in canvases]
     return torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2).float() / 255
 
 

@@ -21,6 +21,7 @@ from tqdm import tqdm
 from evaluate import STILL_FRAMES, auc_with_interval
 from faces import CANVAS_LANDMARKS
 from masks import region_mask
+from pairs import shrink
 from settings import CACHE_DIR
 from stills import StillPool
 
@@ -66,7 +67,7 @@ def measure(model, split: str, cache_dir: Path) -> str:
     for path in tqdm(sorted((cache_dir / "videos" / split).glob("*.npz")), desc=split):
         stored = np.load(path)
         for family, frames in zip(stored["families"], stored["frames"]):
-            features = np.stack([statistics(np.ascontiguousarray(frames[t])) for t in STILL_FRAMES])
+            features = np.stack([statistics(shrink(frames[t], SIZE_PX)) for t in STILL_FRAMES])
             scores.append(model.decision_function(features))
             people.append(str(stored["person"]))
             forged.append(family != "genuine")

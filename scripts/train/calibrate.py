@@ -13,6 +13,7 @@ Thresholds: at most 5 % of genuine validation videos may be called FAKE, at most
 from __future__ import annotations
 
 import argparse
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -28,20 +29,20 @@ from settings import CACHE_DIR, HERE, MODELS_DIR, read_config
 ALLOWED_ERROR = 0.05
 ALLOWED_AUC_COST = 0.002
 FRAME_SHARES = np.arange(0, 11) / 10
-CONFIGS = {"sequence": HERE / "configs/sequence-s.toml", "frame": HERE / "configs/frame-s.toml"}
 
 
 def calibrate(models_dir: Path, cache_dir: Path) -> None:
     videos, stills = read_scores("validation", cache_dir), read_scores("validation-stills", cache_dir)
-    for kind, path in CONFIGS.items():
-        config = read_config(path)
+    version, named = "", tomllib.loads((models_dir / "bundle.toml").read_text())
+    for kind in ("sequence", "frame"):
+        config = read_config(HERE / f"configs/{named[kind]}.toml")
         folder = models_dir / config["name"]
         fitted = regression(videos[kind][:, None], videos["family"] != "genuine")
         calibration = (float(fitted.coef_[0, 0]), float(fitted.intercept_[0]))
         (folder / "manifest.toml").write_text(manifest(config, folder / "weights.safetensors", calibration))
         for scores in (videos, stills):
             scores[f"calibrated_{kind}"] = calibration[0] * scores[kind] + calibration[1]
-        version = config["version"]
+        version = max(version, config["version"])
     fusion, probability = fuse(videos)
     fusion["stills"], probability_stills = fuse(stills)
     write_bundle(models_dir, version, fusion, thresholds([(probability, videos), (probability_stills, stills)]))

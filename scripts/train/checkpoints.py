@@ -5,6 +5,7 @@
 `expected.safetensors` holds what must be read: `plain.*` of a small network, `clip.*` of a small CLIP in OpenAI's names, f32. Every
 other file holds the same tensors as torch (or transformers) itself writes them. Random weights, fixed seeds; nothing is learnt from
 anybody's data. The archives of TorchScript and the two CLIPs are checked here to give the same features before they are written.
+`dinov2-*` are one small DINOv2 in Meta's and in Hugging Face's names (`--only dinov2` writes these two alone).
 """
 
 from __future__ import annotations
@@ -224,12 +225,46 @@ def write_clip(clip: OpenAiClip, theirs: CLIPModel, out: Path) -> None:
     torch.save({"fc.weight": torch.ones(1, 2)}, out / "head.pth")
 
 
+def write_dinov2(out: Path) -> None:
+    """Meta's names, queries, keys and values in one matrix, and Hugging Face's; with the token that no network asks for."""
+    ours: dict[str, torch.Tensor] = {}
+    block = {"norm1": "norm1", "attn.proj": "attention.output.dense", "norm2": "norm2", "mlp.fc1": "mlp.fc1", "mlp.fc2": "mlp.fc2"}
+    theirs = {
+        "cls_token": torch.randn(1, 1, WIDTH), "pos_embed": torch.randn(1, 5, WIDTH), "mask_token": torch.randn(1, WIDTH),
+        "patch_embed.proj.weight": torch.randn(WIDTH, 3, PATCH, PATCH), "patch_embed.proj.bias": torch.randn(WIDTH),
+        "norm.weight": torch.randn(WIDTH), "norm.bias": torch.randn(WIDTH),
+        "blocks.0.attn.qkv.weight": torch.randn(3 * WIDTH, WIDTH), "blocks.0.attn.qkv.bias": torch.randn(3 * WIDTH),
+        "blocks.0.ls1.gamma": torch.randn(WIDTH), "blocks.0.ls2.gamma": torch.randn(WIDTH),
+    }
+    sizes = {"norm1": (WIDTH,), "norm2": (WIDTH,), "attn.proj": (WIDTH, WIDTH), "mlp.fc1": (4 * WIDTH, WIDTH), "mlp.fc2": (WIDTH, 4 * WIDTH)}
+    for module, size in sizes.items():
+        theirs |= {f"blocks.0.{module}.weight": torch.randn(size), f"blocks.0.{module}.bias": torch.randn(size[0])}
+        ours |= {f"encoder.layer.0.{block[module]}.{part}": theirs[f"blocks.0.{module}.{part}"] for part in ("weight", "bias")}
+    for part in ("weight", "bias"):
+        ours[f"layernorm.{part}"] = theirs[f"norm.{part}"]
+        ours[f"embeddings.patch_embeddings.projection.{part}"] = theirs[f"patch_embed.proj.{part}"]
+        for name, third in zip(("query", "key", "value"), theirs[f"blocks.0.attn.qkv.{part}"].chunk(3), strict=True):
+            ours[f"encoder.layer.0.attention.attention.{name}.{part}"] = third
+    for number in (1, 2):
+        ours[f"encoder.layer.0.layer_scale{number}.lambda1"] = theirs[f"blocks.0.ls{number}.gamma"]
+    ours |= {"embeddings.cls_token": theirs["cls_token"], "embeddings.position_embeddings": theirs["pos_embed"]}
+    ours["embeddings.mask_token"] = theirs["mask_token"]
+    torch.save(theirs, out / "dinov2-meta.pth")
+    save_file(contiguous(ours), out / "dinov2-hugging-face.safetensors")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("tests/fixtures/checkpoints"))
-    out = parser.parse_args().out
+    parser.add_argument("--only", choices=["dinov2"])
+    arguments = parser.parse_args()
+    out = arguments.out
     out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
+    torch.manual_seed(419)
+    write_dinov2(out)
+    if arguments.only:
+        return
     torch.manual_seed(418)
     small, clip = randomised(Small()), randomised(OpenAiClip())
     theirs = hugging_face(clip)

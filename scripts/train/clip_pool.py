@@ -4,7 +4,7 @@
     python scripts/train/clip_pool.py --config scripts/train/configs/pool.toml --videos validation
 
 Training shards: <cache>/clips/train/<n>.npy, u8 [N, 2, T, S, S, 3] RGB (genuine, forged), one journey a pair.
-Videos: <cache>/videos/<split>/<n>.npz, `frames` u8 [32, S, S, 3], `family` ("genuine" or a forgery), `person`; every video
+Videos: <cache>/videos/<split>/<n>.npz, `frames` u8 [F, 32, C, C, 3] at the canvas's own size, `family` ("genuine" or a forgery), `person`; every video
 has a journey of its own, so a forged one may well be of better quality than its genuine source.
 """
 
@@ -19,19 +19,19 @@ import cv2
 import numpy as np
 import torch
 
-from autoencoder import load_autoencoder
 from degrade import draw_journey, travel
 from faces import Faces
 from manipulate import FAMILIES, TRAINED_FAMILIES, Forger
+from pairs import shrink
 from pseudo_video import Clip, animate, forge_clip, talking_head
+from redrawers import Redrawers, load_redrawers
 from settings import CACHE_DIR, read_config
 from split import splits
-from still_pool import shrink
 from swap_autoencoder import load_swap_autoencoder
 
 
 class ClipMaker:
-    def __init__(self, faces: Faces, split: str, config: dict, seed: int):
+    def __init__(self, faces: Faces, split: str, config: dict, seed: int, redrawers: Redrawers):
         self.faces, self.size_px, self.plan = faces, config["size_px"], config["clips"]
         self.rng = np.random.default_rng(seed)
         mine = [i for i, person in enumerate(faces.people) if splits()[person] == split]
@@ -40,9 +40,8 @@ class ClipMaker:
         for i in mine:
             if faces.frames[i] >= 0:
                 self.heads[faces.paths[i]] = np.append(self.heads.get(faces.paths[i], np.array([], int)), i)
-        sharp = np.clip(faces.eye_distance_px[self.stills] / 40, 0.5, 3)
-        self.odds = sharp / sharp.sum()
-        self.forger = Forger(faces, self.stills, self.rng, load_autoencoder())
+        self.odds = faces.odds(self.stills)
+        self.forger = Forger(faces, self.stills, self.rng, redrawers)
 
     def clip(self, frames: int) -> Clip:
         """A clip of anybody of the split: a real talking head now and then, else an animated still."""
@@ -73,15 +72,14 @@ class ClipMaker:
 
 
 def fill_training(config: dict, cache_dir: Path) -> None:
-    faces, plan, folder = Faces(cache_dir), config["clips"], cache_dir / "clips/train"
+    faces, redrawers, plan, folder = Faces(cache_dir), load_redrawers(cache_dir), config["clips"], cache_dir / "clips/train"
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(plan["shards"]):
         path = folder / f"{number:03d}.npy"
         if path.exists():
             continue
         started = time.time()
-        torch.manual_seed(number)
-        maker = ClipMaker(faces, "train", config, config["seed"] + 50_000 + number)
+        maker = ClipMaker(faces, "train", config, config["seed"] + 50_000 + number, redrawers)
         pairs = np.stack([maker.pair(plan["frames"]) for _ in range(plan["pairs_per_shard"])])
         with open(path.with_suffix(".part"), "wb") as file:
             np.save(file, pairs)
@@ -93,7 +91,8 @@ def fill_videos(config: dict, split: str, cache_dir: Path) -> None:
     """For each of some people: one genuine video and one of every family (of the trained ones only for validation)."""
     faces, plan, folder = Faces(cache_dir), config["videos"], cache_dir / "videos" / split
     folder.mkdir(parents=True, exist_ok=True)
-    maker = ClipMaker(faces, split, config, plan["seed"] + {"validation": 70_000, "test": 80_000}[split])
+    config = config | {"size_px": plan["size_px"]}
+    maker = ClipMaker(faces, split, config, plan["seed"] + {"validation": 70_000, "test": 80_000}[split], load_redrawers(cache_dir))
     if split == "test":
         maker.forger.held_out_redrawer = load_swap_autoencoder(cache_dir)
     families = ["genuine", *(FAMILIES if split == "test" else TRAINED_FAMILIES)]

@@ -4,8 +4,8 @@
     python scripts/train/evaluate.py --models models --videos test --report test.md      # once, at the very end
     python scripts/train/evaluate.py --models models --groups ../shared/data/eval/utkface --report groups.md
 
-Protocol (DeepfakeBench's): 32 frames a video; the frame model's score is the mean of its frame logits, the sequence model
-sees the 32 frames as one track. Some frames are scored once more, each alone, as a picture is served: `stills`. Intervals are
+Protocol: 32 frames a video. The sequence model sees them as one track; the frame model's score is the mean of its logits of
+`--frames` of them, evenly spread (DeepfakeBench scores all 32; `frames_per_video.py` says what fewer cost). Some frames are scored once more, each alone, as a picture is served: `stills`. Intervals are
 percentile bootstraps over people (2000 draws), because the videos of a person are not independent. Scores are kept in
 <cache>/scores so that `calibrate.py` does not run the networks again.
 """
@@ -26,15 +26,16 @@ from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 from tqdm import tqdm
 
-from export import NETWORKS
+from export import network_from
 from faces import FaceFinder, align
 from familiarity import Region, unit
 from manipulate import HELD_OUT_FAMILIES
+from pairs import shrink
 from settings import CACHE_DIR, DATA_DIR, MODELS_DIR
-from still_pool import shrink
 from stills import normalise
 
 DRAWS = 2000
+FRAMES_SCORED = 8  # of a video's 32, by the frame model
 STILL_FRAMES = (3, 13, 23)
 GENDERS = ("male", "female")
 ETHNICITIES = ("white", "black", "asian", "indian", "other")  # UTKFace's own labels
@@ -45,9 +46,9 @@ class Raw:
     """Raw logits of one video."""
 
     sequence: float  # the track
-    frame: float  # mean over the frames
+    frame: float  # mean over the frames that the frame model scored
     sequence_alone: np.ndarray  # [T], every frame a track of its own
-    frame_alone: np.ndarray  # [T]
+    frame_alone: np.ndarray  # [T], of frames that were not scored not a number
     distance: float  # of the track from the training data
     distance_alone: np.ndarray  # [T]
 
@@ -55,29 +56,41 @@ class Raw:
 class Bundle:
     """The two exported models, their calibration, the fusion and the thresholds, as the service applies them."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, frames: int = FRAMES_SCORED):
+        self.frames = frames
         self.bundle = tomllib.loads((folder / "bundle.toml").read_text())
         self.manifests, self.networks = {}, {}
         for kind in ("sequence", "frame"):
             home = folder / self.bundle[kind]
             self.manifests[kind] = tomllib.loads((home / "manifest.toml").read_text())
-            self.networks[kind] = NETWORKS[kind](self.manifests[kind]["architecture"]).eval()
-            self.networks[kind].load_state_dict(load_file(home / "weights.safetensors"), strict=True)
+            self.networks[kind] = network_from(self.manifests[kind]["architecture"], load_file(home / "weights.safetensors"))
         self.familiarity = self.manifests["sequence"]["familiarity"]
         self.region = Region(**load_file(folder / self.bundle["sequence"] / self.familiarity["file"]))
 
     @torch.no_grad()
     def raw(self, frames: np.ndarray) -> Raw:
-        """Raw logits of FAKE of one video u8 [T, S, S, 3]."""
-        pictures = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
+        """Raw logits of FAKE of one video of aligned canvases u8 [T, C, C, 3]."""
         sequence = self.networks["sequence"]
-        middle, features = self.features(normalise(pictures, self.manifests["sequence"]["preprocess"]))
+        middle, features = self.features(self.inputs(frames, "sequence"))
         track, _ = sequence.over_time(features[None])
         alone, _ = sequence.over_time(features[:, None])
-        per_frame = self.networks["frame"](normalise(pictures, self.manifests["frame"]["preprocess"]))
+        per_frame, scored = np.full(len(frames), np.nan), evenly(len(frames), self.frames)
+        looked_at = np.union1d(scored, [t for t in STILL_FRAMES if t < len(frames)]).astype(int)
+        per_frame[looked_at] = self.frame_logits(frames[looked_at]).numpy()
         distances = self.region.distance(unit(torch.cat([middle.mean(0, keepdim=True), middle])))
-        return Raw(float(track[0, 0] - track[0, 1]), float(per_frame.mean()), (alone[:, 0] - alone[:, 1]).numpy(), per_frame.numpy(),
+        return Raw(float(track[0, 0] - track[0, 1]), float(per_frame[scored].mean()), (alone[:, 0] - alone[:, 1]).numpy(), per_frame,
                    float(distances[0]), distances[1:])
+
+    def inputs(self, canvases: np.ndarray, kind: str) -> torch.Tensor:
+        """Canvases u8 [T, C, C, 3] as a model takes them, [T, 3, S, S]."""
+        preprocess = self.manifests[kind]["preprocess"]
+        pictures = np.stack([shrink(canvas, preprocess["size_px"]) for canvas in canvases])
+        return normalise(torch.from_numpy(pictures).permute(0, 3, 1, 2), preprocess)
+
+    def frame_logits(self, canvases: np.ndarray) -> torch.Tensor:
+        """[T]."""
+        logits = [self.networks["frame"](part) for part in self.inputs(canvases, "frame").split(16)]
+        return torch.cat([part[0] if isinstance(part, tuple) else part for part in logits])
 
     def features(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Normalised [T, 3, S, S] -> pooled features after the stage that distances are measured at, and after the last."""
@@ -97,6 +110,11 @@ class Bundle:
             calibration = self.manifests[kind]["calibration"]
             logits = logits + fusion[f"{kind}_weight"] * (calibration["scale"] * raw + calibration["bias"])
         return 1 / (1 + np.exp(-logits))
+
+
+def evenly(count: int, wanted: int) -> np.ndarray:
+    """At most `wanted` of `count` frames, spread from the first to the last."""
+    return np.unique(np.linspace(0, count - 1, min(wanted, count)).round().astype(int))
 
 
 def score_videos(bundle: Bundle, split: str, cache_dir: Path) -> None:
@@ -138,7 +156,7 @@ def report(bundle: Bundle, scores: dict[str, np.ndarray], stills: bool = False) 
     """Markdown tables of videos or of single frames: AUC per family and model; verdicts at the thresholds."""
     forged, families = scores["family"] != "genuine", [f for f in dict.fromkeys(scores["family"]) if f != "genuine"]
     fused = bundle.probability(scores["sequence"], scores["frame"], stills)
-    columns = {"sequence-s": scores["sequence"], "frame-s": scores["frame"], "fused": fused}
+    columns = {bundle.bundle["sequence"]: scores["sequence"], bundle.bundle["frame"]: scores["frame"], "fused": fused}
     lines = ["| forgery | forged vs genuine | " + " | ".join(columns) + " |", "|---|---|" + "---|" * len(columns)]
     unseen = np.isin(scores["family"], HELD_OUT_FAMILIES)
     for family in ["all", *(["families unseen in training"] if unseen.any() else []), *families]:
@@ -158,7 +176,7 @@ def report(bundle: Bundle, scores: dict[str, np.ndarray], stills: bool = False) 
 
 def report_groups(bundle: Bundle, folder: Path, data_dir: Path) -> str:
     """Genuine UTKFace stills as tracks of one frame: the share called FAKE, by group."""
-    finder, size = FaceFinder(data_dir), bundle.manifests["frame"]["preprocess"]["size_px"]
+    finder = FaceFinder(data_dir)
     found: dict[str, list[tuple[float, bool]]] = {}
     for path in tqdm(sorted(folder.glob("*.jpg")), desc="groups"):
         image = cv2.imread(str(path))
@@ -166,7 +184,7 @@ def report_groups(bundle: Bundle, folder: Path, data_dir: Path) -> str:
         fields = path.name.split("_")
         if landmarks is None or len(fields) < 4 or not fields[1].isdigit() or not fields[2].isdigit():
             continue
-        raw = bundle.raw(shrink(np.ascontiguousarray(align(image, landmarks)[0][..., ::-1]), size)[None])
+        raw = bundle.raw(np.ascontiguousarray(align(image, landmarks)[0][..., ::-1])[None])
         probability = float(bundle.probability(raw.sequence, raw.frame, stills=True))
         age = min(int(fields[0]) // 20 * 20, 60)
         for group in ("all", GENDERS[int(fields[1])], ETHNICITIES[int(fields[2])], f"age {age}-{age + 19}" if age < 60 else "age 60+"):
@@ -190,11 +208,13 @@ if __name__ == "__main__":
     parser.add_argument("--data", type=Path, default=DATA_DIR)
     parser.add_argument("--videos", choices=["validation", "test"])
     parser.add_argument("--groups", type=Path)
+    parser.add_argument("--frames", type=int, default=FRAMES_SCORED, help="that the frame model scores of a video")
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--report", type=Path)
     parser.add_argument("--stored", action="store_true", help="report the scores kept by an earlier run of the same weights")
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    opened = Bundle(arguments.models)
+    torch.set_num_threads(arguments.threads)
+    opened = Bundle(arguments.models, arguments.frames)
     if arguments.groups:
         text = report_groups(opened, arguments.groups, arguments.data.resolve())
     else:

@@ -19,24 +19,23 @@ import torch
 from tqdm import tqdm
 
 from evaluate import Bundle, auc_with_interval
-from faces import FaceFinder, align, read_frames
+from faces import CANVAS_PX, FaceFinder, align, read_frames
 from settings import DATA_DIR, MODELS_DIR
-from still_pool import shrink
 
 FRAMES = 32
 PICTURES = (".jpg", ".png")
 
 
-def aligned_frames(path: Path, finder: FaceFinder, size_px: int) -> np.ndarray:
-    """u8 [T, S, S, 3] RGB, T <= 32: frames without a face are left out."""
+def aligned_frames(path: Path, finder: FaceFinder) -> np.ndarray:
+    """Canvases u8 [T, C, C, 3] RGB, T <= 32: frames without a face are left out."""
     frames = [bordered(cv2.imread(str(path)))] if path.suffix in PICTURES else read_frames(path)
     crops = []
     for index in np.linspace(0, len(frames) - 1, min(FRAMES, len(frames))).round().astype(int):
         landmarks = finder.largest(frames[index])
         if landmarks is not None:
             canvas, _ = align(frames[index], landmarks)
-            crops.append(shrink(np.ascontiguousarray(canvas[..., ::-1]), size_px))
-    return np.stack(crops) if crops else np.empty((0, size_px, size_px, 3), np.uint8)
+            crops.append(canvas[..., ::-1])
+    return np.stack(crops) if crops else np.empty((0, CANVAS_PX, CANVAS_PX, 3), np.uint8)
 
 
 def distinct(folder: Path) -> list[Path]:
@@ -56,7 +55,7 @@ def report(bundle: Bundle, folder: Path, data_dir: Path) -> str:
     finder, rows = FaceFinder(data_dir), []
     files = [(path, label == "fake") for label in ("real", "fake") for path in distinct(folder / label)]
     for path, forged in tqdm(files):
-        frames = aligned_frames(path, finder, bundle.manifests["frame"]["preprocess"]["size_px"])
+        frames = aligned_frames(path, finder)
         if len(frames):
             raw = bundle.raw(frames)
             rows.append((path.stem, forged, raw.sequence, raw.frame, float(bundle.probability(raw.sequence, raw.frame, stills=len(frames) == 1)),
@@ -64,7 +63,7 @@ def report(bundle: Bundle, folder: Path, data_dir: Path) -> str:
     names, forged = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
     sequence, frame, fused, unfamiliar = (np.array([row[i] for row in rows]) for i in (2, 3, 4, 5))
     lines = [f"{len(rows)} of {len(files)} files gave a face, {forged.sum()} of them forged.", "", "| model | AUC (95 % interval) |", "|---|---|"]
-    for name, scores in (("sequence-s", sequence), ("frame-s", frame), ("fused", fused)):
+    for name, scores in ((bundle.bundle["sequence"], sequence), (bundle.bundle["frame"], frame), ("fused", fused)):
         lines.append("| {} | {:.2f} ({:.2f}-{:.2f}) |".format(name, *auc_with_interval(scores, forged, names)))
     limits = bundle.bundle["thresholds"]
     fake, real = (fused >= limits["fake_at_or_above"]) & ~unfamiliar, (fused <= limits["real_at_or_below"]) & ~unfamiliar

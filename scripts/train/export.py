@@ -1,6 +1,9 @@
 """Write a trained model, or the whole bundle, into a models folder as the service loads it.
 
-    python scripts/train/export.py --config scripts/train/configs/frame-s.toml --models models
+    python scripts/train/export.py --config scripts/train/configs/frame-dino-s.toml --models models
+
+The frame model is written as the difference to its foundation: whole values of the tensors that training moved, averaged, from
+<cache>/runs/<name>/decayed.safetensors (`train_frame.py --decay-steps`), or from another state by `--state`.
 
 The manifest's calibration starts as the identity; `calibrate.py` fits it. A [familiarity] table (`familiarity.py`) is kept
 while the weights stay the same, and dropped with others. The model card is written by hand.
@@ -14,18 +17,19 @@ import tomllib
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
+from dinov2 import Dinov2FrameNetwork
+from foundation import TABLE
 from networks import FrameNetwork, SequenceNetwork
-from settings import CACHE_DIR, MODELS_DIR, read_config
+from settings import CACHE_DIR, FOUNDATIONS_DIR, MODELS_DIR, read_config
 
-NETWORKS = {"frame": FrameNetwork, "sequence": SequenceNetwork}
 LABELS = {"frame": ["FAKE"], "sequence": ["FAKE", "REAL"]}
 
 
 def export(config: dict, state: dict, models_dir: Path, calibration: tuple[float, float] = (1.0, 0.0)) -> Path:
     """Weights and manifest of one model; the folder is given back. Fails if the state does not fit the architecture."""
-    NETWORKS[config["kind"]](config["architecture"]).load_state_dict(state, strict=True)
+    network_from(config["architecture"], state)
     folder = models_dir / config["name"]
     folder.mkdir(parents=True, exist_ok=True)
     weights = folder / "weights.safetensors"
@@ -33,6 +37,25 @@ def export(config: dict, state: dict, models_dir: Path, calibration: tuple[float
     weights.chmod(0o644)
     (folder / "manifest.toml").write_text(manifest(config, weights, calibration))
     return folder
+
+
+def network_from(shape: dict, state: dict, foundations: Path = FOUNDATIONS_DIR) -> torch.nn.Module:
+    """The network that a manifest's [architecture] names, with these weights (and those of its foundation beneath them)."""
+    if shape["family"] != "dinov2-vit":
+        network = {"clip-vit-d3": FrameNetwork, "resnext-bilstm": SequenceNetwork}[shape["family"]](shape)
+        network.load_state_dict(state, strict=True)
+        return network.eval()
+    network = Dinov2FrameNetwork.on_foundation(shape, foundations)
+    missing = network.load_state_dict(state, strict=False)
+    heads = [name for name in missing.missing_keys if name.startswith(("head.", "mask_head."))]
+    if missing.unexpected_keys or heads:
+        raise ValueError(f"not a difference to this foundation: unexpected {missing.unexpected_keys}, missing {heads}")
+    return network.eval()
+
+
+def difference(path: Path) -> dict[str, torch.Tensor]:
+    """The averaged values of the moved tensors in a training state."""
+    return {name.removeprefix("average/"): tensor for name, tensor in load_file(path).items() if name.startswith("average/")}
 
 
 def manifest(config: dict, weights: Path, calibration: tuple[float, float], familiarity: dict | None = None) -> str:
@@ -48,6 +71,8 @@ def manifest(config: dict, weights: Path, calibration: tuple[float, float], fami
         "calibration": {"scale": round(calibration[0], 6), "bias": round(calibration[1], 6)},
     }
     familiarity = familiarity or present_familiarity(weights.parent / "manifest.toml", digest)
+    if config["architecture"]["family"] == "dinov2-vit":
+        tables["foundation"] = TABLE
     if familiarity:
         tables["familiarity"] = familiarity
     return toml(head) + "".join(f"\n[{name}]\n{toml(table)}" for name, table in tables.items())
@@ -78,8 +103,9 @@ def literal(value: object) -> str:
 
 
 def bundle(models_dir: Path, version: str, fusion: dict, thresholds: dict) -> None:
-    head = {"schema": 1, "name": "framewitness-default", "version": version,
-            "detector": "face-detector-s", "sequence": "sequence-s", "frame": "frame-s"}
+    """Write bundle.toml with new fusion and thresholds; the models stay those it names."""
+    named = tomllib.loads((models_dir / "bundle.toml").read_text())
+    head = {"schema": 1, "name": "framewitness-default", "version": version, **{kind: named[kind] for kind in ("detector", "sequence", "frame")}}
     stills = fusion.pop("stills")
     tables = {"fusion": fusion, "fusion.stills": stills, "thresholds": thresholds}
     text = toml(head) + "".join(f"\n[{name}]\n{toml(table)}" for name, table in tables.items())
@@ -91,6 +117,12 @@ if __name__ == "__main__":
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--cache", type=Path, default=CACHE_DIR)
     parser.add_argument("--models", type=Path, default=MODELS_DIR)
+    parser.add_argument("--state", type=Path, help="of the frame model: take the average in this training state")
     arguments = parser.parse_args()
     chosen = read_config(arguments.config)
-    print(export(chosen, torch.load(arguments.cache / "runs" / chosen["name"] / "trained.pt", weights_only=True), arguments.models))
+    run = arguments.cache / "runs" / chosen["name"]
+    if chosen["kind"] == "frame":
+        trained = difference(arguments.state or run / "decayed.safetensors")
+    else:
+        trained = torch.load(run / "trained.pt", weights_only=True)
+    print(export(chosen, trained, arguments.models))

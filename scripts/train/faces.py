@@ -1,9 +1,11 @@
 """Genuine faces: find them with the YuNet teacher, align them as serving does, keep them in one memory-mapped array.
 
     python scripts/train/faces.py --data ../shared/data
+    python scripts/train/faces.py --data ../shared/data --canvas-px 448     # for inputs larger than 256 px
 
 The aligned crop is the contract between training and `src/faces/crop.rs`: a least-squares similarity from the five
-landmarks to TEMPLATE enlarged by MARGIN_RATIO, drawn on a CANVAS_PX square with reflected borders.
+landmarks to TEMPLATE enlarged by MARGIN_RATIO, drawn on a square canvas (CANVAS_PX unless a model's manifest states another
+side) with reflected borders. Landmarks are kept in pixels of a CANVAS_PX canvas whatever the side.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import numpy as np
 from tqdm import tqdm
 
 from settings import CACHE_DIR, DATA_DIR
-from split import person_of
+from split import person_of, splits
 
 CANVAS_PX = 256
 MARGIN_RATIO = 1.3
@@ -26,7 +28,10 @@ MARGIN_RATIO = 1.3
 TEMPLATE = np.array([[0.34, 0.46], [0.66, 0.46], [0.5, 0.64], [0.37, 0.82], [0.63, 0.82]])
 CANVAS_LANDMARKS = ((0.5 + (TEMPLATE - 0.5) / MARGIN_RATIO) * CANVAS_PX).astype(np.float32)
 MIN_EYE_DISTANCE_PX = 12
-IMAGE_FOLDERS = ("train/lfw", "train/us_congress", "train/london")
+IMAGE_FOLDERS = ("train/lfw", "train/us_congress", "train/london", "train/portraits_hd")
+OFFICIAL_ORIGINS = ("us-", "18f")  # how files of portraits_hd are named after where they come from
+STUDIO_ORIGINS = ("webmorph",)
+SHARP_EYE_DISTANCE_PX = 60  # from here on a face fills the canvas of 256 px with pixels of its own
 
 
 class FaceFinder:
@@ -65,9 +70,9 @@ def move(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return points @ matrix[:, :2].T + matrix[:, 2]
 
 
-def align(image: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The aligned canvas [256, 256, 3] (channel order kept) and the landmarks on it [5, 2]."""
-    matrix = similarity(landmarks, CANVAS_LANDMARKS)
+def align(image: np.ndarray, landmarks: np.ndarray, canvas_px: int = CANVAS_PX) -> tuple[np.ndarray, np.ndarray]:
+    """The aligned canvas [C, C, 3] (channel order kept) and the landmarks on it [5, 2]."""
+    matrix = similarity(landmarks, CANVAS_LANDMARKS * (canvas_px / CANVAS_PX))
     canvas_landmarks = move(landmarks, matrix)
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     if scale < 1:
@@ -77,7 +82,7 @@ def align(image: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndar
         matrix = matrix.copy()
         matrix[:, 0] *= width / size[0]
         matrix[:, 1] *= height / size[1]
-    canvas = cv2.warpAffine(image, matrix, (CANVAS_PX, CANVAS_PX), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    canvas = cv2.warpAffine(image, matrix, (canvas_px, canvas_px), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
     return canvas, canvas_landmarks.astype(np.float32)
 
 
@@ -91,24 +96,26 @@ def read_frames(path: Path, every: int = 1) -> list[np.ndarray]:
     return list(frames[::every])
 
 
-def collect(data_dir: Path, cache_dir: Path) -> None:
-    """Write canvases.npy [N, 256, 256, 3] RGB and faces.csv (one row a canvas) into the cache."""
-    finder, cache = FaceFinder(data_dir), FaceCache(data_dir)
+def collect(data_dir: Path, cache_dir: Path, canvas_px: int) -> None:
+    """Write canvases.npy (or canvases-448.npy) [N, C, C, 3] RGB and faces.csv (one row a canvas) into the cache."""
+    finder, cache = FaceFinder(data_dir), FaceCache(data_dir, cache_dir, canvas_px)
     images = [path for folder in IMAGE_FOLDERS for path in sorted((data_dir / folder).glob("*.jpg"))]
     for path in tqdm(images, desc="stills"):
         cache.add(finder, cv2.imread(str(path)), path, -1)
     for path in tqdm(sorted((data_dir / "train/grid_video").glob("*.mpg")), desc="clips"):
         for index, frame in enumerate(read_frames(path)):
             cache.add(finder, frame, path, index)
-    cache.write(cache_dir)
+    cache.write()
     print(f"{len(cache.rows)} faces of {len({row[2] for row in cache.rows})} people from {len(images)} images in {cache_dir}")
 
 
 class FaceCache:
-    """What is being collected."""
+    """What is being collected; the pixels go to disk at once."""
 
-    def __init__(self, data_dir: Path):
-        self.data_dir, self.rows, self.canvases = data_dir, [], []
+    def __init__(self, data_dir: Path, cache_dir: Path, canvas_px: int):
+        self.data_dir, self.cache_dir, self.canvas_px, self.rows = data_dir, cache_dir, canvas_px, []
+        cache_dir.mkdir(parents=True, exist_ok=True)
+        self.pixels = open(cache_dir / "canvases.part", "w+b")
 
     def add(self, finder: FaceFinder, image: np.ndarray, path: Path, frame: int) -> None:
         landmarks = finder.largest(image)
@@ -117,37 +124,76 @@ class FaceCache:
         eye_distance = float(np.linalg.norm(landmarks[1] - landmarks[0]))
         if eye_distance < MIN_EYE_DISTANCE_PX:
             return
-        canvas, moved = align(image, landmarks)
-        self.canvases.append(canvas[..., ::-1])
+        canvas, moved = align(image, landmarks, self.canvas_px)
+        moved *= CANVAS_PX / self.canvas_px
+        self.pixels.write(np.ascontiguousarray(canvas[..., ::-1]).tobytes())
         name = path.relative_to(self.data_dir).as_posix()
         self.rows.append([name, frame, person_of(path, self.data_dir), round(eye_distance, 1), *np.round(moved.ravel(), 2)])
 
-    def write(self, cache_dir: Path) -> None:
-        cache_dir.mkdir(parents=True, exist_ok=True)
-        np.save(cache_dir / "canvases.npy", np.stack(self.canvases))
-        with open(cache_dir / "faces.csv", "w", newline="") as file:
+    def write(self) -> None:
+        self.pixels.flush()
+        shape = (len(self.rows), self.canvas_px, self.canvas_px, 3)
+        np.save(self.cache_dir / canvases_file(self.canvas_px), np.memmap(self.pixels, np.uint8, "r", shape=shape))
+        self.pixels.close()
+        (self.cache_dir / "canvases.part").unlink()
+        with open(self.cache_dir / "faces.csv", "w", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["path", "frame", "person", "eye_distance_px", *[f"l{i}" for i in range(10)]])
             writer.writerows(self.rows)
 
 
-class Faces:
-    """The cache, read back: canvases stay on disk until touched."""
+def canvases_file(canvas_px: int) -> str:
+    return "canvases.npy" if canvas_px == CANVAS_PX else f"canvases-{canvas_px}.npy"
 
-    def __init__(self, cache_dir: Path = CACHE_DIR):
-        self.canvases = np.load(cache_dir / "canvases.npy", mmap_mode="r")
+
+def source_of(path: str) -> str:
+    """Which kind of photograph a file of the data folder is: what the draws are balanced over."""
+    folder, name = Path(path).parent.name, Path(path).name
+    if folder != "portraits_hd":
+        return {"lfw": "lfw", "us_congress": "official", "london": "studio", "grid_video": "grid"}[folder]
+    origin = name.split("__")[0]
+    if origin.startswith(OFFICIAL_ORIGINS):
+        return "official"
+    return "studio" if origin.startswith(STUDIO_ORIGINS) else "community"
+
+
+class Faces:
+    """The cache, read back: canvases stay on disk until touched. Landmarks are in pixels of a CANVAS_PX canvas."""
+
+    def __init__(self, cache_dir: Path = CACHE_DIR, canvas_px: int = CANVAS_PX):
+        self.canvas_px = canvas_px
+        self.canvases = np.load(cache_dir / canvases_file(canvas_px), mmap_mode="r")
         with open(cache_dir / "faces.csv", newline="") as file:
             rows = list(csv.DictReader(file))
         self.paths = [row["path"] for row in rows]
+        self.sources = np.array([source_of(row["path"]) for row in rows])
         self.frames = np.array([int(row["frame"]) for row in rows])
         self.people = [row["person"] for row in rows]
         self.eye_distance_px = np.array([float(row["eye_distance_px"]) for row in rows])
         self.landmarks = np.array([[float(row[f"l{i}"]) for i in range(10)] for row in rows], np.float32).reshape(-1, 5, 2)
 
+    def of_split(self, split: str) -> np.ndarray:
+        """Numbers of the faces to draw from. A talking head gives 75 near-equal frames: a few of them stand for the clip."""
+        return np.array([i for i, person in enumerate(self.people) if splits()[person] == split and self.frames[i] % 10 in (-1 % 10, 0)])
+
+    def odds(self, pool: np.ndarray, sharp_share: float | None = None, source_weights: dict[str, float] | None = None) -> np.ndarray:
+        """Chances of the faces in `pool`, summing to 1: sharper ones more often, and sharp ones (SHARP_EYE_DISTANCE_PX) together
+        `sharp_share` of all draws if it is given. `source_weights` weighs kinds of photograph down (polished portraits)."""
+        eyes = self.eye_distance_px[pool]
+        weights = np.clip(eyes / 40, 0.5, 3 if sharp_share is None else 1.5)
+        weights = weights * np.array([(source_weights or {}).get(source, 1.0) for source in self.sources[pool]])
+        sharp = eyes >= SHARP_EYE_DISTANCE_PX
+        if sharp_share is not None and 0 < sharp.sum() < len(pool):
+            weights[sharp] *= sharp_share / weights[sharp].sum()
+            weights[~sharp] *= (1 - sharp_share) / weights[~sharp].sum()
+        return weights / weights.sum()
+
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=DATA_DIR)
     parser.add_argument("--cache", type=Path, default=CACHE_DIR)
+    parser.add_argument("--canvas-px", type=int, default=CANVAS_PX)
     arguments = parser.parse_args()
-    collect(arguments.data.resolve(), arguments.cache)
+    cv2.setNumThreads(1)
+    collect(arguments.data.resolve(), arguments.cache, arguments.canvas_px)

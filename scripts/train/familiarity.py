@@ -38,9 +38,10 @@ from export import manifest
 from faces import FaceFinder, Faces, align
 from networks import SequenceNetwork
 from outliers import CHOOSING_KINDS, KINDS
+from pairs import shrink, shrunk
+from precision import has_bf16
 from settings import CACHE_DIR, DATA_DIR, MODELS_DIR, read_config
 from split import splits
-from still_pool import shrink
 from stills import normalise
 
 STILL_PAIRS, CLIP_FRAMES, VIDEO_FRAMES, PER_KIND, OTHER_FACES = 1536, 2, 8, 48, 300
@@ -102,7 +103,7 @@ class Backbone:
         for frames in flat.split(64):
             x = normalise(frames.permute(0, 3, 1, 2), self.preprocess).contiguous(memory_format=torch.channels_last)
             pooled = []
-            with torch.autocast("cpu", torch.bfloat16, enabled=self.precision == torch.bfloat16):
+            with torch.autocast("cpu", torch.bfloat16, enabled=self.precision == torch.bfloat16 and has_bf16(torch.device("cpu"))):
                 for index, part in enumerate(self.network.feature_extractor):
                     x = part(x)
                     if index >= 4:
@@ -142,7 +143,7 @@ def validation_videos(backbone: Backbone, cache_dir: Path) -> dict[str, list[tor
         stored = np.load(path)
         taken = np.linspace(0, stored["frames"].shape[1] - 1, VIDEO_FRAMES).round().astype(int)
         for family, frames in zip(stored["families"], stored["frames"][:, taken]):
-            videos.setdefault(str(family), []).append(frames)
+            videos.setdefault(str(family), []).append(shrunk(frames, backbone.preprocess["size_px"]))
     return {family: backbone.tracks(np.stack(clips)) for family, clips in videos.items()}
 
 

@@ -7,7 +7,7 @@ finaliser; its upper 24 bits are u in [0, 1). The value is centre + spread * (2u
 |---|---|---|
 | `running_var` | 1 | 0.5 |
 | 1-D `weight` | 1 | 0.1 |
-| other 1-D, scalars, `pe` | 0 | 0.1 |
+| other 1-D, scalars, `pe`, `position_embeddings` | 0 | 0.1 |
 | 2-D and more | 0 | sqrt(3 / product of all sizes but the first) |
 | 2-D of the last layer (`HEADS`) | 0 | 24 times that, so that logits are of the order of 1 |
 
@@ -47,7 +47,7 @@ def tensor(name: str, shape: tuple[int, ...]) -> torch.Tensor:
 def range_of(name: str, shape: tuple[int, ...]) -> tuple[float, float]:
     if name.endswith("running_var"):
         return 1.0, 0.5
-    if len(shape) < 2 or name.endswith(".pe"):
+    if len(shape) < 2 or name.endswith((".pe", "position_embeddings")):
         return (1.0 if name.endswith("weight") else 0.0), 0.1
     spread = math.sqrt(3.0 / math.prod(shape[1:]))
     return 0.0, 24.0 * spread if name.endswith(HEADS) else spread

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import nn
 
-from networks import SequenceNetwork, VisualTower
+from networks import SequenceNetwork
 
 
 def dct_filters(count: int, size: int) -> torch.Tensor:
@@ -24,14 +24,6 @@ def dct_filters(count: int, size: int) -> torch.Tensor:
     return torch.stack([colours[c][:, None, None] * torch.outer(waves[u], waves[v]) for _, c, u, v in chosen])
 
 
-@torch.no_grad()
-def whiten(filters: nn.Conv2d, images: torch.Tensor, most: float = 40.0) -> None:
-    """Scale every filter to unit response over normalised images [N, 3, S, S]. Faces have a hundred times more energy in
-    the low frequencies; without this the first LayerNorm all but hides the high ones, where blending shows."""
-    spread = filters(images).std((0, 2, 3), correction=0).clamp_min(1 / most)
-    filters.weight.div_(spread[:, None, None, None])
-
-
 class ResidualMaskHead(nn.Module):
     """The blend mask at stride 8 from a ResNeXt's second stage: [B, C, 16, 16] -> logits [B, 16, 16]."""
 
@@ -45,8 +37,6 @@ class ResidualMaskHead(nn.Module):
 
 class SequenceTrainee(nn.Module):
     """The sequence network's backbone with a picture logit and a mask head."""
-
-    distillation = None
 
     def __init__(self, network: SequenceNetwork):
         super().__init__()
@@ -63,35 +53,3 @@ class SequenceTrainee(nn.Module):
         stride8 = parts[:6](images)
         pooled = parts[6:](stride8).mean((2, 3))
         return self.picture_head(pooled)[:, 0], self.mask_head(stride8)
-
-
-class FrameTrainee(nn.Module):
-    """The tower with a class-token logit and a mask logit per patch token; with a `distillation`, also what that needs."""
-
-    def __init__(self, visual: VisualTower, shape: dict, distillation: nn.Module | None = None):
-        super().__init__()
-        self.visual, self.distillation = visual, distillation
-        self.side = shape["image_px"] // shape["patch_px"]
-        self.picture_head = nn.Linear(shape["width"], 1)
-        self.mask_head = nn.Linear(shape["width"], 1)
-        with torch.no_grad():
-            visual.conv1.weight.copy_(dct_filters(shape["width"], shape["patch_px"]))
-            visual.positional_embedding.copy_(grid_positions(self.side, shape["width"]))
-
-    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """[B, 3, S, S] -> logits of P(fake) [B], mask logits [B, side, side], output tokens."""
-        tokens = self.visual.tokens(self.visual.embed(images))
-        masks = self.mask_head(tokens[:, 1:])[..., 0].unflatten(1, (self.side, self.side))
-        return self.picture_head(tokens[:, 0])[:, 0], masks, tokens
-
-    def extra_loss(self, pictures: torch.Tensor, outputs: tuple) -> torch.Tensor:
-        """What the teacher adds to the loss: pictures u8 [B, 3, S, S] and this trainee's outputs for them."""
-        return self.distillation(pictures, outputs[2], outputs[0])
-
-
-def grid_positions(side: int, width: int) -> torch.Tensor:
-    """Two-dimensional sinusoids [1 + side*side, width] as a start for the learned positions; zeros for the class token."""
-    rate = torch.exp(torch.arange(width // 4) * (-math.log(100.0) / (width // 4)))
-    rows, columns = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
-    parts = [function(axis.reshape(-1, 1) * rate) for axis in (rows, columns) for function in (torch.sin, torch.cos)]
-    return 0.3 * torch.cat([torch.zeros(1, width), torch.cat(parts, 1)])

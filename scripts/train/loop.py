@@ -1,11 +1,10 @@
-"""The training loop both networks share: steps, averaged weights, validation, checkpoints, curves."""
+"""The loop that trains the sequence model's backbone on stills: steps, averaged weights, validation, checkpoints, curves."""
 
 from __future__ import annotations
 
 import copy
 import json
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib
@@ -14,6 +13,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import nn
 
+from precision import autocast
 from stills import StillPool, curriculum, jitter, normalise, picture_and_mask_loss, shift
 
 matplotlib.use("Agg")
@@ -37,17 +37,6 @@ class StillTraining:
             self.pool.keep_families(self.plan["families"])
         folder.mkdir(parents=True, exist_ok=True)
 
-    def sample(self, pairs: int) -> torch.Tensor:
-        """Normalised training stills [2*pairs, 3, S, S]."""
-        self.pool.take(1)
-        batch = self.pool.batch(pairs, {"easy": 1.0}, np.random.default_rng(self.config["seed"]))
-        return normalise(batch["images"], self.config["preprocess"])
-
-    def start_from(self, initialise: Callable[[], None]) -> None:
-        """Initialise the trainee and the averaged copy alike; a resumed run overwrites both."""
-        initialise()
-        self.average.load_state_dict(self.trainee.state_dict())
-
     def run(self) -> nn.Module:
         """Train to the configured number of steps and give the averaged trainee back."""
         self.resume()
@@ -67,16 +56,13 @@ class StillTraining:
         rng = np.random.default_rng([self.config["seed"], self.step])
         self.take_shards()
         batch = shift(self.pool.batch(self.plan["pairs"], curriculum(progress, self.plan["curriculum"]), rng), rng)
-        pictures = jitter(batch["images"], rng)
-        images = normalise(pictures, self.config["preprocess"]).contiguous(memory_format=torch.channels_last)
+        images = normalise(jitter(batch["images"], rng), self.config["preprocess"]).contiguous(memory_format=torch.channels_last)
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate(progress)
         self.trainee.train()
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             outputs = self.trainee(images)
         loss, picture_loss = picture_and_mask_loss(outputs, batch, self.plan["mask_weight"])
-        if self.trainee.distillation is not None:
-            loss = loss + self.trainee.extra_loss(pictures, outputs)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.trainee.parameters(), 1.0)
@@ -112,7 +98,7 @@ class StillTraining:
         for stage in ("medium", "full"):
             for shard in self.validation.stage(stage)[:1]:
                 images = torch.from_numpy(np.array(shard["pairs"][: self.plan["validation_pairs"]])).flatten(0, 1).permute(0, 3, 1, 2)
-                with torch.autocast("cpu", torch.bfloat16):
+                with autocast():
                     outputs = [self.average(normalise(part, self.config["preprocess"]))[:2] for part in images.split(64)]
                 scores = torch.cat([picture.float() for picture, _ in outputs])
                 masks = torch.cat([mask.float().sigmoid().flatten(1).topk(max(1, mask[0].numel() // 16)).values.mean(1) for _, mask in outputs])

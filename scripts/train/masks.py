@@ -19,10 +19,14 @@ INNER = [(.31, .43), (.40, .39), (.50, .41), (.60, .39), (.69, .43), (.68, .55),
          (.35, .68), (.32, .55)]
 LOWER = [(.30, .60), (.40, .57), (.50, .54), (.60, .57), (.70, .60), (.69, .70), (.64, .80), (.57, .86), (.50, .88), (.43, .86),
          (.36, .80), (.31, .70)]
+JAW = [(.26, .60), (.74, .60), (.72, .72), (.66, .82), (.58, .89), (.50, .91), (.42, .89), (.34, .82), (.28, .72)]
+BOX = [(.27, .58), (.73, .58), (.73, .92), (.27, .92)]  # the lower half of a face box, as lip-sync programs paste it
 MOUTH = [(.36, .74), (.42, .69), (.50, .675), (.58, .69), (.64, .74), (.60, .81), (.50, .83), (.40, .81)]
 EYES = [(.30, .46), (.34, .40), (.44, .40), (.50, .43), (.56, .40), (.66, .40), (.70, .46), (.66, .53), (.56, .53), (.50, .51),
         (.44, .53), (.34, .53)]
-REGIONS = {"face": FACE, "below_brows": BELOW_BROWS, "inner": INNER, "lower": LOWER, "mouth": MOUTH, "eyes": EYES}
+REGIONS = {"face": FACE, "below_brows": BELOW_BROWS, "inner": INNER, "lower": LOWER, "mouth": MOUTH, "eyes": EYES, "jaw": JAW, "box": BOX}
+ANY_REGION = {"face": .26, "below_brows": .22, "inner": .2, "lower": .14, "mouth": .1, "eyes": .08}
+MOUTH_REGIONS = {"mouth": .35, "lower": .3, "jaw": .2, "box": .15}
 WHOLE_FACE = ("face", "below_brows", "inner")
 
 
@@ -66,12 +70,16 @@ def soften(mask: np.ndarray, rng: np.random.Generator, hardness: float) -> np.nd
     return cv2.GaussianBlur(sharp, (0, 0), second)
 
 
-def draw_mask(landmarks: np.ndarray, rng: np.random.Generator, region: str | None = None, hardness: float = 0.4) -> np.ndarray:
-    """A soft blend mask [256, 256, 1] float32 in 0..1."""
-    if region is None:
-        region = str(rng.choice(list(REGIONS), p=[.26, .22, .2, .14, .1, .08]))
+def draw_region(rng: np.random.Generator, chances: dict[str, float]) -> str:
+    return str(rng.choice(list(chances), p=list(chances.values())))
+
+
+def draw_mask(landmarks: np.ndarray, rng: np.random.Generator, region: str | None = None, hardness: float = 0.4,
+              canvas_px: int = CANVAS_PX) -> np.ndarray:
+    """A soft blend mask [C, C, 1] float32 in 0..1; landmarks are in pixels of a CANVAS_PX canvas."""
+    region = region or draw_region(rng, ANY_REGION)
     mask = soften(deform(region_mask(landmarks, region), rng, rng.uniform(0.2, 1.0)), rng, hardness)
-    return cv2.resize(mask, (CANVAS_PX, CANVAS_PX), interpolation=cv2.INTER_CUBIC).clip(0, 1)[..., None]
+    return cv2.resize(mask, (canvas_px, canvas_px), interpolation=cv2.INTER_CUBIC).clip(0, 1)[..., None]
 
 
 MESH = np.vstack([CANVAS_LANDMARKS, np.array(FACE, np.float32) * CANVAS_PX])
@@ -87,9 +95,10 @@ def mesh_points(landmarks: np.ndarray) -> np.ndarray:
 
 def mesh_warp(image: np.ndarray, source_landmarks: np.ndarray, target_landmarks: np.ndarray) -> np.ndarray:
     """Piecewise-affine warp of a canvas, triangle by triangle; outside the mesh it follows the affine fit."""
-    source, target = mesh_points(source_landmarks), mesh_points(target_landmarks)
+    scale = image.shape[0] / CANVAS_PX
+    source, target = scale * mesh_points(source_landmarks), scale * mesh_points(target_landmarks)
     whole = cv2.estimateAffine2D(source, target)[0]
-    size = (CANVAS_PX, CANVAS_PX)
+    size = image.shape[:2]
     warped = cv2.warpAffine(image, whole, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
     for triangle in TRIANGLES:
         matrix = cv2.getAffineTransform(source[triangle], target[triangle])

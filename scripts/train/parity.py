@@ -11,8 +11,11 @@ It writes, in about half a minute,
 - `<name>/manifest.toml` and `<name>/reference.safetensors` for each network: raw logits, fp32, before calibration:
   `frame_logits` [T, outputs] and, of sequence models, `track_logits` [1, 2], for the first T canvases.
   `tiny-*` come with `weights.safetensors`; `full-*` have published sizes and weights from `hashed.py`.
+  `mask_logits` [T, side, side] are those of the patches, where the network has a head for them.
+- `tiny-dinov2-graph` rests on `foundations/tiny.onnx`, a graph as exporters write it; its weights are a difference to that.
+- `published-foundation`: what the class tokens of the canvases become in the published DINOv2 ViT-S/14 alone (`foundation.py --fetch`).
 - `shipped-sequence`, `shipped-frame`: the same for the models that `models/bundle.toml` names, without manifest and weights.
-  `--only shipped` writes these two alone.
+  `--only shipped` writes these two alone, `--only dinov2` what is about that family.
 """
 
 from __future__ import annotations
@@ -30,7 +33,9 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torchvision import transforms
 
+import foundation
 import hashed
+from exported_graph import write_graph
 from reference_networks import RESNET18, RESNEXT50, drawn, reference, shapes_of
 
 ROOT = Path(__file__).parents[2]
@@ -48,6 +53,9 @@ VIT_L_14 = {"image_px": 224, "patch_px": 14, "width": 1024, "layers": 24, "heads
 def prep(size: int, resize: str, stats: dict, **more: object) -> dict:
     return {"canvas_px": CANVAS, "size_px": size, "resize": resize, **more, **stats}
 
+
+TINY_DINO = {"family": "dinov2-vit", "image_px": 32, "patch_px": 8, "width": 16, "layers": 2, "heads": 2, "head": "linear", "position_grid": 5}
+VIT_S_14 = {"family": "dinov2-vit", "image_px": 224, "patch_px": 14, "width": 384, "layers": 12, "heads": 6, "head": "linear"}
 
 SMALL, LARGE = prep(48, "bilinear", IMAGENET), prep(32, "bicubic", OPENAI, centre_ratio=0.77)
 SEED = {"family": "resnext-bilstm", "lstm_layers": 2, "max_frames": 20}
@@ -67,6 +75,9 @@ TINY = [
     ("tiny-d3-given", 3, TOWER | {"family": "clip-vit-d3", "permutation": [3, 0, 7, 1, 15, 2, 8, 4, 14, 5, 9, 6, 13, 10, 12, 11]}, LARGE),
     ("tiny-ufd", 3, TOWER | {"family": "clip-vit-linear", "embed_width": 12}, prep(32, "bicubic", OPENAI, fit="centre-crop")),
     ("tiny-gend", 3, TOWER | {"family": "clip-vit-norm-linear"}, prep(32, "bicubic", OPENAI, fit="shorter-side")),
+    ("tiny-dinov2", 3, TINY_DINO, prep(32, "bilinear", IMAGENET)),
+    ("tiny-dinov2-graph", 3, TINY_DINO, prep(32, "bilinear", IMAGENET)),
+    ("tiny-dinov2-plain", 3, TINY_DINO | {"position_grid": 4, "mask_head": False}, prep(32, "bicubic", IMAGENET)),
     ("tiny-resnet", 3, {"family": "resnet", "stem_width": 4, "layers": [1, 2, 1], "head": "fc"}, SMALL),
     ("tiny-resnet-dropout", 3, {"family": "resnet", "stem_width": 4, "layers": [2, 1], "head": "fc.1"}, LARGE),
 ]
@@ -80,6 +91,7 @@ FULL = [
     ("full-ufd", 1, VIT_L_14 | {"layers": 3, "family": "clip-vit-linear", "embed_width": 768},
      prep(224, "bilinear", OPENAI, fit="centre-crop")),
     ("full-gend", 1, VIT_L_14 | {"layers": 3, "family": "clip-vit-norm-linear"}, prep(224, "bicubic", OPENAI, fit="shorter-side")),
+    ("full-dinov2", 2, VIT_S_14, prep(224, "bilinear", IMAGENET)),
     ("full-resnet18", 2, RESNET18 | {"family": "resnet", "head": "fc.1"}, prep(224, "bilinear", IMAGENET)),
 ]
 PREPROCESSING = [
@@ -90,6 +102,7 @@ PREPROCESSING = [
     prep(299, "bilinear", OPENAI, fit="centre-crop"), prep(224, "bilinear", OPENAI, fit="centre-crop", centre_ratio=0.5),
 ]
 LABELS = {1: ["FAKE"], 2: ["REAL", "FAKE"]}
+ONE_OUTPUT = ("clip-vit-d3", "clip-vit-linear", "dinov2-vit")
 
 
 def faces() -> np.ndarray:
@@ -155,22 +168,37 @@ def write_network(case: tuple, canvases: np.ndarray, out: Path) -> None:
     state = hashed.state(shapes_of(architecture))
     found = logits(architecture, state, network_input(canvases[:count], preprocess))
     save_file(found, folder / "reference.safetensors")
+    tables = {}
+    if name == "tiny-dinov2-graph":
+        state, tables["foundation"] = split(state, out)
     if name.startswith("tiny-"):
         save_file(state, folder / "weights.safetensors")
         digest = hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest()
     else:
         digest = "0" * 64
-    (folder / "manifest.toml").write_text(manifest(name, architecture, preprocess, digest, found["frame_logits"].shape[1]))
+    (folder / "manifest.toml").write_text(manifest(name, architecture, preprocess, digest, tables))
     print(name, *(f"{key} {value.flatten()[:6].tolist()}" for key, value in found.items() if key != "permutation"), flush=True)
 
 
-def manifest(name: str, architecture: dict, preprocess: dict, digest: str, outputs: int) -> str:
+def split(state: dict[str, torch.Tensor], out: Path) -> tuple[dict[str, torch.Tensor], dict]:
+    """What training would have moved, and the [foundation] that holds the rest (and other values of the moved)."""
+    moved = {name: value for name, value in state.items() if value.ndim == 1 or "head." in name}
+    base = {name: hashed.tensor(f"before.{name}", value.shape) if name in moved else value for name, value in state.items()}
+    graph = out / "foundations/tiny.onnx"
+    graph.parent.mkdir(exist_ok=True)
+    write_graph({name: value for name, value in base.items() if "head." not in name}, graph)
+    table = {"name": "tiny", "file": graph.name, "sha256": foundation.digest(graph), "source": "parity.py", "licence": "Apache-2.0 OR MIT"}
+    return moved, table
+
+
+def manifest(name: str, architecture: dict, preprocess: dict, digest: str, more: dict[str, dict]) -> str:
+    outputs = 1 if architecture["family"] in ONE_OUTPUT else 2
     kind = "sequence" if architecture["family"].startswith("resnext") else "frame"
     head = {"schema": 1, "name": name, "version": "1", "kind": kind, "licence": "Apache-2.0 OR MIT", "card": "README.md"}
     tables = {
         "weights": {"file": "weights.safetensors", "sha256": digest}, "architecture": architecture, "preprocess": preprocess,
         "output": {"labels": LABELS[outputs]}, "calibration": {"scale": 1.0, "bias": 0.0},
-    }
+    } | more
     return toml(head) + "".join(f"\n[{name}]\n{toml(table)}" for name, table in tables.items())
 
 
@@ -185,25 +213,40 @@ def write_shipped(models: Path, canvases: np.ndarray, out: Path) -> None:
         folder = models / bundle[role]
         about = tomllib.loads((folder / "manifest.toml").read_text())
         state = load_file(folder / about["weights"]["file"])
+        if "foundation" in about:
+            state = foundation.read_foundation() | state
         found = logits(about["architecture"], state, network_input(canvases, about["preprocess"]))
         (out / f"shipped-{role}").mkdir(exist_ok=True)
         save_file(found, out / f"shipped-{role}" / "reference.safetensors")
         print(f"shipped-{role} ({bundle[role]})", found["frame_logits"].flatten().tolist(), flush=True)
 
 
+@torch.no_grad()
+def write_foundation(canvases: np.ndarray, out: Path) -> None:
+    state = foundation.read_foundation() | {name: torch.zeros(size) for name, size in shapes_of(VIT_S_14).items() if "head." in name}
+    features = reference(VIT_S_14, state).features(network_input(canvases, prep(224, "bilinear", IMAGENET)))
+    (out / "published-foundation").mkdir(exist_ok=True)
+    save_file({"class_features": features[:, 0].contiguous()}, out / "published-foundation/reference.safetensors")
+    print("published-foundation", features[0, 0, :4].tolist(), flush=True)
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", type=Path, default=ROOT / "models")
     parser.add_argument("--out", type=Path, default=ROOT / "tests/fixtures/parity")
-    parser.add_argument("--only", choices=["shipped"], help="the shipped models alone")
+    parser.add_argument("--only", choices=["shipped", "dinov2"], help="the shipped models, or what is about DINOv2, alone")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     stored = arguments.out / "canvases.safetensors"
-    if arguments.only != "shipped":
+    if not arguments.only:
         save_file({"canvases": torch.from_numpy(faces())}, stored)
     pictures = np.concatenate([load_file(stored)["canvases"].numpy(), noise()])
-    write_shipped(arguments.models, pictures, arguments.out)
-    if arguments.only != "shipped":
+    if arguments.only != "dinov2":
+        write_shipped(arguments.models, pictures, arguments.out)
+    if not arguments.only:
         write_preprocessing(pictures, arguments.out)
+    if arguments.only != "shipped":
         for case in TINY + FULL:
-            write_network(case, pictures, arguments.out)
+            if not arguments.only or case[2]["family"] == "dinov2-vit":
+                write_network(case, pictures, arguments.out)
+        write_foundation(pictures, arguments.out)

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from faces import CANVAS_PX, Faces, move
-from manipulate import Forger
+from manipulate import Forger, Target
 
 
 @dataclass
@@ -93,7 +93,8 @@ def forge_clip(clip: Clip, forger: Forger, family: str, strength: float, rng: np
         if rng.random() < ways.jumps:
             draw = int(rng.integers(2**31))
         forger.rng = np.random.default_rng(draw)  # the same draw for every frame, other pixels
-        recipes.append(forger.forge(clip.canvases[t], clip.landmarks[t] + slide[t].astype(np.float32), family, strength, clip.person))
+        target = Target(clip.canvases[t], clip.landmarks[t] + slide[t].astype(np.float32), clip.person)
+        recipes.append(forger.forge(target, family, strength))
     genuine, forged = [], []
     for t, recipe in enumerate(recipes):
         late = recipes[max(0, t - ways.lag_frames)]

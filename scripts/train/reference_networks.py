@@ -12,7 +12,7 @@ import torchvision
 from torch import nn
 from torch.nn import functional as F
 from torchvision.models.resnet import BasicBlock, Bottleneck
-from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection, Dinov2Config, Dinov2Model
 
 RESNEXT50 = {"stem_width": 64, "layers": [3, 4, 6, 3], "groups": 32, "width_per_group": 4}
 RESNET18 = {"stem_width": 64, "layers": [2, 2, 2, 2]}
@@ -200,6 +200,57 @@ class UnitLinear(Clip):
         return {"frame_logits": self.head.model.linear(F.normalize(self.tower.vision_model(pictures).pooler_output, dim=-1))}
 
 
+PROJECTIONS = {  # published names of an attention and those inside transformers 5
+    "attention.attention.query": "attention.q_proj", "attention.attention.key": "attention.k_proj",
+    "attention.attention.value": "attention.v_proj", "attention.output.dense": "attention.o_proj",
+}
+
+
+class Dinov2(nn.Module):
+    """transformers' Dinov2Model with a linear head on [class token, mean patch token] and one on every patch token."""
+
+    def __init__(self, shape: dict):
+        super().__init__()
+        width, self.grid = shape["width"], shape["image_px"] // shape["patch_px"]
+        self.tower = Dinov2Model(Dinov2Config(
+            hidden_size=width, num_hidden_layers=shape["layers"], num_attention_heads=shape["heads"], patch_size=shape["patch_px"],
+            image_size=shape.get("position_grid", 37) * shape["patch_px"], use_mask_token=False,
+        ))
+        self.head = nn.Linear(2 * width, 1)
+        self.mask_head = nn.Linear(width, 1) if shape.get("mask_head", True) else None
+
+    def own_name(self, published: str) -> str:
+        if published.startswith(("head.", "mask_head.")):
+            return published
+        for theirs, ours in PROJECTIONS.items():
+            published = published.replace(theirs, ours)
+        return f"tower.{published}"
+
+    def published_shapes(self) -> dict[str, tuple[int, ...]]:
+        shapes = {}
+        for name, value in self.state_dict().items():
+            name = name.removeprefix("tower.")
+            for theirs, ours in PROJECTIONS.items():
+                name = name.replace(ours, theirs)
+            shapes[name] = tuple(value.shape)
+        return shapes
+
+    def load_published(self, state: dict[str, torch.Tensor]) -> None:
+        self.load_state_dict({self.own_name(name): value for name, value in state.items()}, strict=True)
+
+    def features(self, pictures: torch.Tensor) -> torch.Tensor:
+        """[n, 1 + patches, width] behind the last norm, the class token first."""
+        return self.tower(pictures).last_hidden_state
+
+    def forward(self, pictures: torch.Tensor) -> dict[str, torch.Tensor]:
+        features = self.features(pictures)
+        patches = features[:, 1:]
+        found = {"frame_logits": self.head(torch.cat([features[:, 0], patches.mean(1)], 1))}
+        if self.mask_head is not None:
+            found["mask_logits"] = self.mask_head(patches).view(-1, self.grid, self.grid)
+        return found
+
+
 class ResNet(nn.Module):
     """torchvision's ResNet of basic blocks with two classes, behind dropout or not."""
 
@@ -230,6 +281,7 @@ FAMILIES = {
     "clip-vit-d3": D3,
     "clip-vit-linear": ProjectedLinear,
     "clip-vit-norm-linear": UnitLinear,
+    "dinov2-vit": Dinov2,
     "resnet": ResNet,
 }
 

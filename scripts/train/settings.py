@@ -9,6 +9,8 @@ HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
 DATA_DIR = REPOSITORY.parent / "shared/data"
 CACHE_DIR = Path.home() / ".cache/framewitness/train"
+FOUNDATIONS_DIR = CACHE_DIR.parent / "foundations"
+STATE_DIR = HERE / "state"
 MODELS_DIR = REPOSITORY / "models"
 POOL_CONFIG = HERE / "configs/pool.toml"
 

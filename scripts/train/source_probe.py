@@ -38,7 +38,7 @@ from settings import CACHE_DIR, MODELS_DIR, read_config
 
 PAIRS, FOLDS, DRAWS, SEED = 1024, 5, 500, 422
 PER_SOURCE = 256  # at least, so that the rare sources can be probed too
-SOURCES = {"lfw": "lfw", "us_congress": "us_congress", "london": "london", "grid_video": "grid"}
+SOURCES = {"lfw": "lfw", "us_congress": "us_congress", "london": "london", "portraits_hd": "portraits_hd", "grid_video": "grid"}
 QUALITY = ("sharpness", "blockiness", "mean luminance", "noise")
 
 

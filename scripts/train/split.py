@@ -1,7 +1,8 @@
 """The fixed split by person. `splits.csv` is committed and never moves.
 
-    python scripts/train/split.py --data ../shared/data     # writes splits.csv only where it does not exist
+    python scripts/train/split.py --data ../shared/data     # writes splits.csv; where it exists, appends only new people
 
+People who joined later (train/portraits_hd) are all in training; nobody who has a row ever changes.
 A person of both LFW and the Congress portraits (equal first and last name) counts as one person.
 """
 
@@ -32,6 +33,8 @@ def person_of(path: Path | str, data_dir: Path = DATA_DIR) -> str:
         return congress_names(data_dir).get(path.name, "congress_" + stem.rsplit("_", 1)[1])
     if folder == "london":
         return "london_" + re.search(r"_(\d+)_", stem).group(1)
+    if folder == "portraits_hd":
+        return portraits(data_dir)[path.name]
     if folder == "grid_video":
         return "grid_" + SAME_SPEAKER.get(stem, stem)
     raise ValueError(f"no rule for the identity of {path}")
@@ -54,6 +57,13 @@ def congress_names(data_dir: Path) -> dict[str, str]:
     return names
 
 
+@functools.cache
+def portraits(data_dir: Path) -> dict[str, str]:
+    """File name -> person, as the manifest states it: the same name as in other folders for the same person."""
+    with open(data_dir / "manifest_portraits_hd.csv", newline="") as file:
+        return {Path(row["path"]).name: row["person"] for row in csv.DictReader(file)}
+
+
 def draw(person: str) -> str:
     """Train, validation or test by a hash of the name: independent of order and of what else there is."""
     percent = int(hashlib.sha256(f"framewitness-1:{person}".encode()).hexdigest(), 16) % 100
@@ -69,13 +79,22 @@ def splits() -> dict[str, str]:
         return {row["person"]: row["split"] for row in csv.DictReader(file)}
 
 
+def append_new(people: list[str]) -> int:
+    """Rows for people who have none yet, all in training."""
+    new = [person for person in people if person not in splits()]
+    with open(SPLITS_CSV, "a", newline="") as file:
+        csv.writer(file).writerows((person, "train") for person in new)
+    return len(new)
+
+
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=DATA_DIR)
     arguments = parser.parse_args()
-    if SPLITS_CSV.exists():
-        raise SystemExit(f"{SPLITS_CSV} exists and must not move")
     data_dir = arguments.data.resolve()
     people = sorted({person_of(path, data_dir) for path in data_dir.glob("train/*/*") if path.suffix in (".jpg", ".mpg")})
-    with open(SPLITS_CSV, "w", newline="") as file:
-        csv.writer(file).writerows([("person", "split"), *((person, draw(person)) for person in people)])
+    if SPLITS_CSV.exists():
+        print(f"{append_new(people)} new people, all in training")
+    else:
+        with open(SPLITS_CSV, "w", newline="") as file:
+            csv.writer(file).writerows([("person", "split"), *((person, draw(person)) for person in people)])

@@ -82,7 +82,7 @@ def curriculum(progress: float, steps: list[dict]) -> dict[str, float]:
 
 def normalise(images: torch.Tensor, preprocess: dict) -> torch.Tensor:
     """u8 [N, 3, S, S] -> float, /255, mean and deviation."""
-    mean, std = (torch.tensor(preprocess[key]).view(1, 3, 1, 1) for key in ("mean", "std"))
+    mean, std = (torch.tensor(preprocess[key], device=images.device).view(1, 3, 1, 1) for key in ("mean", "std"))
     return (images.float() / 255 - mean) / std
 
 

@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from autoencoder import Plan, fit
+from autoencoder import Plan, fit, region
 from settings import CACHE_DIR
 
 FACE_PX = 80
-REGION = slice(52, 228)  # the square of the canvas that is redrawn, both axes
+REGION = (52 / 256, 228 / 256)  # the square of the canvas that is redrawn, both axes
 BOTTLENECK = 384
 
 
@@ -45,13 +45,14 @@ class SwapAutoencoder(nn.Module):
         """The canvas [256, 256, 3] uint8 with its face square redrawn."""
         drawn = self(as_batch([canvas]))[0].clamp(0, 1)
         drawn = (drawn * 255).byte().permute(1, 2, 0).numpy()
-        result, side = canvas.copy(), REGION.stop - REGION.start
-        result[REGION, REGION] = cv2.resize(drawn, (side, side), interpolation=cv2.INTER_CUBIC)
+        result, square = canvas.copy(), region(canvas, REGION)
+        side = square.stop - square.start
+        result[square, square] = cv2.resize(drawn, (side, side), interpolation=cv2.INTER_CUBIC)
         return result
 
 
 def as_batch(canvases: list[np.ndarray]) -> torch.Tensor:
-    squares = [cv2.resize(canvas[REGION, REGION], (FACE_PX, FACE_PX), interpolation=cv2.INTER_AREA) for canvas in canvases]
+    squares = [cv2.resize(canvas[region(canvas, REGION), region(canvas, REGION)], (FACE_PX, FACE_PX), interpolation=cv2.INTER_AREA) for canvas in canvases]
     return torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2).float() / 255
 
 

@@ -1,83 +1,136 @@
-"""Train the frame model: CLIP-architecture tower, then the D3 head on the frozen tower.
+"""Train the frame model: DINOv2 ViT-S/14 with its norms, biases, scales and heads moved, on pairs made as it goes.
 
-    python scripts/train/train_frame.py --config scripts/train/configs/frame-s.toml
+    python scripts/train/train_frame.py --config scripts/train/configs/frame-dino-s.toml --minutes 60
+    python scripts/train/train_frame.py --config scripts/train/configs/frame-dino-s.toml --decay-steps 300
 
-First the tower learns from stills, with a logit on the class token, the blend mask on the patch tokens, and the features of
-the sequence model's backbone as a guide (`distil.py`; train that model first). Then, as D3 does, the tower is frozen and the attention head learns from the class tokens of the shuffled and the original view.
+The first command goes on from `scripts/train/state/<name>.safetensors` (committed: a fresh machine continues) and writes it
+every few minutes, at the end and when it is told to stop (SIGTERM, SIGINT). The rate stays constant, so there is always more to
+be had. The second branches off: from the same state the rate falls to zero, and the result, averaged, is what `export.py`
+takes (<cache>/runs/<name>/decayed.safetensors); the state itself is not touched.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
+import json
+import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import torch
-from sklearn.metrics import roc_auc_score
-from torch.nn import functional as F
 
-from distil import Distillation, Teacher
-from heads import FrameTrainee, whiten
-from loop import StillTraining
-from networks import FrameNetwork
-from settings import CACHE_DIR, read_config
-from stills import StillPool, jitter, normalise
+from frame_pairs import StepPairs, steps_from
+from frame_validation import Curve, answers, measures, pair_set
+from learner import Learner
+from settings import CACHE_DIR, FOUNDATIONS_DIR, STATE_DIR, read_config
 
-
-def train(config: dict, cache_dir: Path) -> None:
-    torch.manual_seed(config["seed"])
-    folder = cache_dir / "runs" / config["name"]
-    network = FrameNetwork(config["architecture"])
-    teacher = Teacher(config["distil"]["teacher"], cache_dir)
-    distillation = Distillation(teacher, config["architecture"]["width"], config["distil"])
-    trainee = FrameTrainee(network.visual, config["architecture"], distillation)
-    training = StillTraining(trainee, config, folder)
-    training.start_from(lambda: whiten(network.visual.conv1, training.sample(128)))
-    trained = training.run()
-    network.visual.load_state_dict(trained.visual.state_dict())
-    fit_head(network.eval(), config)
-    torch.save(network.state_dict(), folder / "trained.pt")
+SAVE_SECONDS = 240
+REPORT_STEPS = 20
+LONGEST_STEP_SECONDS = 60  # a step that took longer was paused
 
 
-def fit_head(network: FrameNetwork, config: dict) -> None:
-    """D3's head by AdamW on class tokens computed once."""
-    started, plan = time.time(), config["head"]
-    rng = np.random.default_rng(config["seed"])
-    views, labels = class_tokens(network, "train", plan, config, rng)
-    held_views, held_labels = class_tokens(network, "validation", plan | {"pairs": plan["validation_pairs"]}, config, rng)
-    optimizer = torch.optim.AdamW(network.attention_head.parameters(), lr=plan["learning_rate"], weight_decay=plan["weight_decay"])
-    for step in range(plan["steps"]):
-        for group in optimizer.param_groups:
-            group["lr"] = plan["learning_rate"] * (1 - step / plan["steps"])
-        chosen = torch.from_numpy(rng.integers(0, len(views), plan["batch"]))
-        loss = F.binary_cross_entropy_with_logits(network.attention_head(views[chosen]), labels[chosen])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    with torch.no_grad():
-        auc = roc_auc_score(held_labels, network.attention_head(held_views))
-    print(f"D3 head: loss {loss.item():.3f}, validation AUC {auc:.4f}, {time.time() - started:.0f} s", flush=True)
+class Run:
+    """A learner, its data and its clock."""
+
+    def __init__(self, config: dict, arguments: argparse.Namespace):
+        self.config, self.arguments = config, arguments
+        self.learner = Learner(config, torch.device(arguments.device), arguments.foundations)
+        self.state = arguments.state or STATE_DIR / f"{config['name']}.safetensors"
+        self.seconds, self.stopped, self.losses = 0.0, False, []
+        if self.state.exists():
+            self.seconds = self.learner.load(self.state)["seconds"]
+            print(f"goes on from step {self.learner.step} of {self.state}", flush=True)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self.stop)
+
+    def stop(self, *_: object) -> None:
+        self.stopped = True
+
+    def batches(self) -> Iterator[dict[str, torch.Tensor]]:
+        """From the next step on; given back when the first is there, so that the workers' start costs no training time."""
+        dataset = StepPairs(self.config, self.arguments.cache, (self.learner.size_px,))
+        steps = steps_from(self.learner.step, dataset, self.arguments.workers)
+        return itertools.chain([next(steps)], steps)
+
+    def one_step(self, batches: Iterator[dict[str, torch.Tensor]], left_share: float = 1.0) -> float:
+        """Seconds it took, without what a pause added."""
+        started = time.monotonic()
+        self.losses.append(self.learner.learn(next(batches), left_share))
+        took = min(time.monotonic() - started, LONGEST_STEP_SECONDS)
+        self.seconds += took
+        if self.learner.step % REPORT_STEPS == 0:
+            self.report()
+        return took
+
+    def report(self) -> None:
+        recent = self.losses[-REPORT_STEPS:]
+        mean = {name: sum(entry[name] for entry in recent) / len(recent) for name in recent[0]}
+        pictures = 2 * self.config["pairs"]["count"] * self.learner.step
+        print(f"step {self.learner.step} pictures {pictures} " + " ".join(f"{k} {v:.3f}" for k, v in mean.items())
+              + f" {pictures / max(self.seconds, 1e-9):.1f} img/s {self.seconds / 60:.1f} min", flush=True)
+
+    def save(self, path: Path) -> None:
+        self.learner.save(path, seconds=round(self.seconds, 1))
+
+    def validate(self) -> dict[str, float]:
+        held = pair_set(self.config, self.arguments.cache)
+        with self.learner.averaged() as network:
+            row = measures(held, answers(network, held, self.config["preprocess"]))
+        recent = self.losses[-100:] or [{"picture": float("nan"), "mask": float("nan")}]
+        about = {"step": self.learner.step, "pictures": 2 * self.config["pairs"]["count"] * self.learner.step, "minutes": round(self.seconds / 60, 1)}
+        row = about | {f"loss_{name}": round(sum(entry[name] for entry in recent) / len(recent), 4) for name in recent[0]} | row
+        print(json.dumps(row), flush=True)
+        return row
 
 
-@torch.no_grad()
-def class_tokens(network: FrameNetwork, split: str, plan: dict, config: dict, rng: np.random.Generator) -> tuple:
-    """Both views' class tokens [N, 2, width] and labels [N] of pool stills."""
-    pool, views, labels = StillPool(split).complete(), [], []
-    for _ in range(plan["pairs"] // 32):
-        batch = pool.batch(32, plan["shares"], rng)
-        images = jitter(batch["images"], rng) if split == "train" else batch["images"]
-        with torch.autocast("cpu", torch.bfloat16):
-            views.append(network.views(normalise(images, config["preprocess"])).float())
-        labels.append(batch["labels"])
-    return torch.cat(views), torch.cat(labels)
+def train(run: Run, minutes: float, steps: int | None) -> None:
+    """At the constant rate, until the time is over, the steps are done or it is told to stop."""
+    batches, curve = run.batches(), Curve(run.state.with_suffix(".csv"))
+    budget, unsaved = minutes * 60, 0.0
+    every = run.config["validation"]["every_steps"]
+    while budget > 0 and not run.stopped and (steps is None or run.learner.step < steps):
+        took = run.one_step(batches)
+        budget, unsaved = budget - took, unsaved + took
+        if unsaved > SAVE_SECONDS or run.learner.step % every == 0:
+            run.save(run.state)
+            unsaved = 0.0
+        if run.learner.step % every == 0:
+            curve.add(run.validate())
+    run.save(run.state)
+    print(f"stopped at step {run.learner.step}; state in {run.state}", flush=True)
+
+
+def decay(run: Run, steps: int) -> None:
+    """The branch to an end: the rate falls to zero on a straight line, and the average follows closely."""
+    folder = run.arguments.cache / "runs" / run.config["name"]
+    batches = run.batches()
+    for done in range(steps):
+        run.one_step(batches, left_share=1 - done / steps)
+        if run.stopped:
+            raise SystemExit("stopped; nothing was written")
+    run.learner.save(folder / "decayed.safetensors", seconds=round(run.seconds, 1))
+    (folder / "decayed.json").write_text(json.dumps(run.validate(), indent=1) + "\n")
+    print(f"{folder / 'decayed.safetensors'}: {steps} steps from step {run.learner.step - steps}", flush=True)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=60, help="of training, without validation and pauses")
+    parser.add_argument("--steps", type=int, help="stop at this step at the latest")
+    parser.add_argument("--decay-steps", type=int, help="branch off from the state and come to an end in so many steps")
+    parser.add_argument("--state", type=Path, help="another state file than scripts/train/state/<name>.safetensors")
     parser.add_argument("--cache", type=Path, default=CACHE_DIR)
-    parser.add_argument("--threads", type=int, default=1)
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    train(read_config(arguments.config), arguments.cache)
+    parser.add_argument("--foundations", type=Path, default=FOUNDATIONS_DIR)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=1)
+    chosen = parser.parse_args()
+    torch.set_num_threads(chosen.threads)
+    current = Run(read_config(chosen.config), chosen)
+    if chosen.decay_steps:
+        decay(current, chosen.decay_steps)
+    else:
+        train(current, chosen.minutes, chosen.steps)

@@ -22,6 +22,8 @@ from tqdm import tqdm
 from heads import SequenceTrainee
 from loop import StillTraining, draw_curves
 from networks import SequenceNetwork
+from pairs import shrunk
+from precision import autocast
 from settings import CACHE_DIR, read_config
 from stills import StillPool, normalise
 
@@ -98,7 +100,7 @@ def frame_features(network: SequenceNetwork, frames: np.ndarray, preprocess: dic
     parts = []
     for part in torch.from_numpy(np.ascontiguousarray(frames)).split(64):
         images = normalise(part.permute(0, 3, 1, 2), preprocess).contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             parts.append(network.frame_features(images).float())
     return torch.cat(parts)
 
@@ -129,7 +131,7 @@ def video_features(network: SequenceNetwork, cache_dir: Path, split: str, config
     parts, forged = [], []
     for path in tqdm(sorted((cache_dir / "videos" / split).glob("*.npz")), desc=f"{split} videos"):
         videos = np.load(path)
-        frames = videos["frames"]
+        frames = shrunk(videos["frames"], config["preprocess"]["size_px"])
         parts.append(frame_features(network, frames.reshape(-1, *frames.shape[2:]), config["preprocess"]).view(*frames.shape[:2], -1))
         forged += [family != "genuine" for family in videos["families"]]
     return torch.cat(parts), np.array(forged)

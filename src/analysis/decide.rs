@@ -70,11 +70,12 @@ pub(super) fn decide(
 
 /// P(fake) of a track by the frame model alone: the logistic of its mean logit.
 pub(super) fn frame_model_probability(clip: &ClipScores) -> Option<Probability> {
-    let count = clip.frame_frames.len();
+    let looked_at = || clip.frame_frames.iter().flatten();
+    let count = looked_at().count();
     if count == 0 {
         return None;
     }
-    let sum: f32 = clip.frame_frames.iter().map(|logit| logit.get()).sum();
+    let sum: f32 = looked_at().map(|score| score.logit.get()).sum();
     Logit::new(sum / count as f32).ok().map(Logit::probability)
 }
 
@@ -170,6 +171,7 @@ fn remarks(observation: &Observation, judges_stills: bool) -> Vec<Reason> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inference::FrameScore;
 
     fn thresholds() -> Thresholds {
         let p = |value| Probability::new(value).unwrap();
@@ -178,10 +180,14 @@ mod tests {
 
     fn clip(sequence: f32, frame: f32) -> ClipScores {
         let logit = |value| Logit::new(value).unwrap();
+        let score = |value| FrameScore {
+            logit: logit(value),
+            map: None,
+        };
         ClipScores {
             sequence_track: Some(logit(sequence)),
             sequence_frames: vec![logit(sequence); 2],
-            frame_frames: vec![logit(frame); 2],
+            frame_frames: vec![Some(score(frame)), None],
             fused_track: logit((sequence + frame) / 2.0),
             fused_frames: vec![logit((sequence + frame) / 2.0); 2],
             familiarity: None,
@@ -230,7 +236,7 @@ mod tests {
         let mut frame_only = clip(9.0, 2.0);
         frame_only.sequence_track = None;
         frame_only.sequence_frames.clear();
-        frame_only.fused_track = frame_only.frame_frames[0];
+        frame_only.fused_track = Logit::new(2.0).unwrap();
         let (label, _, reasons) = judge(&frame_only, thresholds());
         assert_eq!(label, VerdictLabel::Fake);
         assert_eq!(reasons[0].code(), "above-fake-threshold");

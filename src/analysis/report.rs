@@ -61,6 +61,7 @@ fn model_scores(models: ModelIdentities<'_>, deciding: Option<&ClipScores>) -> V
         version: models.detector.version.clone(),
         role: ModelRole::Detector,
         sha256: models.detector.sha256.clone(),
+        foundation: models.detector.foundation.clone(),
         probability_fake: None,
     };
     let scorers = models.scorers.iter().map(|model| ModelScore {
@@ -68,6 +69,7 @@ fn model_scores(models: ModelIdentities<'_>, deciding: Option<&ClipScores>) -> V
         version: model.version.clone(),
         role: model.role,
         sha256: model.sha256.clone(),
+        foundation: model.foundation.clone(),
         probability_fake: deciding.and_then(|clip| match model.role {
             ModelRole::Sequence => clip.sequence_track.map(Logit::probability),
             ModelRole::Frame => frame_model_probability(clip),
@@ -149,13 +151,19 @@ fn face_observations(
                 detection_score: face.face.detection_score,
                 sharpness: face.sharpness,
                 sequence_probability: scored.and_then(|c| at(&c.sequence_frames, position)),
-                frame_probability: scored.and_then(|c| at(&c.frame_frames, position)),
+                frame_probability: scored.and_then(|c| by_frame_model(c, position)),
                 probability_fake: scored.and_then(|c| at(&c.fused_frames, position)),
                 crop_artifact: face.crop_artifact.clone(),
             };
             (face.sample_index, observation)
         })
         .collect()
+}
+
+/// `None` where it did not look.
+fn by_frame_model(clip: &ClipScores, position: usize) -> Option<Probability> {
+    let score = clip.frame_frames.get(position)?.as_ref()?;
+    Some(score.logit.probability())
 }
 
 fn at(logits: &[Logit], position: usize) -> Option<Probability> {

@@ -10,6 +10,7 @@ use framewitness::config::Settings;
 use framewitness::evaluation::{
     self, About, DEEPFAKEBENCH_FRAMES, EvaluationError, Item, Protocol, Run, Scored,
 };
+use framewitness::inference::FramePrecision;
 use framewitness::integrity;
 
 use super::output::{FAILED, USAGE, describe, fail, print};
@@ -102,7 +103,7 @@ async fn evaluate(
             .chain(&models.models)
             .cloned()
             .collect(),
-        device: format!("{} in {}", models.device, settings.precision),
+        device: device(&settings, &models.device),
         program: env!("CARGO_PKG_VERSION"),
     };
     let run = Run {
@@ -150,7 +151,7 @@ fn basis(settings: &Settings, about: &About) -> std::io::Result<String> {
     let folder = &settings.models_dir;
     let bundle = fs::read_to_string(folder.join("bundle.toml"))?;
     let mut text = format!(
-        "{} {} {} {} {} {} {} {} {}\n{bundle}",
+        "{} {} {} {} {} {} {} {} {} {}\n{bundle}",
         about.program,
         about.protocol,
         settings.sample_frames,
@@ -159,6 +160,7 @@ fn basis(settings: &Settings, about: &About) -> std::io::Result<String> {
         settings.min_scored_frames,
         settings.max_faces_per_frame,
         settings.max_tracks,
+        settings.frame_model_frames,
         about.device,
     );
     for model in &about.models {
@@ -169,6 +171,16 @@ fn basis(settings: &Settings, about: &About) -> std::io::Result<String> {
     }
     let digest = integrity::hash_reader(text.as_bytes()).map_err(std::io::Error::other)?;
     Ok(digest.sha256.to_hex())
+}
+
+/// Where the networks run and how finely.
+fn device(settings: &Settings, name: &str) -> String {
+    let text = format!("{name} in {}", settings.precision);
+    let of_frame_model = settings.frame_model_precision;
+    if of_frame_model == FramePrecision::Same {
+        return text;
+    }
+    format!("{text}, the frame model in {of_frame_model}")
 }
 
 /// The manifests of the folders that `bundle` names.

@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{FaceBox, Familiarity, Isolation, MediaInfo, Probability, SampleNote, Verdict};
+use super::{
+    FaceBox, Familiarity, FoundationIdentity, Isolation, MediaInfo, ModelRole, Probability,
+    SampleNote, Verdict,
+};
 
 /// Name of an analysis: a UUID version 7, so that names sort by time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -29,18 +32,6 @@ impl std::fmt::Display for AnalysisId {
     }
 }
 
-/// Which part a model plays.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ModelRole {
-    /// Finds faces.
-    Detector,
-    /// Scores a track as a whole.
-    Sequence,
-    /// Scores each frame alone.
-    Frame,
-}
-
 /// A model that took part, told apart by the digest of its weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelScore {
@@ -52,6 +43,9 @@ pub struct ModelScore {
     pub role: ModelRole,
     /// SHA-256 of its weights file, lower-case hex.
     pub sha256: String,
+    /// The pre-trained weights it rests on, which are a file of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub foundation: Option<FoundationIdentity>,
     /// P(fake) of the deciding track by this model alone; `None` for the detector and when
     /// nothing could be scored.
     pub probability_fake: Option<Probability>,
@@ -70,7 +64,7 @@ pub struct FaceObservation {
     pub sharpness: f32,
     /// P(fake) by the sequence model; `None` when the face was not scored.
     pub sequence_probability: Option<Probability>,
-    /// P(fake) by the frame model; `None` when the face was not scored.
+    /// P(fake) by the frame model; `None` when the face was not scored, or not by this model.
     pub frame_probability: Option<Probability>,
     /// P(fake) by all models together; `None` when the face was not scored.
     pub probability_fake: Option<Probability>,

@@ -8,20 +8,20 @@ mod analysis;
 mod face;
 mod frame;
 mod isolation;
+mod manipulation_map;
 mod media;
 mod model;
 mod score;
 mod truth;
 mod verdict;
 
-pub use analysis::{
-    Analysis, AnalysisId, FaceObservation, FrameResult, ModelRole, ModelScore, TrackResult,
-};
+pub use analysis::{Analysis, AnalysisId, FaceObservation, FrameResult, ModelScore, TrackResult};
 pub use face::{CROP_CANVAS_PX, CROP_MARGIN_RATIO, Face, FaceBox, Landmarks, Track, TrackedFace};
 pub use frame::{FrameError, Rgb8Image, Sample, SampleNote, SampledFrame};
 pub use isolation::Isolation;
+pub use manipulation_map::ManipulationMap;
 pub use media::{DeviceTags, FrameRate, MediaInfo, MediaKind, PictureInfo, Rotation};
-pub use model::ModelIdentity;
+pub use model::{FoundationIdentity, ModelIdentity, ModelRole};
 pub use score::{Familiarity, Logit, Probability, ScoreError};
 pub use truth::Truth;
 pub use verdict::{Reason, Thresholds, ThresholdsError, Verdict, VerdictLabel};

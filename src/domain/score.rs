@@ -13,6 +13,14 @@ pub enum ScoreError {
     /// Infinite or not a number.
     #[error("a logit is a finite number, got {0}")]
     NotFinite(f32),
+    /// Cells that do not make a square.
+    #[error("a map of {side} cells a side has not {cells} of them")]
+    NotSquare {
+        /// Cells along a side.
+        side: usize,
+        /// All of them.
+        cells: usize,
+    },
 }
 
 /// P(manipulated), 0 to 1.

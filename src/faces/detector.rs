@@ -49,6 +49,7 @@ impl Detector {
                 version: manifest.version.clone(),
                 role: ModelRole::Detector,
                 sha256: manifest.weights.sha256.clone(),
+                foundation: None,
             },
             map_names: map_names(&manifest.architecture.strides),
             architecture: manifest.architecture.clone(),

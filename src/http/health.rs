@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::Service;
-use super::answer::{Isolation, rfc3339, role_word};
+use super::answer::{Foundation, Isolation, rfc3339, role_word};
 use super::error::HttpError;
 use super::problem::Problem;
 use crate::analysis::{AnalysisError, Analyzer};
@@ -82,6 +82,9 @@ struct LoadedModel {
     role: &'static str,
     /// SHA-256 of its weights file, lower-case hex.
     sha256: String,
+    /// The pre-trained weights it rests on; left out where its own file holds all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    foundation: Option<Foundation>,
 }
 
 /// What the service is made of and how it is
@@ -165,6 +168,7 @@ impl From<&ModelIdentity> for LoadedModel {
             version: model.version.clone(),
             role: role_word(model.role),
             sha256: model.sha256.clone(),
+            foundation: model.foundation.as_ref().map(Foundation::from),
         }
     }
 }

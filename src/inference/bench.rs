@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::clip::{Clip, ClipScores};
+use super::clip::{Clip, ClipScores, FrameScore};
 use super::engine::{Engine, EngineScores};
 use super::fixture::noise_clip;
 use super::scorer::Facts;
@@ -36,10 +36,17 @@ impl Engine for Told {
             return Err("told to fail".into());
         }
         let logit = |n: usize| Logit::new(n as f32).map_err(|e| e.to_string());
+        let frame = |n: usize| {
+            let map = None;
+            Ok::<_, String>(FrameScore {
+                logit: logit(n)?,
+                map,
+            })
+        };
         let scores = |&n: &usize| {
             Ok(EngineScores {
                 sequence: Some((logit(n)?, vec![logit(n)?; n])),
-                frames: vec![logit(n)?; n],
+                frames: vec![Some(frame(n)?); n],
                 familiarity: None,
             })
         };

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::manifest::{
-    Architecture, FrameArchitecture, Kind, Label, Manifest, SequenceArchitecture,
+    Architecture, Foundation, FrameArchitecture, Kind, Label, Manifest, SequenceArchitecture,
 };
 use super::weight_files::is_plain_name;
 use super::{Fusion, InferenceError, labels};
@@ -241,6 +241,7 @@ impl<A: Architecture> ModelFolder<A> {
             name,
             version,
             weights,
+            foundation,
             ..
         } = &self.manifest;
         ModelIdentity {
@@ -251,6 +252,7 @@ impl<A: Architecture> ModelFolder<A> {
                 Kind::Frame => ModelRole::Frame,
             },
             sha256: weights.identity(),
+            foundation: foundation.as_ref().map(Foundation::identity),
         }
     }
 }

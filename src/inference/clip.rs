@@ -1,7 +1,7 @@
 //! What goes to the models and what comes back.
 
 use super::InferenceError;
-use crate::domain::{CROP_CANVAS_PX, Familiarity, Logit, Rgb8Image};
+use crate::domain::{CROP_CANVAS_PX, Familiarity, Logit, ManipulationMap, Rgb8Image};
 
 /// One person's aligned crops.
 #[derive(Debug, Clone)]
@@ -13,6 +13,15 @@ pub struct Clip {
     pub is_still: bool,
 }
 
+/// What the frame model says of one frame.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FrameScore {
+    /// Its calibrated logit.
+    pub logit: Logit,
+    /// Where manipulation shows; `None` for a network that does not say.
+    pub map: Option<ManipulationMap>,
+}
+
 /// Calibrated logits of a clip.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClipScores {
@@ -20,11 +29,14 @@ pub struct ClipScores {
     pub sequence_track: Option<Logit>,
     /// The sequence model at each frame; empty for a still image or without such a model.
     pub sequence_frames: Vec<Logit>,
-    /// The frame model on each frame; empty without such a model.
-    pub frame_frames: Vec<Logit>,
-    /// All models together on the track; the frame model enters with its mean over the frames.
+    /// The frame model at each frame; `None` where it did not look (`frame_model_frames`), empty
+    /// without such a model.
+    pub frame_frames: Vec<Option<FrameScore>>,
+    /// All models together on the track; the frame model enters with its mean over the frames it
+    /// looked at.
     pub fused_track: Logit,
-    /// All models together at each frame.
+    /// All models together at each frame; where the frame model did not look, it enters with its
+    /// logit at the nearest frame where it did.
     pub fused_frames: Vec<Logit>,
     /// Distance from the training data; `None` unless the sequence model's manifest states one. Of
     /// a still image it is that of a track of one frame.

@@ -32,13 +32,18 @@ impl FileFormat {
     pub fn of(path: &Path) -> io::Result<Self> {
         let mut start = Vec::new();
         File::open(path)?.take(16).read_to_end(&mut start)?;
-        Ok(match start.as_slice() {
+        Ok(Self::of_start(&start))
+    }
+
+    /// Tells it by the first 16 bytes.
+    pub(super) fn of_start(start: &[u8]) -> Self {
+        match start {
             [b'P', b'K', 3, 4, ..] => Self::PyTorch,
             bytes if bytes.get(8) == Some(&b'{') => Self::Safetensors,
             // Field 1 of ONNX's ModelProto, the version of the format: a small number.
             [0x08, 1..=32, ..] => Self::Onnx,
             _ => Self::Unknown,
-        })
+        }
     }
 
     /// What its file names end in.

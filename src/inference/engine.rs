@@ -7,19 +7,16 @@
 
 use std::path::Path;
 
-use tch::{Device, Tensor};
+use tch::Tensor;
 
+use super::InferenceError;
 use super::bundle::{ModelFolder, Models};
-use super::clip::Clip;
+use super::clip::{Clip, FrameScore};
 use super::device::DeviceMemory;
 use super::familiarity::TrainingRegion;
-use super::image_model::{Expected, ImageModel};
-use super::manifest::{Architecture, FrameArchitecture, Manifest, SequenceArchitecture};
+use super::manifest::{Architecture, SequenceArchitecture};
+use super::model::{Model, Running};
 use super::networks::{ClipLogits, FrameNetwork, SequenceNetwork};
-use super::preprocess::Preparation;
-use super::readout::Readout;
-use super::weights::Tensors;
-use super::{InferenceError, Precision};
 use crate::domain::{CROP_CANVAS_PX, Familiarity, Logit, Rgb8Image};
 
 /// What the model thread runs. A seam: tests of the thread put in an engine that blocks or panics.
@@ -36,8 +33,8 @@ pub(super) trait Engine {
 pub(super) struct EngineScores {
     /// Track and frames; `None` without a sequence model, or for a still image it is not asked about.
     pub(super) sequence: Option<(Logit, Vec<Logit>)>,
-    /// Empty without a frame model.
-    pub(super) frames: Vec<Logit>,
+    /// The frame model at each crop; `None` where it does not look. Empty without such a model.
+    pub(super) frames: Vec<Option<FrameScore>>,
     /// `None` where the sequence model states no distances.
     pub(super) familiarity: Option<Familiarity>,
 }
@@ -48,18 +45,13 @@ pub(super) struct Networks {
     sequence_sees_stills: bool,
     distances: Option<Distances>,
     frame: Option<Model<FrameNetwork>>,
+    /// Frames of a clip that the frame model looks at; 0: all.
+    frame_frames: usize,
     /// Pictures in one forward pass at most.
     pass_frames: usize,
     batches_clips: bool,
     /// Last, so that it is dropped when the networks have let go of their memory.
     _memory: DeviceMemory,
-}
-
-/// A network between what it reads and what its answer means.
-struct Model<N> {
-    network: N,
-    preparation: Preparation,
-    readout: Readout,
 }
 
 /// Where the training data of the sequence model lies, and after which stage of its trunk.
@@ -77,15 +69,6 @@ struct SequenceScores {
     familiarity: Option<Familiarity>,
 }
 
-/// Where and how the networks run.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Running {
-    pub(super) device: Device,
-    pub(super) precision: Precision,
-    /// Pictures in one forward pass at most.
-    pub(super) pass_frames: usize,
-}
-
 impl Networks {
     /// Loads the networks strictly.
     ///
@@ -94,7 +77,7 @@ impl Networks {
     pub(super) fn load(
         folder: &Path,
         models: &Models,
-        running: Running,
+        running: Running<'_>,
     ) -> Result<Self, InferenceError> {
         let mut problems = Vec::new();
         let sequence = models.sequence.as_ref();
@@ -115,6 +98,7 @@ impl Networks {
             sequence_sees_stills: models.sequence_sees_stills,
             distances,
             frame,
+            frame_frames: running.frame_frames,
             pass_frames: running.pass_frames,
             batches_clips: running.device.is_cuda(),
             _memory: DeviceMemory(running.device),
@@ -156,7 +140,7 @@ impl Engine for Networks {
             None => (Vec::new(), Vec::new()),
         };
         let frames = match &self.frame {
-            Some(model) => model.score(clips, self.pass_frames)?,
+            Some(model) => model.score(clips, self.frame_frames, self.pass_frames)?,
             None => Vec::new(),
         };
         let (mut sequences, mut stills) = (sequences.into_iter(), stills.into_iter());
@@ -176,7 +160,7 @@ impl Engine for Networks {
                 Ok(EngineScores {
                     sequence: logits,
                     familiarity,
-                    frames: frames.by_ref().take(clip.frames()).collect(),
+                    frames: frames.next().unwrap_or_default(),
                 })
             })
             .collect()
@@ -184,42 +168,6 @@ impl Engine for Networks {
 
     fn batches_clips(&self) -> bool {
         self.batches_clips
-    }
-}
-
-impl<N> Model<N> {
-    /// Loads the weights of `folder` and gets ready to read its pictures and numbers; `None` after
-    /// noting what is wrong.
-    fn load<A: Architecture>(
-        folder: &ModelFolder<A>,
-        running: Running,
-        problems: &mut Vec<String>,
-        take: impl FnOnce(&mut Tensors, &A, Precision) -> N,
-    ) -> Option<Self> {
-        let network = load_network(folder, running, problems, take)?;
-        Some(Self::new(network, folder, running))
-    }
-
-    fn new<A: Architecture>(network: N, folder: &ModelFolder<A>, running: Running) -> Self {
-        Self {
-            network,
-            preparation: Preparation::new(&folder.manifest.preprocess, running.device),
-            readout: Readout::new(&folder.manifest),
-        }
-    }
-
-    /// Runs `network` over all crops, at most `pass_frames` at a time.
-    fn in_passes<T>(
-        &self,
-        clips: &[&Clip],
-        pass_frames: usize,
-        network: impl Fn(&N, &Tensor) -> T,
-    ) -> Vec<T> {
-        let crops: Vec<&Rgb8Image> = clips.iter().flat_map(|c| &c.crops).collect();
-        crops
-            .chunks(pass_frames)
-            .map(|pass| network(&self.network, &self.preparation.run(pass)))
-            .collect()
     }
 }
 
@@ -246,6 +194,10 @@ fn lengths(clips: &[&Clip]) -> Vec<i64> {
     clips.iter().map(|c| c.frames() as i64).collect()
 }
 
+fn crops<'a>(clips: &[&'a Clip]) -> Vec<&'a Rgb8Image> {
+    clips.iter().flat_map(|clip| &clip.crops).collect()
+}
+
 impl Model<SequenceNetwork> {
     /// The logit of each track and of its frames, and its distance from the training data.
     fn score(
@@ -257,14 +209,14 @@ impl Model<SequenceNetwork> {
         if clips.is_empty() {
             return Ok(vec![]);
         }
-        let lengths = lengths(clips);
+        let (lengths, crops) = (lengths(clips), crops(clips));
         let (features, familiarity) = match distances {
             None => {
-                let features = self.in_passes(clips, pass_frames, SequenceNetwork::features);
+                let features = self.in_passes(&crops, pass_frames, SequenceNetwork::features);
                 (features, vec![])
             }
             Some(distances) => {
-                let passes = self.in_passes(clips, pass_frames, |network, pictures| {
+                let passes = self.in_passes(&crops, pass_frames, |network, pictures| {
                     network.features_with_stage(pictures, distances.stage)
                 });
                 let (features, beside): (Vec<_>, Vec<_>) = passes.into_iter().unzip();
@@ -295,7 +247,7 @@ impl Model<SequenceNetwork> {
         let Some(distances) = distances.filter(|_| !stills.is_empty()) else {
             return Ok(vec![]);
         };
-        let features = self.in_passes(stills, pass_frames, |network, pictures| {
+        let features = self.in_passes(&crops(stills), pass_frames, |network, pictures| {
             network.stage_features(pictures, distances.stage)
         });
         let measured = distances.measure(&features, &lengths(stills))?.into_iter();
@@ -305,75 +257,4 @@ impl Model<SequenceNetwork> {
         });
         Ok(scores.collect())
     }
-}
-
-impl Model<FrameNetwork> {
-    /// Loads the weights of a network of ours, or the image model that a user brought whole.
-    fn of_pictures(
-        folder: &ModelFolder<FrameArchitecture>,
-        running: Running,
-        problems: &mut Vec<String>,
-    ) -> Option<Self> {
-        let manifest = &folder.manifest;
-        let Some(format) = manifest.architecture.image_format() else {
-            return Self::load(folder, running, problems, FrameNetwork::take);
-        };
-        if manifest.weights.files().count() != 1 {
-            let path = folder.folder.join("manifest.toml");
-            problems.push(format!(
-                "{}: an image model is one file, weights.more cannot belong to it",
-                path.display()
-            ));
-            return None;
-        }
-        let expected = Expected {
-            sha256: &manifest.weights.sha256,
-            format,
-            size_px: manifest.preprocess.size_px,
-            outputs: manifest.output.labels.len() as i64,
-            device: running.device,
-        };
-        match ImageModel::load(&folder.folder.join(&manifest.weights.file), &expected) {
-            Ok(model) => Some(Self::new(FrameNetwork::Image(model), folder, running)),
-            Err(problem) => {
-                problems.push(problem);
-                None
-            }
-        }
-    }
-
-    /// The logit of every frame of all clips in a row.
-    fn score(&self, clips: &[&Clip], pass_frames: usize) -> Result<Vec<Logit>, String> {
-        let outputs = self.in_passes(clips, pass_frames, FrameNetwork::run);
-        let outputs: Vec<Tensor> = outputs.into_iter().collect::<Result<_, _>>()?;
-        self.readout.logits(&Tensor::cat(&outputs, 0))
-    }
-}
-
-/// Reads a network's weights and builds it; `None` after noting what is wrong.
-pub(super) fn load_network<A: Architecture, N>(
-    model: &ModelFolder<A>,
-    running: Running,
-    problems: &mut Vec<String>,
-    take: impl FnOnce(&mut Tensors, &A, Precision) -> N,
-) -> Option<N> {
-    let Manifest {
-        weights,
-        architecture,
-        ..
-    } = &model.manifest;
-    let naming = architecture.naming();
-    let found = match Tensors::open(&model.folder, weights, naming, running.device) {
-        Ok(mut tensors) => {
-            let network = take(&mut tensors, architecture, running.precision);
-            let found = tensors.finish();
-            if found.is_empty() {
-                return Some(network);
-            }
-            found
-        }
-        Err(found) => found,
-    };
-    problems.extend(found);
-    None
 }

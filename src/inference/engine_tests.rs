@@ -1,24 +1,32 @@
 //! Loading a bundle and running it, on tiny networks with invented weights.
 
+use std::path::Path;
+use std::sync::LazyLock;
+
 use tch::{Device, Kind, Tensor};
 
 use super::bundle::Bundle;
 use super::clip::Clip;
-use super::engine::{Engine, EngineScores, Networks, Running};
+use super::engine::{Engine, EngineScores, Networks};
 use super::fixture::{TinyBundle, noise_clip};
-use super::{InferenceError, ModelWorker, Precision};
-use crate::domain::Logit;
+use super::model::Running;
+use super::{FoundationFolders, InferenceError, ModelWorker, Precision};
 
 pub(super) fn load(bundle: &TinyBundle) -> Result<Networks, InferenceError> {
     let bundle = Bundle::read(bundle.path())?;
     Networks::load(bundle.folder(), &bundle.models, on_cpu(16))
 }
 
-pub(super) fn on_cpu(pass_frames: usize) -> Running {
+pub(super) fn on_cpu(pass_frames: usize) -> Running<'static> {
+    static NONE: LazyLock<FoundationFolders> =
+        LazyLock::new(|| FoundationFolders::new(Path::new("nowhere"), Path::new("nowhere")));
     Running {
         device: Device::Cpu,
         precision: Precision::Fp32,
+        frame_precision: Precision::Fp32,
+        frame_frames: 0,
         pass_frames,
+        foundations: &NONE,
     }
 }
 
@@ -37,10 +45,8 @@ pub(super) fn score(networks: &Networks, clips: &[&Clip]) -> Vec<EngineScores> {
 pub(super) fn numbers(scores: &EngineScores) -> Vec<f32> {
     let sequence = scores.sequence.iter();
     let sequence = sequence.flat_map(|(track, frames)| std::iter::once(track).chain(frames));
-    sequence
-        .chain(&scores.frames)
-        .map(|l: &Logit| l.get())
-        .collect()
+    let frames = scores.frames.iter().flatten().map(|score| &score.logit);
+    sequence.chain(frames).map(|logit| logit.get()).collect()
 }
 
 fn largest_difference(a: &EngineScores, b: &EngineScores) -> f32 {
@@ -239,7 +245,8 @@ fn the_order_of_frames_matters_to_the_sequence_model_and_not_to_the_frame_model(
         track(b)
     );
     for (x, y) in a.frames.iter().zip(b.frames.iter().rev()) {
-        assert!((x.get() - y.get()).abs() < 1e-4);
+        let [x, y] = [x, y].map(|score| score.as_ref().unwrap().logit.get());
+        assert!((x - y).abs() < 1e-4);
     }
 }
 
@@ -275,7 +282,9 @@ async fn a_still_image_is_scored_by_the_frame_model_alone() {
         (None, 0)
     );
     assert_eq!(scores.frame_frames.len(), 1);
-    assert_eq!(scores.fused_track, scores.frame_frames[0]);
+    let frame = scores.frame_frames[0].as_ref().unwrap();
+    assert_eq!(scores.fused_track, frame.logit);
+    assert_eq!(frame.map, None);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! A tiny bundle on disk with invented weights, for tests of loading and running.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use tch::{Device, Kind, Tensor};
@@ -53,6 +53,17 @@ heads = 3
 permutation_seed = 418
 "#;
 
+const DINOV2: &str = r#"
+family = "dinov2-vit"
+image_px = 64
+patch_px = 16
+width = 24
+layers = 2
+heads = 3
+head = "linear"
+position_grid = 5
+"#;
+
 /// Named tensors of a weights file.
 pub(super) type Named = Vec<(String, Tensor)>;
 
@@ -61,10 +72,19 @@ pub(super) struct TinyBundle(TempDir);
 
 impl TinyBundle {
     pub(super) fn new() -> Self {
+        Self::with_frame(FRAME)
+    }
+
+    /// With a frame model of DINOv2's architecture, of which each patch has a logit too.
+    pub(super) fn with_dinov2() -> Self {
+        Self::with_frame(DINOV2)
+    }
+
+    fn with_frame(architecture: &str) -> Self {
         let bundle = Self(tempfile::tempdir().unwrap());
         fs::write(bundle.path().join("bundle.toml"), BUNDLE).unwrap();
         bundle.write_manifest("sequence", SEQUENCE, r#""FAKE", "REAL""#);
-        bundle.write_manifest("frame", FRAME, r#""FAKE""#);
+        bundle.write_manifest("frame", architecture, r#""FAKE""#);
         let manifests = Bundle::read(bundle.path()).unwrap();
         let models = &manifests.models;
         let sequence = &models.sequence.as_ref().unwrap().manifest;
@@ -97,10 +117,11 @@ impl TinyBundle {
         InferenceSettings {
             models_dir: self.path().to_owned(),
             device: DeviceChoice::Cpu,
-            precision: Precision::Fp32,
+            foundations_dir: self.path().join("shared"),
             max_batch_frames: 16,
             queue_frames: 64,
             threads: 1,
+            ..InferenceSettings::default()
         }
     }
 
@@ -143,6 +164,27 @@ impl TinyBundle {
         let mut tensors = Tensor::read_safetensors(path).unwrap();
         change(&mut tensors);
         self.write_weights(model, tensors);
+    }
+
+    /// Moves the tensors of the frame model for which `moves` into a foundation beside the models.
+    pub(super) fn found_frame_on(&self, moves: impl Fn(&str) -> bool) -> PathBuf {
+        let mut moved = Named::new();
+        self.change_weights("frame", |tensors| {
+            let all = std::mem::take(tensors);
+            (moved, *tensors) = all.into_iter().partition(|(name, _)| moves(name));
+        });
+        let folder = self.path().join("foundations");
+        fs::create_dir(&folder).unwrap();
+        let path = folder.join("base.safetensors");
+        Tensor::write_safetensors(&moved, &path).unwrap();
+        let sha256 = hex::encode(Sha256::digest(fs::read(&path).unwrap()));
+        let manifest = self.path().join("frame/manifest.toml");
+        let text = fs::read_to_string(&manifest).unwrap();
+        let table = format!(
+            "[foundation]\nname = \"tiny-base\"\nfile = \"base.safetensors\"\nsha256 = \"{sha256}\"\nsource = \"a package\"\nlicence = \"MIT\"\n"
+        );
+        fs::write(&manifest, text + &table).unwrap();
+        path
     }
 
     fn write_weights(&self, model: &str, tensors: Named) {

@@ -24,12 +24,15 @@ mod familiarity;
 mod familiarity_tests;
 #[cfg(test)]
 mod fixture;
+mod foundation;
+mod frame_model;
 mod fusion;
 mod image_model;
 mod labels;
 mod library;
 mod manifest;
 mod metrics;
+mod model;
 mod networks;
 #[cfg(test)]
 mod parity;
@@ -56,18 +59,19 @@ mod worker_tests;
 pub(crate) use checkpoint::fuzzing;
 
 pub use bundle::Bundle;
-pub use clip::{Clip, ClipScores};
+pub use clip::{Clip, ClipScores, FrameScore};
 pub use describe::{
     FileContents, FileFormat, TensorFacts, describe_file, onnx_side_px, write_safetensors,
 };
 pub use device::{DeviceChoice, UnknownDevice};
 pub use error::InferenceError;
+pub use foundation::FoundationFolders;
 pub use fusion::{Fusion, Mix};
 pub use library::{KeptModel, ModelFileName, ModelLibrary};
 pub use metrics::describe_metrics;
-pub use precision::{Precision, UnknownPrecision};
+pub use precision::{FramePrecision, Precision, UnknownFramePrecision, UnknownPrecision};
 pub use scorer::{Facts, Scorer};
 pub use settings::InferenceSettings;
 pub use slot::{Change, Lease, ModelSlot};
-pub use trial::{try_bundle, try_model};
+pub use trial::Trial;
 pub use worker::ModelWorker;

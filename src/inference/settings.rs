@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::thread::available_parallelism;
 
-use super::{DeviceChoice, InferenceError, Precision};
+use super::{DeviceChoice, FramePrecision, InferenceError, Precision};
 
 /// How models are loaded and run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +14,13 @@ pub struct InferenceSettings {
     pub device: DeviceChoice,
     /// Precision of the networks' trunks.
     pub precision: Precision,
+    /// Precision of the frame model's trunk.
+    pub frame_model_precision: FramePrecision,
+    /// Frames of a clip that the frame model looks at, evenly spread; 0: all.
+    pub frame_model_frames: usize,
+    /// Where foundations lie that `foundations` in `models_dir` does not have; empty:
+    /// `framewitness/foundations` in the user's cache.
+    pub foundations_dir: PathBuf,
     /// Pictures in one forward pass at most; on a GPU also frames per batch. More need more
     /// memory, fewer leave a GPU idle.
     pub max_batch_frames: usize,
@@ -29,6 +36,9 @@ impl Default for InferenceSettings {
             models_dir: "models".into(),
             device: DeviceChoice::Auto,
             precision: Precision::Fp32,
+            frame_model_precision: FramePrecision::Same,
+            frame_model_frames: 0,
+            foundations_dir: PathBuf::new(),
             max_batch_frames: 64,
             queue_frames: 512,
             threads: available_parallelism().map_or(1, |n| n.get()),

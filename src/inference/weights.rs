@@ -3,7 +3,8 @@
 //!
 //! 1. The SHA-256 of every file is compared with the manifest before a byte is parsed
 //!    ([`Tensors::open`]); then their tensors are located ([`Checkpoint`]) and put together. The
-//!    names of a further file get its prefix; a name in two files is an error.
+//!    names of a further file get its prefix; a name in two files is an error. A foundation lies
+//!    beneath ([`Tensors::rest_on`]) and gives what the files do not.
 //! 2. The network asks for each tensor by name and shape ([`Scope::tensor`]), and only then is it
 //!    read. A name may stand in the file behind `model.`, as programs that wrap a backbone save
 //!    it. What is missing or misshapen is noted and stands in as zeros, so that one load names
@@ -13,11 +14,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use tch::{Device, Kind, Tensor};
 
 use super::checkpoint::{Checkpoint, CheckpointError, Naming, Recipe};
+use super::foundation::OpenFoundation;
 use super::weight_files::Weights;
 
 /// Extra tensors named before the rest is only counted.
@@ -25,7 +28,8 @@ const MOST_NAMED: usize = 20;
 
 /// The tensors of a network's files, each given out once.
 pub(super) struct Tensors {
-    files: Vec<Checkpoint>,
+    /// All files, in the order they were added.
+    paths: Vec<PathBuf>,
     found: BTreeMap<String, Located>,
     naming: Naming,
     device: Device,
@@ -41,10 +45,12 @@ pub(super) struct Tensors {
 #[cfg(test)]
 pub(super) type MakeTensor = fn(&str, &[i64], Kind) -> Tensor;
 
-struct Located {
-    /// Index of its file.
-    file: usize,
-    recipe: Recipe,
+/// Where a tensor is.
+enum Located {
+    /// In a file, from which it is read when it is asked for.
+    Stored(Rc<Checkpoint>, Recipe),
+    /// Read already, as 32-bit floats, out of the graph at this path.
+    Held(Rc<Path>, Tensor),
 }
 
 impl Tensors {
@@ -81,7 +87,7 @@ impl Tensors {
 
     pub(super) fn none(device: Device) -> Self {
         Self {
-            files: Vec::new(),
+            paths: Vec::new(),
             found: BTreeMap::new(),
             naming: Naming::Own,
             device,
@@ -103,22 +109,42 @@ impl Tensors {
     }
 
     fn add(&mut self, file: Checkpoint, prefix: &str) {
-        let index = self.files.len();
+        self.paths.push(file.path().to_owned());
+        let file = Rc::new(file);
         for (name, recipe) in self.naming.translate(file.tensors()) {
             let name = format!("{prefix}{name}");
-            let located = Located {
-                file: index,
-                recipe,
-            };
+            let located = Located::Stored(Rc::clone(&file), recipe);
             if let Some(earlier) = self.found.insert(name.clone(), located) {
                 self.problems.push(format!(
                     "{}: {name} is in {} too",
                     file.path().display(),
-                    self.files[earlier.file].path().display()
+                    earlier.path().display()
                 ));
             }
         }
-        self.files.push(file);
+    }
+
+    /// Puts the tensors of a foundation beneath those that are there already: of a name in both,
+    /// the foundation's is passed over.
+    pub(super) fn rest_on(&mut self, foundation: OpenFoundation) {
+        match foundation {
+            OpenFoundation::Weights(file) => {
+                self.paths.push(file.path().to_owned());
+                let file = Rc::new(file);
+                for (name, recipe) in self.naming.translate(file.tensors()) {
+                    let located = Located::Stored(Rc::clone(&file), recipe);
+                    self.found.entry(name).or_insert(located);
+                }
+            }
+            OpenFoundation::Graph { path, tensors } => {
+                let shared: Rc<Path> = path.as_path().into();
+                self.paths.push(path);
+                for (name, tensor) in tensors {
+                    let located = Located::Held(Rc::clone(&shared), tensor);
+                    self.found.entry(name).or_insert(located);
+                }
+            }
+        }
     }
 
     /// The scope of all names.
@@ -133,7 +159,6 @@ impl Tensors {
     /// used.
     pub(super) fn finish(self) -> Vec<String> {
         let Self {
-            files,
             found,
             naming,
             mut problems,
@@ -145,7 +170,7 @@ impl Tensors {
             .collect();
         let named = extra.iter().take(MOST_NAMED);
         problems.extend(named.map(|(name, located)| {
-            let path = files[located.file].path().display();
+            let path = located.path().display();
             format!("{path}: {name} is not part of this architecture")
         }));
         if let Some(more) = extra.len().checked_sub(MOST_NAMED).filter(|n| *n > 0) {
@@ -166,10 +191,10 @@ impl Tensors {
         let problem = match found {
             None => format!("{}: {name} {shape:?} is missing", self.paths()),
             Some((stored_name, located)) => {
-                let file = &self.files[located.file];
-                match read(file, &located.recipe, shape, kind) {
+                let path = located.path().display().to_string();
+                match located.read(shape, kind) {
                     Ok(tensor) => return tensor.to_device(self.device),
-                    Err(problem) => format!("{}: {stored_name} {problem}", file.path().display()),
+                    Err(problem) => format!("{path}: {stored_name} {problem}"),
                 }
             }
         };
@@ -178,33 +203,61 @@ impl Tensors {
     }
 
     fn paths(&self) -> String {
-        let paths = self.files.iter().map(|f| f.path().display().to_string());
+        let paths = self.paths.iter().map(|path| path.display().to_string());
         paths.collect::<Vec<_>>().join(" and ")
     }
 }
 
-/// The tensor, if it is what the network expects; type and shape are compared before it is read.
-fn read(file: &Checkpoint, recipe: &Recipe, shape: &[i64], kind: Kind) -> Result<Tensor, String> {
-    let element = recipe.element();
-    let fits = if kind == Kind::Int64 {
-        element.is_integer()
-    } else {
-        element.is_float()
-    };
-    if !fits {
-        return Err(format!("has type {element:?}, expected {kind:?}"));
+impl Located {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Stored(file, _) => file.path(),
+            Self::Held(path, _) => path,
+        }
     }
-    if recipe.shape() != shape {
-        return Err(format!(
-            "has shape {:?}, expected {shape:?}",
-            recipe.shape()
-        ));
+
+    fn shape(&self) -> Vec<i64> {
+        match self {
+            Self::Stored(_, recipe) => recipe.shape(),
+            Self::Held(_, tensor) => tensor.size(),
+        }
     }
-    let tensor = recipe.read(file)?;
-    if !bool::try_from(tensor.isfinite().all()).unwrap_or(false) {
-        return Err("holds values that are not finite".into());
+
+    /// The tensor, if it is what the network expects; type and shape are compared before it is read.
+    fn read(self, shape: &[i64], kind: Kind) -> Result<Tensor, String> {
+        self.check_kind(kind)?;
+        let found = self.shape();
+        if found != shape {
+            return Err(format!("has shape {found:?}, expected {shape:?}"));
+        }
+        let tensor = match self {
+            Self::Stored(file, recipe) => recipe.read(&file)?,
+            Self::Held(_, tensor) => tensor,
+        };
+        if !bool::try_from(tensor.isfinite().all()).unwrap_or(false) {
+            return Err("holds values that are not finite".into());
+        }
+        Ok(tensor)
     }
-    Ok(tensor)
+
+    fn check_kind(&self, kind: Kind) -> Result<(), String> {
+        let (fits, found) = match self {
+            Self::Stored(_, recipe) => {
+                let element = recipe.element();
+                let fits = if kind == Kind::Int64 {
+                    element.is_integer()
+                } else {
+                    element.is_float()
+                };
+                (fits, format!("{element:?}"))
+            }
+            Self::Held(_, tensor) => (tensor.kind() == kind, format!("{:?}", tensor.kind())),
+        };
+        if fits {
+            return Ok(());
+        }
+        Err(format!("has type {found}, expected {kind:?}"))
+    }
 }
 
 /// Names that start alike, as modules nest: `feature_extractor.4.0.` and so on.

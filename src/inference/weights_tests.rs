@@ -147,6 +147,57 @@ fn every_clip_file_fills_the_vision_tower_and_may_hold_the_rest_of_clip() {
 }
 
 #[test]
+fn dinov2_is_read_in_metas_names_and_in_hugging_faces() {
+    let files = ["dinov2-meta.pth", "dinov2-hugging-face.safetensors"];
+    let [meta, hugging_face] = files.map(|file| {
+        let mut tensors = Folder::new(file).open(Naming::DinoV2).unwrap();
+        let mut root = tensors.root();
+        let mut taken = Vec::new();
+        for (name, shape) in [
+            ("embeddings.cls_token", &[1, 1, 8][..]),
+            ("embeddings.position_embeddings", &[1, 5, 8]),
+            (
+                "embeddings.patch_embeddings.projection.weight",
+                &[8, 3, 4, 4],
+            ),
+            ("embeddings.patch_embeddings.projection.bias", &[8]),
+            ("layernorm.weight", &[8]),
+            ("layernorm.bias", &[8]),
+        ] {
+            taken.push(root.tensor(name, shape));
+        }
+        let mut layer = root.at("encoder.layer.0");
+        for linear in ["query", "key", "value"] {
+            let mut linear = layer.at(format!("attention.attention.{linear}"));
+            taken.push(linear.tensor("weight", &[8, 8]));
+            taken.push(linear.tensor("bias", &[8]));
+        }
+        for (name, shape) in [
+            ("attention.output.dense.weight", &[8, 8][..]),
+            ("attention.output.dense.bias", &[8]),
+            ("layer_scale1.lambda1", &[8]),
+            ("norm1.weight", &[8]),
+            ("norm1.bias", &[8]),
+            ("mlp.fc1.weight", &[32, 8]),
+            ("mlp.fc1.bias", &[32]),
+            ("mlp.fc2.weight", &[8, 32]),
+            ("mlp.fc2.bias", &[8]),
+            ("layer_scale2.lambda1", &[8]),
+            ("norm2.weight", &[8]),
+            ("norm2.bias", &[8]),
+        ] {
+            taken.push(layer.tensor(name, shape));
+        }
+        // The token that nobody asks for may be left.
+        assert_eq!(tensors.finish(), NONE, "{file}");
+        taken
+    });
+    for (a, b) in meta.iter().zip(&hugging_face) {
+        assert!(a.equal(b));
+    }
+}
+
+#[test]
 fn the_rest_of_clip_is_not_accepted_for_other_networks() {
     let problems = Folder::new("clip-openai.pt").problems(Naming::Own, tower);
     let named = |name: &str| problems.iter().any(|p| p.contains(name));

@@ -12,13 +12,19 @@ use std::sync::{Arc, mpsc};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::clip::{Clip, ClipScores};
-use super::engine::{Engine, EngineScores, Networks, Running};
+use tch::Device;
+
+use super::clip::{Clip, ClipScores, FrameScore};
+use super::engine::{Engine, EngineScores, Networks};
 use super::fusion::mean;
+use super::model::Running;
 use super::queue::{Entry, Taken};
 use super::scorer::{Facts, Scorer};
 use super::worker_state::WorkerState;
-use super::{Bundle, Fusion, InferenceError, InferenceSettings, Mix, device, metrics as names};
+use super::{
+    Bundle, FoundationFolders, Fusion, InferenceError, InferenceSettings, Mix, device,
+    metrics as names,
+};
 use crate::domain::{CROP_CANVAS_PX, Logit, Rgb8Image, ScoreError};
 
 /// Longest part of a panic's message that is passed on, in characters; one of libtorch brings a
@@ -61,12 +67,7 @@ impl ModelWorker {
         Self::spawn(limits, bundle.fusion(), move || {
             tch::set_num_threads(i32::try_from(settings.threads).unwrap_or(i32::MAX));
             let device = settings.device.resolve()?;
-            let running = Running {
-                device,
-                precision: settings.precision,
-                pass_frames: settings.max_batch_frames,
-            };
-            let networks = Networks::load(bundle.folder(), &bundle.models, running)?;
+            let networks = load_networks(&bundle, &settings, device)?;
             networks
                 .warm_up(bundle.max_frames())
                 .map_err(|reason| InferenceError::ModelFailed { reason })?;
@@ -115,6 +116,23 @@ impl ModelWorker {
         shared.note(true);
         Ok((worker, Scorer::new(shared, about)))
     }
+}
+
+fn load_networks(
+    bundle: &Bundle,
+    settings: &InferenceSettings,
+    device: Device,
+) -> Result<Networks, InferenceError> {
+    let frame_precision = settings.frame_model_precision;
+    let running = Running {
+        device,
+        precision: settings.precision,
+        frame_precision: frame_precision.on(device, settings.precision),
+        frame_frames: settings.frame_model_frames,
+        pass_frames: settings.max_batch_frames,
+        foundations: &FoundationFolders::new(&settings.models_dir, &settings.foundations_dir),
+    };
+    Networks::load(bundle.folder(), &bundle.models, running)
 }
 
 impl Drop for ModelWorker {
@@ -248,13 +266,17 @@ fn fuse(mix: Mix, scores: EngineScores) -> Result<ClipScores, ScoreError> {
         Some((track, frames)) => (Some(track), frames),
         None => (None, vec![]),
     };
-    let frames = 0..sequence_frames.len().max(scores.frames.len());
+    let looked_at: Vec<Logit> = (scores.frames.iter().flatten())
+        .map(|score| score.logit)
+        .collect();
+    let everywhere = everywhere(&scores.frames);
+    let frames = 0..sequence_frames.len().max(everywhere.len());
     let at = |logits: &[Logit], frame: usize| logits.get(frame).copied();
     let fused_frames = frames
-        .map(|n| mix.fuse(at(&sequence_frames, n), at(&scores.frames, n)))
+        .map(|n| mix.fuse(at(&sequence_frames, n), at(&everywhere, n)))
         .collect::<Result<_, _>>()?;
-    let frame_track = (!scores.frames.is_empty())
-        .then(|| mean(&scores.frames))
+    let frame_track = (!looked_at.is_empty())
+        .then(|| mean(&looked_at))
         .transpose()?;
     Ok(ClipScores {
         fused_track: mix.fuse(sequence_track, frame_track)?,
@@ -266,6 +288,20 @@ fn fuse(mix: Mix, scores: EngineScores) -> Result<ClipScores, ScoreError> {
         queue_ms: 0.0,
         inference_ms: 0.0,
     })
+}
+
+/// The frame model's logit at every frame: where it did not look, that of the nearest frame where
+/// it did, of two the earlier.
+fn everywhere(scores: &[Option<FrameScore>]) -> Vec<Logit> {
+    let scored = |(position, score): (usize, &Option<FrameScore>)| {
+        score.as_ref().map(|score| (position, score.logit))
+    };
+    let scored: Vec<(usize, Logit)> = scores.iter().enumerate().filter_map(scored).collect();
+    let nearest = |frame: usize| {
+        let nearest = (scored.iter()).min_by_key(|(position, _)| position.abs_diff(frame));
+        nearest.map(|(_, logit)| *logit)
+    };
+    (0..scores.len()).filter_map(nearest).collect()
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {

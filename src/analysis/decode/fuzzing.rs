@@ -173,6 +173,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
             version: "1".into(),
             role: ModelRole::Detector,
             sha256: "ab".repeat(32),
+            foundation: None,
         },
     });
     let seen = json(&Answer::Seen(Box::new(honest().0)));

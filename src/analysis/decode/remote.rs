@@ -292,6 +292,7 @@ mod tests {
                 version: "1".into(),
                 role: ModelRole::Detector,
                 sha256: "ab".repeat(32),
+                foundation: None,
             },
         }
     }

@@ -7,13 +7,13 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use framewitness::inference::{self, DeviceChoice, FileFormat};
+use framewitness::inference::{FileFormat, Trial};
 use framewitness::integrity;
 
 use super::super::output::{at, describe, print};
 use super::facts::Facts;
 use super::presets::{Preset, Shape};
-use super::pull::DOWNLOADS;
+use super::pull::is_reserved;
 
 /// Side in pixels that classifiers usually take.
 const SIDE_PX: u32 = 224;
@@ -28,7 +28,7 @@ pub(crate) struct Options {
     /// The weights.
     #[arg(long, value_name = "FILE")]
     weights: PathBuf,
-    /// A second file with the head alone (d3-vit-l14, ufd-vit-l14).
+    /// A second file with the head alone (d3-vit-l14, ufd-vit-l14, dinov2-vit-s14).
     #[arg(long, value_name = "FILE")]
     head: Option<PathBuf>,
     /// What the outputs mean, one label a line (torchscript, onnx, resnet18).
@@ -48,14 +48,14 @@ struct Copied {
     sha256: String,
 }
 
-pub(super) fn run(
-    models_dir: &Path,
-    device: DeviceChoice,
-    options: &Options,
-) -> Result<(), String> {
-    let target = options.make(models_dir, device)?;
+pub(super) fn run(models_dir: &Path, trial: &Trial, options: &Options) -> Result<(), String> {
+    let target = options.make(models_dir, trial)?;
     let facts = Facts::read(&target)?;
-    print(&format!("{}: {}", options.name, facts.describe(&target)));
+    print(&format!(
+        "{}: {}",
+        options.name,
+        facts.describe(&target, &trial.foundations)
+    ));
     print(&format!(
         "  loads; nothing was measured\nnext: framewitness models use {}\n",
         options.name
@@ -83,7 +83,7 @@ impl Options {
     }
 
     /// Makes the folder and answers where it is.
-    pub(super) fn make(&self, models_dir: &Path, device: DeviceChoice) -> Result<PathBuf, String> {
+    pub(super) fn make(&self, models_dir: &Path, trial: &Trial) -> Result<PathBuf, String> {
         self.check()?;
         let target = models_dir.join(&self.name);
         if target.symlink_metadata().is_ok() {
@@ -96,7 +96,7 @@ impl Options {
             .prefix(".adding-")
             .tempdir_in(models_dir)
             .map_err(at(models_dir))?;
-        self.fill(folder.path(), device)?;
+        self.fill(folder.path(), trial)?;
         // It was made for the owner alone; a model is as readable as the directory it stands in.
         let permissions = fs::metadata(models_dir)
             .map_err(at(models_dir))?
@@ -110,11 +110,11 @@ impl Options {
 
     /// Makes the folder in which the weights already are a model folder; one whose model does not
     /// load stays as it was.
-    pub(super) fn settle_in(&self, folder: &Path, device: DeviceChoice) -> Result<(), String> {
+    pub(super) fn settle_in(&self, folder: &Path, trial: &Trial) -> Result<(), String> {
         self.check()?;
         // Tried out in a folder of its own, so that a graph that does not load leaves no manifest.
-        let trial = tempfile::tempdir().map_err(|e| e.to_string())?;
-        self.fill(trial.path(), device)?;
+        let attempt = tempfile::tempdir().map_err(|e| e.to_string())?;
+        self.fill(attempt.path(), trial)?;
         let file = self.weights.file_name().unwrap_or_default();
         let weights = Copied {
             file: file.to_string_lossy().into_owned(),
@@ -133,7 +133,7 @@ impl Options {
     fn check(&self) -> Result<(), String> {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         let usable = !self.name.is_empty() && self.name.chars().all(plain);
-        if !usable || self.name.starts_with(['.', '-']) || self.name == DOWNLOADS {
+        if !usable || self.name.starts_with(['.', '-']) || is_reserved(&self.name) {
             return Err(format!(
                 "{:?} cannot name a model: use letters, digits, -, _ and ., beginning with a letter or digit",
                 self.name
@@ -161,7 +161,7 @@ impl Options {
     }
 
     /// Everything the folder holds, loaded at the end.
-    fn fill(&self, folder: &Path, device: DeviceChoice) -> Result<(), String> {
+    fn fill(&self, folder: &Path, trial: &Trial) -> Result<(), String> {
         let shape = self.preset.shape(self.size_px);
         let weights = copy(&self.weights, folder, "weights")?;
         let head = self.head.as_ref();
@@ -178,7 +178,7 @@ impl Options {
         for architecture in &shape.architectures {
             let text = self.manifest(&shape, architecture, &weights, head.as_ref());
             fs::write(&manifest, text).map_err(at(&manifest))?;
-            match inference::try_model(folder, device) {
+            match trial.model(folder) {
                 Ok(()) => return Ok(()),
                 Err(error) => {
                     let text = describe(&error);

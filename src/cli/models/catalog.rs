@@ -80,6 +80,18 @@ pub(super) static CHECKPOINTS: &[Checkpoint] = &[
         next: "framewitness models add NAME --preset gend-vit-l14 --weights {}",
     },
     Checkpoint {
+        name: "dinov2-vit-s14",
+        url: "https://dl.fbaipublicfiles.com/dinov2/dinov2_vits14/dinov2_vits14_pretrain.pth",
+        file: "dinov2_vits14_pretrain.pth",
+        size_bytes: Some(88_283_115),
+        limit_bytes: 88_283_115,
+        proof: Proof::Sha256(Cow::Borrowed(
+            "b938bf1bc15cd2ec0feacfe3a1bb553fe8ea9ca46a7e1d8d00217f29aef60cd9",
+        )),
+        licence: "Apache-2.0",
+        next: "framewitness models add NAME --preset dinov2-vit-s14 --weights {} --head YOUR-HEAD.safetensors",
+    },
+    Checkpoint {
         name: "yunet-2023mar",
         url: "https://media.githubusercontent.com/media/opencv/opencv_zoo/main/models/face_detection_yunet/face_detection_yunet_2023mar.onnx",
         file: "face_detection_yunet_2023mar.onnx",

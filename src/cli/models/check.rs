@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use framewitness::inference::{self, DeviceChoice, FileContents};
+use framewitness::inference::{self, FileContents, Trial};
 use framewitness::integrity::{self, FileDigest};
 
 use super::super::output::{at, describe, print};
@@ -30,6 +30,16 @@ const MARKS: &[Mark] = &[
     ),
     ("model.linear.weight", None, "--preset gend-vit-l14"),
     (
+        "embeddings.position_embeddings",
+        Some(&[1, 1370, 384]),
+        "--preset dinov2-vit-s14 (with --head where head.weight is not in it)",
+    ),
+    (
+        "pos_embed",
+        Some(&[1, 1370, 384]),
+        "--preset dinov2-vit-s14 (with --head)",
+    ),
+    (
         "visual.conv1.weight",
         None,
         "--preset d3-vit-l14 or ufd-vit-l14 (with --head)",
@@ -45,9 +55,9 @@ const MARKS: &[Mark] = &[
     ("fc.weight", Some(&[2, 512]), "--preset resnet18"),
 ];
 
-pub(super) fn run(path: &Path, device: DeviceChoice) -> Result<(), String> {
+pub(super) fn run(path: &Path, trial: &Trial) -> Result<(), String> {
     if path.is_dir() {
-        return folder(path, device);
+        return folder(path, trial);
     }
     let contents = inference::describe_file(path).map_err(|e| describe(&e))?;
     let file = File::open(path).map_err(at(path))?;
@@ -56,10 +66,10 @@ pub(super) fn run(path: &Path, device: DeviceChoice) -> Result<(), String> {
     Ok(())
 }
 
-fn folder(path: &Path, device: DeviceChoice) -> Result<(), String> {
+fn folder(path: &Path, trial: &Trial) -> Result<(), String> {
     let facts = Facts::read(path)?;
-    print(&facts.describe(path));
-    facts.try_out(path, device)?;
+    print(&facts.describe(path, &trial.foundations));
+    facts.try_out(path, trial)?;
     print("  loads\n");
     Ok(())
 }

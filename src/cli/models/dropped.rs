@@ -7,11 +7,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use framewitness::inference::{self, DeviceChoice};
+use framewitness::inference::{self, Trial};
 
 use super::super::output::{at, describe};
 use super::add::Options;
-use super::pull::DOWNLOADS;
+use super::pull::is_reserved;
 
 const LABELS: &str = "labels.txt";
 
@@ -82,14 +82,14 @@ impl Dropped {
     }
 
     /// Writes the manifest, after the graph was loaded and run with it.
-    pub(super) fn adopt(&self, models_dir: &Path, device: DeviceChoice) -> Result<(), String> {
+    pub(super) fn adopt(&self, models_dir: &Path, trial: &Trial) -> Result<(), String> {
         let said = inference::onnx_side_px(&self.graph);
         let side_px = said.map_err(|error| describe(&error))?;
         let options = Options::of_dropped(&self.name, &self.graph, &self.labels, side_px);
         if self.in_own_folder {
-            options.settle_in(&models_dir.join(&self.name), device)
+            options.settle_in(&models_dir.join(&self.name), trial)
         } else {
-            options.make(models_dir, device).map(drop)
+            options.make(models_dir, trial).map(drop)
         }
     }
 }
@@ -97,13 +97,13 @@ impl Dropped {
 /// Makes model folders of those of `names` that are dropped graphs.
 pub(super) fn adopt<'a>(
     models_dir: &Path,
-    device: DeviceChoice,
+    trial: &Trial,
     names: impl Iterator<Item = &'a String>,
 ) -> Result<(), String> {
     let dropped = Dropped::all(models_dir)?;
     for name in names {
         if let Some(dropped) = dropped.iter().find(|dropped| dropped.name == *name) {
-            dropped.adopt(models_dir, device)?;
+            dropped.adopt(models_dir, trial)?;
         }
     }
     Ok(())
@@ -122,6 +122,6 @@ fn is_graph(path: &Path) -> bool {
 fn is_taken(folder: &Path) -> bool {
     let name = folder.file_name().unwrap_or_default();
     folder.join("manifest.toml").exists()
-        || name == DOWNLOADS
+        || is_reserved(&name.to_string_lossy())
         || name.as_encoded_bytes().starts_with(b".")
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use framewitness::inference::DeviceChoice;
+use framewitness::inference::Trial;
 
 use super::super::output::{at, print};
 use super::dropped::Dropped;
@@ -11,13 +11,13 @@ use super::facts::Facts;
 use super::pull::DOWNLOADS;
 
 /// Prints every model folder, every graph without a manifest and every download; an error when one does not load.
-pub(super) fn run(models_dir: &Path, device: DeviceChoice) -> Result<(), String> {
+pub(super) fn run(models_dir: &Path, trial: &Trial) -> Result<(), String> {
     let mut broken = Vec::new();
     for folder in model_folders(models_dir)? {
         let name = folder.file_name().unwrap_or_default().to_string_lossy();
         let text = match Facts::read(&folder) {
             Ok(facts) => {
-                let state = facts.try_out(&folder, device);
+                let state = facts.try_out(&folder, trial);
                 let shown = state.as_ref().map_or_else(
                     |problem| format!("  does not load: {problem}\n"),
                     |()| "  loads\n".into(),
@@ -25,7 +25,7 @@ pub(super) fn run(models_dir: &Path, device: DeviceChoice) -> Result<(), String>
                 if state.is_err() {
                     broken.push(name.to_string());
                 }
-                facts.describe(&folder) + &shown
+                facts.describe(&folder, &trial.foundations) + &shown
             }
             Err(problem) => {
                 broken.push(name.to_string());

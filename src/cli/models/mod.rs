@@ -20,6 +20,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use framewitness::config::Settings;
+use framewitness::inference::{FoundationFolders, Trial};
 
 use super::output::FAILED;
 
@@ -59,15 +60,19 @@ impl Command {
 /// Runs a command to its exit code.
 pub(crate) fn run(settings: &Settings, command: Command) -> ExitCode {
     let folder = settings.models_dir.as_path();
+    let trial = Trial {
+        device: settings.device,
+        foundations: FoundationFolders::new(folder, &settings.foundations_dir),
+    };
     let outcome = match command {
-        Command::List => list::run(folder, settings.device),
-        Command::Check { path } => check::run(&path, settings.device),
+        Command::List => list::run(folder, &trial),
+        Command::Check { path } => check::run(&path, &trial),
         Command::Convert {
             source,
             destination,
         } => convert::run(&source, &destination),
-        Command::Add(options) => add::run(folder, settings.device, &options),
-        Command::Use(options) => serve_with::run(folder, settings.device, options),
+        Command::Add(options) => add::run(folder, &trial, &options),
+        Command::Use(options) => serve_with::run(folder, &trial, options),
         Command::Pull(options) => pull::run(folder, options),
     };
     match outcome {

@@ -27,6 +27,7 @@ const WITHOUT_MARGIN: f64 = 0.77;
 
 const RESNEXT50: &str =
     "stem_width = 64\nlayers = [3, 4, 6, 3]\ngroups = 32\nwidth_per_group = 4\n";
+const DINOV2_VIT_S14: &str = "image_px = 224\npatch_px = 14\nwidth = 384\nlayers = 12\nheads = 6\n";
 const VIT_L14: &str = "image_px = 224\npatch_px = 14\nwidth = 1024\nlayers = 24\nheads = 16\n";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -45,6 +46,9 @@ pub(crate) enum Preset {
     UfdVitL14,
     /// GenD on CLIP ViT-L/14.
     GendVitL14,
+    /// DINOv2 ViT-S/14 with a linear head on the class and the mean patch feature.
+    #[value(name = "dinov2-vit-s14")]
+    DinoV2VitS14,
     /// torchvision's ResNet-18 with two classes.
     Resnet18,
     /// A TorchScript module: code that will run in this program.
@@ -121,6 +125,12 @@ impl Preset {
                 None,
                 "The published crop has the template and margin of this program's canvas; the landmarks come from another detector.",
             ),
+            Self::DinoV2VitS14 => Shape {
+                architectures: ["true", "false"]
+                    .map(|mask_head| format!("family = \"dinov2-vit\"\n{DINOV2_VIT_S14}head = \"linear\"\nmask_head = {mask_head}\n"))
+                    .into(),
+                ..frame(String::new(), preprocess(224, 1.0, &IMAGENET), &["FAKE"], Some("head."), "The head is one's own: DINOv2 is published without one. It reads 768 numbers, the class feature and then the mean patch feature.")
+            },
             Self::Resnet18 => Shape {
                 architectures: ["fc.1", "fc"]
                     .map(|head| format!("family = \"resnet\"\nstem_width = 64\nlayers = [2, 2, 2, 2]\nhead = \"{head}\"\n"))

@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 
 use clap::Args;
+use framewitness::inference::FoundationFolders;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::super::output::print;
@@ -13,6 +14,11 @@ use super::download::{DownloadError, Order, problem_of};
 
 /// Where files are put, under the models directory.
 pub(super) const DOWNLOADS: &str = "downloads";
+
+/// Whether a folder of the models directory is for files that are no models by themselves.
+pub(super) fn is_reserved(name: &str) -> bool {
+    [DOWNLOADS, FoundationFolders::BESIDE_MODELS].contains(&name)
+}
 
 /// The largest file of one's own.
 const OWN_LIMIT_BYTES: u64 = 64 * 1024 * 1024 * 1024;

@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::Path;
 
 use clap::Args;
-use framewitness::inference::{self, Bundle, DeviceChoice};
+use framewitness::inference::{Bundle, Trial};
 
 use super::super::output::{at, describe, print};
 use super::dropped;
@@ -41,9 +41,9 @@ pub(crate) struct Options {
     real_at_or_below: Option<f64>,
 }
 
-pub(super) fn run(models_dir: &Path, device: DeviceChoice, options: Options) -> Result<(), String> {
+pub(super) fn run(models_dir: &Path, trial: &Trial, options: Options) -> Result<(), String> {
     let named = (options.names.iter()).chain(&options.sequence);
-    dropped::adopt(models_dir, device, named.chain(&options.frame))?;
+    dropped::adopt(models_dir, trial, named.chain(&options.frame))?;
     let options = options.with_kinds(models_dir)?;
     let path = models_dir.join("bundle.toml");
     let old = match fs::read_to_string(&path) {
@@ -60,7 +60,7 @@ pub(super) fn run(models_dir: &Path, device: DeviceChoice, options: Options) -> 
     };
     let text = options.bundle(&detector);
     let bundle = Bundle::parse(models_dir, &text).map_err(|e| describe(&e))?;
-    inference::try_bundle(&bundle, device).map_err(|e| describe(&e))?;
+    trial.bundle(&bundle).map_err(|e| describe(&e))?;
 
     if let Some(old) = old {
         replace(&models_dir.join("bundle.toml.before"), &old)?;

@@ -3,12 +3,13 @@
 use time::format_description::well_known::Rfc3339;
 
 use super::{
-    AnalysisAnswer, CroppedFace, DisplayFrame, DisplayLabel, Face, Frame, Isolation, Metadata,
-    Model, PixelBox, Remark, Track, VerdictWord,
+    AnalysisAnswer, CroppedFace, DisplayFrame, DisplayLabel, Face, Foundation, Frame, Isolation,
+    Metadata, Model, PixelBox, Remark, Track, VerdictWord,
 };
 use crate::domain::{
-    self, Analysis, AnalysisId, FaceObservation, FrameResult, MediaInfo, MediaKind, ModelRole,
-    ModelScore, Probability, Reason, SampleNote, TrackResult, Verdict, VerdictLabel,
+    self, Analysis, AnalysisId, FaceObservation, FoundationIdentity, FrameResult, MediaInfo,
+    MediaKind, ModelRole, ModelScore, Probability, Reason, SampleNote, TrackResult, Verdict,
+    VerdictLabel,
 };
 
 use crate::store::{Pictures, Stored};
@@ -255,7 +256,19 @@ impl From<&ModelScore> for Model {
             version: model.version.clone(),
             role: role_word(model.role).into(),
             sha256: model.sha256.clone(),
+            foundation: model.foundation.as_ref().map(Foundation::from),
             probability_fake: model.probability_fake.map(fraction),
+        }
+    }
+}
+
+impl From<&FoundationIdentity> for Foundation {
+    fn from(foundation: &FoundationIdentity) -> Self {
+        Self {
+            name: foundation.name.clone(),
+            sha256: foundation.sha256.clone(),
+            source: foundation.source.clone(),
+            licence: foundation.licence.clone(),
         }
     }
 }

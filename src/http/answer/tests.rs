@@ -81,6 +81,7 @@ fn analysis(frames: Vec<FrameResult>) -> Analysis {
             version: "1".into(),
             role: ModelRole::Frame,
             sha256: "cd".repeat(32),
+            foundation: None,
             probability_fake: p(0.25),
         }],
         tracks: vec![TrackResult {

@@ -32,7 +32,7 @@ pub fn checkpoint(input: &[u8]) {
             &wrapped
         }
     };
-    match Checkpoint::locate(Path::new("fuzzed"), file_of(bytes)) {
+    match Checkpoint::of_file(Path::new("fuzzed"), file_of(bytes)) {
         Ok(checkpoint) => check(&checkpoint, bytes.len() as u64),
         Err(error) => {
             let text = error.to_string();

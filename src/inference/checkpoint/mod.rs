@@ -12,6 +12,7 @@
 
 mod archive;
 mod contents;
+mod dinov2_names;
 mod error;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
@@ -21,6 +22,7 @@ mod naming;
 mod pickle;
 #[cfg(test)]
 mod planted;
+mod recipe;
 mod safetensors;
 mod stored;
 #[cfg(test)]
@@ -39,7 +41,8 @@ use archive::Archive;
 use error::Problem;
 
 pub(super) use error::CheckpointError;
-pub(super) use naming::{Naming, Recipe};
+pub(super) use naming::Naming;
+pub(super) use recipe::Recipe;
 pub(super) use stored::{Element, StoredTensor};
 
 /// Prefixes that wrappers of a model give to every tensor: `DataParallel`, `torch.compile`.
@@ -60,7 +63,7 @@ impl Checkpoint {
     /// As [`Self::open`], and when the digest differs; then nothing was parsed.
     pub(super) fn open_verified(path: &Path, sha256: &str) -> Result<Self, CheckpointError> {
         let file = verified(path, sha256)?;
-        Self::locate(path, file)
+        Self::of_file(path, file)
     }
 
     /// Opens a file of unknown digest.
@@ -69,7 +72,7 @@ impl Checkpoint {
     /// [`CheckpointError`], which names the file and what is wrong with it.
     pub(super) fn open(path: &Path) -> Result<Self, CheckpointError> {
         let file = File::open(path).map_err(|e| CheckpointError::new(path, e))?;
-        Self::locate(path, file)
+        Self::of_file(path, file)
     }
 
     /// Whether the PyTorch archive at `path` holds code beside its tensors.
@@ -83,7 +86,11 @@ impl Checkpoint {
         Ok(archive.holds_code())
     }
 
-    fn locate(path: &Path, file: File) -> Result<Self, CheckpointError> {
+    /// Looks into `file`, which was opened at `path`.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(super) fn of_file(path: &Path, file: File) -> Result<Self, CheckpointError> {
         let tensors = locate(&file).and_then(printable);
         let tensors = tensors.map_err(|problem| CheckpointError::new(path, problem))?;
         Ok(Self {

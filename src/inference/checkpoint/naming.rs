@@ -1,12 +1,13 @@
-//! One set of names for CLIP's vision tower. OpenAI's names are the network's; Hugging Face's are
-//! translated, with the three projections of an attention joined and the final projection
-//! transposed (transformers' `convert_clip_original_pytorch_to_hf.py`, the other way round).
+//! One set of names for a network, whatever program wrote its file. Of CLIP's vision tower it is
+//! OpenAI's; Hugging Face's are translated, with the three projections of an attention joined and
+//! the final projection transposed (transformers' `convert_clip_original_pytorch_to_hf.py`, the
+//! other way round).
 
 use std::collections::BTreeMap;
 
-use tch::Tensor;
-
-use super::{Checkpoint, Element, StoredTensor};
+use super::StoredTensor;
+use super::dinov2_names;
+use super::recipe::Recipe;
 
 /// Whose names the tensors of a network's file may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,49 +18,9 @@ pub(in crate::inference) enum Naming {
     /// tower, its sizes, the common scale) and the projection into the common space may be left
     /// over.
     Clip,
-}
-
-/// How a tensor is made of what the file holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::inference) enum Recipe {
-    Whole(StoredTensor),
-    /// Rows of tensors of one shape and type under each other.
-    Joined([StoredTensor; 3]),
-    Transposed(StoredTensor),
-}
-
-impl Recipe {
-    pub(in crate::inference) fn element(&self) -> Element {
-        match self {
-            Self::Whole(stored) | Self::Transposed(stored) | Self::Joined([stored, ..]) => {
-                stored.element()
-            }
-        }
-    }
-
-    pub(in crate::inference) fn shape(&self) -> Vec<i64> {
-        match self {
-            Self::Whole(stored) => stored.shape().to_vec(),
-            Self::Transposed(stored) => stored.shape().iter().rev().copied().collect(),
-            Self::Joined([part, ..]) => {
-                let mut shape = part.shape().to_vec();
-                shape[0] *= 3;
-                shape
-            }
-        }
-    }
-
-    /// Reads it as [`Checkpoint::read`] does.
-    pub(in crate::inference) fn read(&self, file: &Checkpoint) -> Result<Tensor, String> {
-        Ok(match self {
-            Self::Whole(stored) => file.read(stored)?,
-            Self::Transposed(stored) => file.read(stored)?.tr().contiguous(),
-            Self::Joined(parts) => {
-                let read: Result<Vec<_>, _> = parts.iter().map(|part| file.read(part)).collect();
-                Tensor::cat(&read?, 0)
-            }
-        })
-    }
+    /// DINOv2's, Hugging Face's or Meta's. The token that stands for hidden patches while it is
+    /// trained may be left over.
+    DinoV2,
 }
 
 impl Naming {
@@ -68,6 +29,9 @@ impl Naming {
         self,
         tensors: &BTreeMap<String, StoredTensor>,
     ) -> BTreeMap<String, Recipe> {
+        if self == Self::DinoV2 {
+            return dinov2_names::translate(tensors);
+        }
         let mut recipes = BTreeMap::new();
         for (name, stored) in tensors {
             let theirs = (self == Self::Clip).then(|| hugging_face(name)).flatten();
@@ -124,10 +88,15 @@ impl Naming {
             "vision_model.embeddings.position_ids",
         ];
         let name = tower_name(name);
-        self == Self::Clip
-            && (ALONE.contains(&name)
-                || name.starts_with("transformer.resblocks.")
-                || name.starts_with("text_model."))
+        match self {
+            Self::Own => false,
+            Self::Clip => {
+                ALONE.contains(&name)
+                    || name.starts_with("transformer.resblocks.")
+                    || name.starts_with("text_model.")
+            }
+            Self::DinoV2 => name == dinov2_names::MASK_TOKEN,
+        }
     }
 }
 

@@ -16,6 +16,8 @@ pub(in crate::inference) enum FrameArchitecture {
     ClipVitLinear(ClipVitLinear),
     #[serde(rename = "clip-vit-norm-linear")]
     ClipVitNormLinear(ClipVitNormLinear),
+    #[serde(rename = "dinov2-vit")]
+    DinoV2(DinoV2Shape),
     #[serde(rename = "resnet")]
     ResNet(ResNetShape),
     /// A module that the file holds whole, code and weights.
@@ -31,7 +33,7 @@ pub(in crate::inference) enum FrameArchitecture {
 #[serde(deny_unknown_fields)]
 pub(in crate::inference) struct Whole {}
 
-/// CLIP's vision transformer. ViT-L/14 is image 224, patch 14, width 1024, 24 layers, 16 heads.
+/// A vision transformer. CLIP's ViT-L/14 is image 224, patch 14, width 1024, 24 layers, 16 heads.
 #[derive(Debug, Clone, Deserialize)]
 pub(in crate::inference) struct ViTShape {
     /// Side of the input.
@@ -73,6 +75,38 @@ pub(in crate::inference) struct ClipVitNormLinear {
     pub(in crate::inference) tower: ViTShape,
 }
 
+/// DINOv2 with a head on the class feature beside the mean patch feature. ViT-S/14 is patch 14,
+/// width 384, 12 layers, 6 heads; the image has any side that patches fill. One logit.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::inference) struct DinoV2Shape {
+    #[serde(flatten)]
+    pub(in crate::inference) tower: ViTShape,
+    pub(in crate::inference) head: DinoV2Head,
+    /// Whether a second head says of every patch how manipulated it looks.
+    #[serde(default = "has_mask_head")]
+    pub(in crate::inference) mask_head: bool,
+    /// Patches along a side of the pictures it learnt its positions on: 518 px, 37 patches.
+    #[serde(default = "published_grid")]
+    pub(in crate::inference) position_grid: i64,
+}
+
+/// What reads the features.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::inference) enum DinoV2Head {
+    /// One linear layer.
+    Linear,
+}
+
+fn has_mask_head() -> bool {
+    true
+}
+
+fn published_grid() -> i64 {
+    37
+}
+
 /// torchvision's ResNet of basic blocks. ResNet-18 is stem 64, layers 2-2-2-2. Two logits.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -107,15 +141,21 @@ impl FrameArchitecture {
             Self::ClipVitD3(_)
             | Self::ClipVitLinear(_)
             | Self::ClipVitNormLinear(_)
+            | Self::DinoV2(_)
             | Self::ResNet(_) => None,
         }
     }
 }
 
 impl ViTShape {
+    /// Patches along a side.
+    pub(in crate::inference) fn grid(&self) -> i64 {
+        self.image_px / self.patch_px
+    }
+
     /// Patches in a picture.
     pub(in crate::inference) fn patches(&self) -> i64 {
-        (self.image_px / self.patch_px).pow(2)
+        self.grid().pow(2)
     }
 
     fn problems(&self, size_px: i64) -> Vec<String> {
@@ -164,6 +204,23 @@ impl ClipVitD3 {
     }
 }
 
+impl DinoV2Shape {
+    /// Largest grid of positions; keeps the table small enough to count its numbers.
+    const LARGEST_GRID: i64 = 256;
+
+    fn problems(&self, size_px: i64) -> Vec<String> {
+        let mut problems = self.tower.problems(size_px);
+        if !(1..=Self::LARGEST_GRID).contains(&self.position_grid) {
+            problems.push(format!(
+                "architecture.position_grid must lie between 1 and {}, got {}",
+                Self::LARGEST_GRID,
+                self.position_grid
+            ));
+        }
+        problems
+    }
+}
+
 impl ResNetShape {
     /// Channels of the last stage, the width of a picture's feature.
     pub(in crate::inference) fn feature_width(&self) -> i64 {
@@ -188,6 +245,7 @@ impl Architecture for FrameArchitecture {
             Self::ClipVitD3(_) => "clip-vit-d3",
             Self::ClipVitLinear(_) => "clip-vit-linear",
             Self::ClipVitNormLinear(_) => "clip-vit-norm-linear",
+            Self::DinoV2(_) => "dinov2-vit",
             Self::ResNet(_) => "resnet",
             Self::TorchScript(_) => "torchscript",
             Self::Onnx(_) => "onnx",
@@ -196,7 +254,7 @@ impl Architecture for FrameArchitecture {
 
     fn outputs(&self) -> Option<usize> {
         match self {
-            Self::ClipVitD3(_) | Self::ClipVitLinear(_) => Some(1),
+            Self::ClipVitD3(_) | Self::ClipVitLinear(_) | Self::DinoV2(_) => Some(1),
             Self::ClipVitNormLinear(_) | Self::ResNet(_) => Some(2),
             Self::TorchScript(_) | Self::Onnx(_) => None,
         }
@@ -207,6 +265,7 @@ impl Architecture for FrameArchitecture {
             Self::ClipVitD3(_) | Self::ClipVitLinear(_) | Self::ClipVitNormLinear(_) => {
                 Naming::Clip
             }
+            Self::DinoV2(_) => Naming::DinoV2,
             Self::ResNet(_) | Self::TorchScript(_) | Self::Onnx(_) => Naming::Own,
         }
     }
@@ -220,6 +279,7 @@ impl Architecture for FrameArchitecture {
                 problems
             }
             Self::ClipVitNormLinear(shape) => shape.tower.problems(size_px),
+            Self::DinoV2(shape) => shape.problems(size_px),
             Self::ResNet(shape) => shape.problems(size_px),
             Self::TorchScript(_) | Self::Onnx(_) => Vec::new(),
         }

@@ -16,11 +16,12 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::checkpoint::Naming;
+pub(super) use super::foundation::Foundation;
 pub(super) use super::weight_files::Weights;
 pub(super) use familiarity::FamiliarityTable;
 pub(super) use frame::{
-    ClipVitD3, ClipVitLinear, ClipVitNormLinear, FrameArchitecture, ResNetHead, ResNetShape,
-    ViTShape,
+    ClipVitD3, ClipVitLinear, ClipVitNormLinear, DinoV2Head, DinoV2Shape, FrameArchitecture,
+    ResNetHead, ResNetShape, ViTShape,
 };
 pub(super) use output::{Activation as OutputActivation, Calibration, Label, Output};
 pub(super) use preprocess::{Fit, Preprocess, Resize};
@@ -47,6 +48,8 @@ pub(super) struct Manifest<A> {
     #[serde(rename = "card")]
     _card: String,
     pub(super) weights: Weights,
+    /// What `weights` were trained on top of; without it they are all there is.
+    pub(super) foundation: Option<Foundation>,
     pub(super) architecture: A,
     pub(super) preprocess: Preprocess,
     pub(super) output: Output,
@@ -112,6 +115,12 @@ impl<A: Architecture> Manifest<A> {
         let failed = checks.into_iter().filter(|(holds, _)| !holds);
         let mut problems: Vec<String> = failed.map(|(_, problem)| problem).collect();
         problems.extend(self.weights.problems());
+        if let Some(foundation) = &self.foundation {
+            problems.extend(foundation.problems());
+            if self.architecture.outputs().is_none() {
+                problems.push("foundation: the file of an image model holds all of it".into());
+            }
+        }
         problems.extend(self.preprocess.problems());
         problems.extend(self.output.problems(self.architecture.outputs()));
         problems.extend(self.calibration.problems());

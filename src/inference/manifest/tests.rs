@@ -4,11 +4,13 @@ use super::super::parity::path;
 use super::*;
 
 const SEQUENCES: [&str; 4] = ["tiny-seed", "tiny-seed-old", "tiny-lstm-last", "full-seed"];
-const FRAMES: [&str; 5] = [
+const FRAMES: [&str; 7] = [
     "tiny-d3",
     "tiny-d3-given",
     "tiny-ufd",
     "tiny-gend",
+    "tiny-dinov2",
+    "tiny-dinov2-graph",
     "tiny-resnet-dropout",
 ];
 
@@ -108,6 +110,49 @@ fn labels_must_fit_the_head_in_either_order() {
         let problem = problems_after(name, written, labels);
         assert_eq!(problem.is_empty(), accepted, "{name} {labels}: {problem}");
         assert!(accepted || problem.contains("output.labels"), "{problem}");
+    }
+}
+
+#[test]
+fn dinov2_needs_a_head_that_is_known_and_a_grid_of_positions() {
+    for (from, to, named) in [
+        ("head = \"linear\"", "head = \"d3\"", "unknown variant `d3`"),
+        ("head = \"linear\"", "", "missing field `head`"),
+        (
+            "position_grid = 5",
+            "position_grid = 0",
+            "position_grid must lie between",
+        ),
+        (
+            "position_grid = 5",
+            "position_grid = 257",
+            "position_grid must lie between",
+        ),
+        (
+            "patch_px = 8",
+            "patch_px = 7",
+            "patch_px must divide image_px",
+        ),
+    ] {
+        let problem = problems_after("tiny-dinov2", from, to);
+        assert!(problem.contains(named), "{problem}");
+    }
+}
+
+#[test]
+fn a_foundation_is_stated_in_full() {
+    for (from, to, named) in [
+        (
+            "file = \"tiny.onnx\"",
+            "file = \"a/tiny.onnx\"",
+            "foundation.file must be",
+        ),
+        ("name = \"tiny\"", "name = \"\"", "foundation.name must say"),
+        ("source = \"parity.py\"", "", "missing field `source`"),
+        ("source = ", "url = \"\"\nsource = ", "unknown field `url`"),
+    ] {
+        let problem = problems_after("tiny-dinov2-graph", from, to);
+        assert!(problem.contains(named), "{problem}");
     }
 }
 

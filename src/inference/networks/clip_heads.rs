@@ -7,8 +7,9 @@ use tch::{Kind, Tensor};
 
 use super::super::manifest::{ClipVitLinear, ClipVitNormLinear};
 use super::super::weights::Scope;
-use super::clip_vit::VisionTransformer;
+use super::clip_vit;
 use super::layers::Linear;
+use super::vit::VisionTransformer;
 
 /// `torch.nn.functional.normalize`'s guard against a feature of length zero.
 const SHORTEST: f64 = 1e-12;
@@ -26,7 +27,7 @@ impl ProjectedLinear {
         let (width, embed_width) = (shape.tower.width, shape.embed_width);
         let mut visual = root.at("visual");
         Self {
-            visual: VisionTransformer::take(&mut visual, &shape.tower, kind),
+            visual: clip_vit::take(&mut visual, &shape.tower, kind),
             projection: visual.tensor("proj", &[width, embed_width]),
             fc: Linear::take(root.at("fc"), embed_width, 1),
         }
@@ -34,7 +35,7 @@ impl ProjectedLinear {
 
     /// `[n, 3, side, side]` → `[n, 1]`.
     pub(super) fn run(&self, pictures: &Tensor) -> Tensor {
-        let features = self.visual.run(&self.visual.embed(pictures));
+        let features = self.visual.class_features(&self.visual.embed(pictures));
         self.fc.run(&features.matmul(&self.projection))
     }
 }
@@ -49,14 +50,14 @@ impl UnitLinear {
     /// Keys `visual.*`, `model.linear.*`.
     pub(super) fn take(root: &mut Scope<'_>, shape: &ClipVitNormLinear, kind: Kind) -> Self {
         Self {
-            visual: VisionTransformer::take(&mut root.at("visual"), &shape.tower, kind),
+            visual: clip_vit::take(&mut root.at("visual"), &shape.tower, kind),
             linear: Linear::take(root.at("model.linear"), shape.tower.width, 2),
         }
     }
 
     /// `[n, 3, side, side]` → `[n, 2]`.
     pub(super) fn run(&self, pictures: &Tensor) -> Tensor {
-        let features = self.visual.run(&self.visual.embed(pictures));
+        let features = self.visual.class_features(&self.visual.embed(pictures));
         let length = features.norm_scalaropt_dim(2, [1i64].as_slice(), true);
         self.linear.run(&(features / length.clamp_min(SHORTEST)))
     }

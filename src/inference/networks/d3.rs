@@ -14,8 +14,9 @@ use tch::{Device, Kind, Tensor};
 
 use super::super::manifest::ClipVitD3;
 use super::super::weights::Scope;
-use super::clip_vit::VisionTransformer;
+use super::clip_vit;
 use super::layers::Linear;
+use super::vit::VisionTransformer;
 
 /// Pictures to logits of P(fake).
 pub(in crate::inference) struct D3 {
@@ -31,7 +32,7 @@ impl D3 {
     /// Keys `visual.*` and `attention_head.*`.
     pub(super) fn take(root: &mut Scope<'_>, shape: &ClipVitD3, kind: Kind) -> Self {
         let (width, patches) = (shape.tower.width, shape.tower.patches());
-        let visual = VisionTransformer::take(&mut root.at("visual"), &shape.tower, kind);
+        let visual = clip_vit::take(&mut root.at("visual"), &shape.tower, kind);
         let mut head = root.at("attention_head");
         let order = match &shape.permutation {
             Some(order) => Tensor::from_slice(order),
@@ -51,7 +52,9 @@ impl D3 {
     pub(super) fn run(&self, pictures: &Tensor) -> Tensor {
         let tokens = self.visual.embed(pictures);
         let shuffled = tokens.index_select(1, &self.permutation);
-        let features = self.visual.run(&Tensor::cat(&[shuffled, tokens], 0));
+        let features = self
+            .visual
+            .class_features(&Tensor::cat(&[shuffled, tokens], 0));
         let views = features.chunk(2, 0);
         self.judge(&Tensor::stack(&views, 1))
     }

@@ -8,6 +8,8 @@ use super::super::manifest::FrameArchitecture;
 use super::super::weights::Tensors;
 use super::clip_heads::{ProjectedLinear, UnitLinear};
 use super::d3::D3;
+use super::dinov2::DinoV2;
+use super::picture::PictureLogits;
 use super::resnet::ResNet;
 
 /// Pictures to one or two raw logits, in the order of the manifest.
@@ -15,6 +17,7 @@ pub(in crate::inference) enum FrameNetwork {
     D3(D3),
     ProjectedLinear(ProjectedLinear),
     UnitLinear(UnitLinear),
+    DinoV2(DinoV2),
     ResNet(ResNet),
     /// Brought whole by a user.
     Image(ImageModel),
@@ -36,6 +39,7 @@ impl FrameNetwork {
             FrameArchitecture::ClipVitNormLinear(shape) => {
                 Self::UnitLinear(UnitLinear::take(&mut root, shape, kind))
             }
+            FrameArchitecture::DinoV2(shape) => Self::DinoV2(DinoV2::take(&mut root, shape, kind)),
             FrameArchitecture::ResNet(shape) => Self::ResNet(ResNet::take(&mut root, shape, kind)),
             FrameArchitecture::TorchScript(_) | FrameArchitecture::Onnx(_) => {
                 unreachable!("the engine loads image models whole, not tensor by tensor")
@@ -43,17 +47,20 @@ impl FrameNetwork {
         }
     }
 
-    /// `[n, 3, side, side]` → `[n, outputs]` in 32 bits.
+    /// `[n, 3, side, side]` → raw logits in 32 bits.
     ///
     /// # Errors
     /// A sentence when an image model fails.
-    pub(in crate::inference) fn run(&self, pictures: &Tensor) -> Result<Tensor, String> {
-        match self {
-            Self::D3(network) => Ok(network.run(pictures)),
-            Self::ProjectedLinear(network) => Ok(network.run(pictures)),
-            Self::UnitLinear(network) => Ok(network.run(pictures)),
-            Self::ResNet(network) => Ok(network.run(pictures)),
-            Self::Image(model) => model.run(pictures),
-        }
+    pub(in crate::inference) fn run(&self, pictures: &Tensor) -> Result<PictureLogits, String> {
+        let outputs = match self {
+            Self::D3(network) => network.run(pictures),
+            Self::ProjectedLinear(network) => network.run(pictures),
+            Self::UnitLinear(network) => network.run(pictures),
+            Self::DinoV2(network) => return Ok(network.run(pictures)),
+            Self::ResNet(network) => network.run(pictures),
+            Self::Image(model) => model.run(pictures)?,
+        };
+        let mask = None;
+        Ok(PictureLogits { outputs, mask })
     }
 }

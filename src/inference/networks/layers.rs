@@ -44,6 +44,7 @@ pub(super) struct LayerNorm {
     weight: Tensor,
     bias: Tensor,
     width: i64,
+    epsilon: f64,
 }
 
 impl LayerNorm {
@@ -52,18 +53,24 @@ impl LayerNorm {
             weight: scope.tensor("weight", &[width]),
             bias: scope.tensor("bias", &[width]),
             width,
+            epsilon: NORM_EPS,
         }
+    }
+
+    /// Adds `epsilon` to the variance instead of PyTorch's default.
+    pub(super) fn with_epsilon(self, epsilon: f64) -> Self {
+        Self { epsilon, ..self }
     }
 
     /// `[…, width]` → the same shape.
     pub(super) fn run(&self, x: &Tensor) -> Tensor {
         let (weight, bias) = (Some(&self.weight), Some(&self.bias));
         let x = x.to_kind(Kind::Float);
-        x.layer_norm([self.width], weight, bias, NORM_EPS, true)
+        x.layer_norm([self.width], weight, bias, self.epsilon, true)
     }
 }
 
-/// Self-attention with `torch.nn.MultiheadAttention`'s tensors.
+/// Self-attention as `torch.nn.MultiheadAttention` computes it.
 pub(super) struct SelfAttention {
     /// Queries, keys and values from one product.
     joint: Linear,
@@ -72,6 +79,7 @@ pub(super) struct SelfAttention {
 }
 
 impl SelfAttention {
+    /// With the tensors of `torch.nn.MultiheadAttention`.
     pub(super) fn take(mut scope: Scope<'_>, width: i64, heads: i64) -> Self {
         Self {
             joint: Linear {
@@ -79,6 +87,19 @@ impl SelfAttention {
                 bias: scope.tensor("in_proj_bias", &[3 * width]),
             },
             out: Linear::take(scope.at("out_proj"), width, width),
+            heads,
+        }
+    }
+
+    /// Of projections that lie apart: query, key and value, and the one behind.
+    pub(super) fn joining(apart: &[Linear; 3], out: Linear, heads: i64) -> Self {
+        let joint = |part: fn(&Linear) -> &Tensor| Tensor::cat(&apart.each_ref().map(part), 0);
+        Self {
+            joint: Linear {
+                weight: joint(|linear| &linear.weight),
+                bias: joint(|linear| &linear.bias),
+            },
+            out,
             heads,
         }
     }

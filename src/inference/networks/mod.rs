@@ -5,18 +5,24 @@
 mod clip_heads;
 mod clip_vit;
 mod d3;
+mod dinov2;
 mod frame;
 mod layers;
 mod lstm;
+mod picture;
 mod recurrent;
 mod resnet;
 mod resnext;
 mod sequence;
 mod temporal;
+mod vit;
 
 #[cfg(test)]
 pub(super) use d3::permutation;
+#[cfg(test)]
+pub(super) use dinov2::class_features as dinov2_class_features;
 pub(super) use frame::FrameNetwork;
+pub(super) use picture::PictureLogits;
 pub(super) use sequence::{ClipLogits, SequenceNetwork};
 
 #[cfg(test)]
@@ -123,5 +129,35 @@ permutation_seed = 418
         // 12 596 224; the head has 3 150 849.
         let one_layer = 303_966_208 - 1024 * 768 - 23 * 12_596_224;
         assert_eq!(bytes(&wanted), 4 * (one_layer + 3_150_849));
+    }
+
+    #[test]
+    fn dinov2_vit_s_14_has_the_published_tensors_whatever_the_side_of_its_input() {
+        for image_px in [224, 336, 392] {
+            let text = format!(
+                "family = \"dinov2-vit\"\nimage_px = {image_px}\npatch_px = 14\nwidth = 384\nlayers = 12\nheads = 6\nhead = \"linear\""
+            );
+            let shape: FrameArchitecture = toml::from_str(&text).unwrap();
+            let mut tensors = Tensors::none(Device::Cpu);
+            drop(FrameNetwork::take(&mut tensors, &shape, Precision::Fp32));
+            let wanted = tensors.wanted;
+            for (name, expected) in [
+                ("embeddings.cls_token", &[1, 1, 384][..]),
+                ("embeddings.position_embeddings", &[1, 1370, 384]),
+                (
+                    "encoder.layer.11.attention.attention.key.weight",
+                    &[384, 384],
+                ),
+                ("encoder.layer.0.attention.output.dense.bias", &[384]),
+                ("encoder.layer.5.layer_scale2.lambda1", &[384]),
+                ("encoder.layer.0.mlp.fc2.weight", &[384, 1536]),
+                ("head.weight", &[1, 768]),
+                ("mask_head.bias", &[1]),
+            ] {
+                assert_eq!(shape_of(&wanted, name), expected, "{name}");
+            }
+            // The published 22 056 576 without the token for hidden patches, and both heads.
+            assert_eq!(bytes(&wanted), 4 * (22_056_576 - 384 + 769 + 385));
+        }
     }
 }

@@ -2,13 +2,21 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use tch::Tensor;
 
+use super::super::FoundationFolders;
 use super::super::bundle::ModelFolder;
 use super::super::manifest::Architecture;
 use super::hashed;
 use crate::domain::{CROP_CANVAS_PX, Rgb8Image};
+
+/// Those of the fixtures, and those that the set-up fetched.
+pub(super) static FOUNDATIONS: LazyLock<FoundationFolders> = LazyLock::new(|| {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/parity");
+    FoundationFolders::new(&fixtures, Path::new(""))
+});
 
 /// What PyTorch gives for a network.
 pub(super) struct Reference {
@@ -25,7 +33,11 @@ impl Reference {
     }
 
     pub(super) fn is_of_sequence(&self) -> bool {
-        self.tensors.contains_key("track_logits")
+        self.has("track_logits")
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
     }
 
     pub(super) fn tensor(&self, name: &str) -> &Tensor {

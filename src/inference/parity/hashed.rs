@@ -43,7 +43,7 @@ fn range(name: &str, shape: &[i64]) -> (f64, f64) {
     if name.ends_with("running_var") {
         return (1.0, 0.5);
     }
-    if shape.len() < 2 || name.ends_with(".pe") {
+    if shape.len() < 2 || name.ends_with(".pe") || name.ends_with("position_embeddings") {
         let centre = if name.ends_with("weight") { 1.0 } else { 0.0 };
         return (centre, 0.1);
     }

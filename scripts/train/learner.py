@@ -1,0 +1,134 @@
+"""One frame network in training: which tensors move, a step, the average of the weights, and the small file it goes on from."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch.nn import functional as F
+
+from frame_heads import network_of
+from precision import autocast
+from settings import FOUNDATIONS_DIR
+from stills import normalise
+
+PARTS = ("moved", "average", "exp_avg", "exp_avg_sq")
+
+
+class Learner:
+    def __init__(self, config: dict, device: torch.device, foundations: Path = FOUNDATIONS_DIR):
+        self.config, self.plan, self.device = config, config["training"], device
+        self.size_px = config["preprocess"]["size_px"]
+        self.network = network_of(config, foundations).to(device)
+        names = self.network.move(self.plan["moved"])
+        self.moved = {name: parameter for name, parameter in self.network.named_parameters() if name in names}
+        self.average = {name: parameter.detach().clone() for name, parameter in self.moved.items()}
+        self.optimizer = torch.optim.AdamW(self.groups(), betas=(0.9, 0.98))
+        self.step = 0
+
+    def groups(self) -> list[dict]:
+        """Vectors and heads at the full rate; the tower's matrices, where they move, at their own."""
+        is_matrix = {name: p.ndim > 1 and not name.startswith(("head", "mask_head")) for name, p in self.moved.items()}
+        small = [p for name, p in self.moved.items() if not is_matrix[name]]
+        large = [p for name, p in self.moved.items() if is_matrix[name]]
+        groups = [{"params": small, "peak": self.plan["learning_rate"], "weight_decay": self.plan["weight_decay"]}]
+        return groups + ([{"params": large, "peak": self.plan["matrix_learning_rate"], "weight_decay": 0.0}] if large else [])
+
+    def learn(self, batch: dict[str, torch.Tensor], left_share: float = 1.0) -> dict[str, float]:
+        """One step; `left_share` 1..0 scales the rate down in a branch that comes to an end."""
+        warm = min(1.0, (self.step + 1) / self.plan["warmup_steps"])
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["peak"] * warm * left_share
+        self.network.train()
+        losses = self.losses(batch)
+        self.optimizer.zero_grad(set_to_none=True)
+        (losses["picture"] + self.plan["mask_weight"] * losses["mask"]).backward()
+        torch.nn.utils.clip_grad_norm_(self.moved.values(), self.plan["clip"])
+        self.optimizer.step()
+        self.step += 1
+        self.update_average()
+        return {name: float(loss.detach()) for name, loss in losses.items()}
+
+    def losses(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        images = normalise(batch[f"images-{self.size_px}"].to(self.device), self.config["preprocess"])
+        masks = batch[f"masks-{self.size_px}"].to(self.device).flatten(1).float() / 255
+        pairs, kept = len(masks), None
+        wanted = torch.cat([torch.zeros_like(masks), masks])
+        if self.plan["kept_patches"] < 1:
+            kept = self.kept_patches(pairs, masks.shape[1]).to(self.device)
+            wanted = wanted.gather(1, kept)
+        with autocast(self.device):
+            logits, mask_logits = self.network(images, kept)
+        labels = torch.cat([torch.zeros(pairs), torch.ones(pairs)]).to(self.device)
+        return {"picture": F.binary_cross_entropy_with_logits(logits.float(), labels),
+                "mask": F.binary_cross_entropy_with_logits(mask_logits.float(), wanted)}
+
+    def kept_patches(self, pairs: int, patches: int) -> torch.Tensor:
+        """Numbers [2 pairs, K] of the patches that are looked at in this step, the same for both halves of a pair."""
+        generator = torch.Generator().manual_seed(self.config["seed"] * 1_000_003 + self.step)
+        order = torch.rand(pairs, patches, generator=generator).argsort(1)
+        return order[:, : round(self.plan["kept_patches"] * patches)].repeat(2, 1)
+
+    @torch.no_grad()
+    def update_average(self) -> None:
+        keep = min(self.plan["average_keep"], self.step / (self.step + 20))
+        for name, parameter in self.moved.items():
+            self.average[name].lerp_(parameter, 1 - keep)
+
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[torch.nn.Module]:
+        """The network with the averaged weights in place, for as long as the block lasts."""
+        own = {name: parameter.detach().clone() for name, parameter in self.moved.items()}
+        self.put(self.average)
+        self.network.eval()
+        try:
+            yield self.network
+        finally:
+            self.put(own)
+
+    @torch.no_grad()
+    def put(self, values: dict[str, torch.Tensor]) -> None:
+        for name, parameter in self.moved.items():
+            parameter.copy_(values[name])
+
+    def save(self, path: Path, **facts: float) -> None:
+        """Everything to go on from, in one step of the file system: nobody ever reads half a state."""
+        state = self.optimizer.state
+        tensors = {f"moved/{name}": p for name, p in self.moved.items()} | {f"average/{name}": p for name, p in self.average.items()}
+        for part in ("exp_avg", "exp_avg_sq"):
+            tensors |= {f"{part}/{name}": state[p][part] for name, p in self.moved.items() if p in state}
+        about = {"step": self.step, "fits": fits(self.config), **facts}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".part")
+        save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, partial, {"about": json.dumps(about)})
+        partial.chmod(0o644)
+        os.replace(partial, path)
+
+    def load(self, path: Path) -> dict:
+        """Go on from a state; what else was saved beside it is given back."""
+        with safe_open(path, "pt", device=str(self.device)) as file:
+            about = json.loads(file.metadata()["about"])
+            if about["fits"] != fits(self.config):
+                raise SystemExit(f"{path} was made with another [architecture] or other moved tensors; move it away to start anew")
+            parts = {part: {name: file.get_tensor(f"{part}/{name}") for name in self.moved if f"{part}/{name}" in file.keys()} for part in PARTS}
+        self.put(parts["moved"])
+        self.average = parts["average"]
+        for name, parameter in self.moved.items():
+            if name in parts["exp_avg"]:
+                moments = {part: parts[part][name] for part in ("exp_avg", "exp_avg_sq")}
+                self.optimizer.state[parameter] = {"step": torch.tensor(float(about["step"])), **moments}
+        self.step = about["step"]
+        return about
+
+
+def fits(config: dict) -> str:
+    """Digest of what a state depends on: the shape, and which tensors move. Rates and data may change on the way."""
+    parts = {"architecture": {k: v for k, v in config["architecture"].items() if k != "image_px"}, "moved": config["training"]["moved"]}
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,128 @@
+//! A network between what it reads and what its answer means, and how it is loaded.
+
+use tch::{Device, Tensor};
+
+use super::bundle::ModelFolder;
+use super::manifest::{Architecture, Manifest};
+use super::preprocess::Preparation;
+use super::readout::Readout;
+use super::weights::Tensors;
+use super::{FoundationFolders, Precision};
+use crate::domain::Rgb8Image;
+
+/// A network that is ready to look at crops.
+pub(super) struct Model<N> {
+    pub(super) network: N,
+    preparation: Preparation,
+    pub(super) readout: Readout,
+}
+
+/// Where and how the networks run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Running<'a> {
+    pub(super) device: Device,
+    pub(super) precision: Precision,
+    /// Of the frame model.
+    pub(super) frame_precision: Precision,
+    /// Frames of a clip that the frame model looks at; 0: all.
+    pub(super) frame_frames: usize,
+    /// Pictures in one forward pass at most.
+    pub(super) pass_frames: usize,
+    /// Where the weights lie that some models rest on.
+    pub(super) foundations: &'a FoundationFolders,
+}
+
+impl<N> Model<N> {
+    /// Loads the weights of `folder` and gets ready to read its pictures and numbers; `None` after
+    /// noting what is wrong.
+    pub(super) fn load<A: Architecture>(
+        folder: &ModelFolder<A>,
+        running: Running<'_>,
+        problems: &mut Vec<String>,
+        take: impl FnOnce(&mut Tensors, &A, Precision) -> N,
+    ) -> Option<Self> {
+        let network = load_network(folder, running, problems, take)?;
+        Some(Self::new(network, folder, running))
+    }
+
+    pub(super) fn new<A: Architecture>(
+        network: N,
+        folder: &ModelFolder<A>,
+        running: Running<'_>,
+    ) -> Self {
+        Self {
+            network,
+            preparation: Preparation::new(&folder.manifest.preprocess, running.device),
+            readout: Readout::new(&folder.manifest),
+        }
+    }
+
+    /// Runs `network` over all crops, at most `pass_frames` at a time.
+    pub(super) fn in_passes<T>(
+        &self,
+        crops: &[&Rgb8Image],
+        pass_frames: usize,
+        network: impl Fn(&N, &Tensor) -> T,
+    ) -> Vec<T> {
+        crops
+            .chunks(pass_frames)
+            .map(|pass| network(&self.network, &self.preparation.run(pass)))
+            .collect()
+    }
+}
+
+/// Reads a network's weights and builds it; `None` after noting what is wrong.
+pub(super) fn load_network<A: Architecture, N>(
+    model: &ModelFolder<A>,
+    running: Running<'_>,
+    problems: &mut Vec<String>,
+    take: impl FnOnce(&mut Tensors, &A, Precision) -> N,
+) -> Option<N> {
+    let found = match open(model, running) {
+        Ok(mut tensors) => {
+            let network = take(
+                &mut tensors,
+                &model.manifest.architecture,
+                running.precision,
+            );
+            let found = tensors.finish();
+            if found.is_empty() {
+                return Some(network);
+            }
+            found
+        }
+        Err(found) => found,
+    };
+    problems.extend(found);
+    None
+}
+
+/// The files of a network and, beneath them, its foundation.
+fn open<A: Architecture>(
+    model: &ModelFolder<A>,
+    running: Running<'_>,
+) -> Result<Tensors, Vec<String>> {
+    let Manifest {
+        weights,
+        foundation,
+        architecture,
+        ..
+    } = &model.manifest;
+    let naming = architecture.naming();
+    let tensors = Tensors::open(&model.folder, weights, naming, running.device);
+    let Some(foundation) = foundation else {
+        return tensors;
+    };
+    match (tensors, foundation.open(running.foundations)) {
+        (Ok(mut tensors), Ok(foundation)) => {
+            tensors.rest_on(foundation);
+            Ok(tensors)
+        }
+        (Ok(_), Err(problem)) => Err(vec![problem]),
+        (Err(problems), Ok(_)) => Err(problems),
+        (Err(mut problems), Err(problem)) => {
+            problems.push(problem);
+            Err(problems)
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! DINOv2's vision transformer (Oquab et al., 2024) in the layout of Hugging Face's `Dinov2Model`,
+//! with two linear heads: one on the class feature beside the mean of the patch features says
+//! whether a picture was manipulated, one on every patch feature says where.
+//!
+//! Unlike CLIP's it has no norm before the first block, a bias on the patches, LayerScale, the
+//! exact GELU and an epsilon of 1e-6. Its positions were learnt on a larger grid and are resized to
+//! that of the input when they are loaded: bicubically (a = −0.75) and without antialiasing, corners
+//! not aligned, as `Dinov2Model` does at every call.
+
+use tch::{Kind, Tensor};
+
+use super::super::manifest::{DinoV2Head, DinoV2Shape};
+use super::super::weights::Scope;
+use super::layers::{LayerNorm, Linear, SelfAttention};
+use super::picture::PictureLogits;
+use super::vit::{Block, Gelu, PatchProjection, VisionTransformer};
+
+const NORM_EPSILON: f64 = 1e-6;
+
+/// Pictures to logits of P(manipulated), of the whole and of every patch.
+pub(in crate::inference) struct DinoV2 {
+    tower: VisionTransformer,
+    head: Linear,
+    mask_head: Option<Linear>,
+    /// Patches along a side.
+    grid: i64,
+}
+
+impl DinoV2 {
+    /// Keys `embeddings.*`, `encoder.layer.*`, `layernorm.*`, `head.*` and, where the manifest has
+    /// it, `mask_head.*`.
+    pub(super) fn take(root: &mut Scope<'_>, shape: &DinoV2Shape, kind: Kind) -> Self {
+        let width = shape.tower.width;
+        Self {
+            tower: tower(root, shape, kind),
+            head: match shape.head {
+                DinoV2Head::Linear => Linear::take(root.at("head"), 2 * width, 1),
+            },
+            mask_head: (shape.mask_head).then(|| Linear::take(root.at("mask_head"), width, 1)),
+            grid: shape.tower.grid(),
+        }
+    }
+
+    /// `[n, 3, side, side]` → logits `[n, 1]` and, with a mask head, `[n, grid, grid]`.
+    pub(super) fn run(&self, pictures: &Tensor) -> PictureLogits {
+        let features = self.tower.all_features(&self.tower.embed(pictures));
+        let class = features.select(1, 0);
+        let patches = features.slice(1, 1, None, 1);
+        let mean = patches.mean_dim([1i64].as_slice(), false, None);
+        PictureLogits {
+            outputs: self.head.run(&Tensor::cat(&[class, mean], 1)),
+            mask: (self.mask_head.as_ref())
+                .map(|head| head.run(&patches).view([-1, self.grid, self.grid])),
+        }
+    }
+}
+
+/// What the class token of each picture becomes, `[n, width]`, from tensors without heads.
+#[cfg(test)]
+pub(in crate::inference) fn class_features(
+    root: &mut Scope<'_>,
+    shape: &DinoV2Shape,
+    pictures: &Tensor,
+) -> Tensor {
+    let tower = tower(root, shape, Kind::Float);
+    tower.class_features(&tower.embed(pictures))
+}
+
+/// The transformer without the heads.
+fn tower(root: &mut Scope<'_>, shape: &DinoV2Shape, kind: Kind) -> VisionTransformer {
+    let (width, patch) = (shape.tower.width, shape.tower.patch_px);
+    let mut embeddings = root.at("embeddings");
+    let learnt = [1, 1 + shape.position_grid.pow(2), width];
+    let positions = embeddings.tensor("position_embeddings", &learnt);
+    let class = embeddings.tensor("cls_token", &[1, 1, width]);
+    let mut projection = embeddings.at("patch_embeddings.projection");
+    let weight = projection.tensor("weight", &[width, 3, patch, patch]);
+    let bias = projection.tensor("bias", &[width]);
+    VisionTransformer {
+        patches: PatchProjection::new(&weight, Some(&bias), kind),
+        class: class.view([width]),
+        positions: resized(&positions, shape.position_grid, shape.tower.grid()),
+        before: None,
+        blocks: {
+            let mut layers = root.at("encoder.layer");
+            (0..shape.tower.layers)
+                .map(|n| block(layers.at(n), width, shape.tower.heads).in_kind(kind))
+                .collect()
+        },
+        after: norm(root.at("layernorm"), width),
+    }
+}
+
+fn block(mut scope: Scope<'_>, width: i64, heads: i64) -> Block {
+    let mut linear = |name, inputs, outputs| Linear::take(scope.at(name), inputs, outputs);
+    let apart = [
+        linear("attention.attention.query", width, width),
+        linear("attention.attention.key", width, width),
+        linear("attention.attention.value", width, width),
+    ];
+    let out = linear("attention.output.dense", width, width);
+    let widen = linear("mlp.fc1", width, 4 * width);
+    let narrow = linear("mlp.fc2", 4 * width, width);
+    Block {
+        norm1: norm(scope.at("norm1"), width),
+        attention: SelfAttention::joining(&apart, out, heads),
+        scale1: Some(scope.at("layer_scale1").tensor("lambda1", &[width])),
+        norm2: norm(scope.at("norm2"), width),
+        widen,
+        gelu: Gelu::Exact,
+        narrow,
+        scale2: Some(scope.at("layer_scale2").tensor("lambda1", &[width])),
+    }
+}
+
+fn norm(scope: Scope<'_>, width: i64) -> LayerNorm {
+    LayerNorm::take(scope, width).with_epsilon(NORM_EPSILON)
+}
+
+/// Positions `[1, 1 + learnt², width]` for a grid of `wanted` patches a side, `[1 + wanted², width]`.
+fn resized(positions: &Tensor, learnt: i64, wanted: i64) -> Tensor {
+    let width = positions.size()[2];
+    let class = positions.narrow(1, 0, 1).view([1, width]);
+    let grid = positions.narrow(1, 1, learnt * learnt);
+    let grid = grid.view([1, learnt, learnt, width]).permute([0, 3, 1, 2]);
+    let grid = grid.upsample_bicubic2d([wanted, wanted], false, None, None);
+    let grid = grid.permute([0, 2, 3, 1]).reshape([wanted * wanted, width]);
+    Tensor::cat(&[class, grid], 0)
+}

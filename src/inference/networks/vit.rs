@@ -1,0 +1,142 @@
+//! The vision transformer that CLIP (Radford et al., 2021) and DINOv2 (Oquab et al., 2024) have in
+//! common: patches and a class token, blocks of attention and perceptron behind a norm each, a last
+//! norm. What they do differently is in its parts; [`super::clip_vit`] and [`super::dinov2`] put
+//! them together from their files.
+
+use tch::{Device, Kind, Tensor};
+
+use super::layers::{LayerNorm, Linear, SelfAttention};
+
+/// A picture, or its patches in any order, to features.
+pub(super) struct VisionTransformer {
+    pub(super) patches: PatchProjection,
+    /// `[width]`
+    pub(super) class: Tensor,
+    /// `[1 + patches, width]`, that of the class token first.
+    pub(super) positions: Tensor,
+    /// A norm before the first block, which CLIP has.
+    pub(super) before: Option<LayerNorm>,
+    pub(super) blocks: Vec<Block>,
+    pub(super) after: LayerNorm,
+}
+
+/// Squares of pixels to tokens.
+pub(super) struct PatchProjection {
+    weight: Tensor,
+    bias: Option<Tensor>,
+    patch_px: i64,
+}
+
+impl PatchProjection {
+    /// `weight` is `[width, 3, patch, patch]`, `bias` `[width]`; both compute in `kind`.
+    pub(super) fn new(weight: &Tensor, bias: Option<&Tensor>, kind: Kind) -> Self {
+        Self {
+            patch_px: weight.size()[2],
+            weight: weight.to_kind(kind),
+            bias: bias.map(|bias| bias.to_kind(kind)),
+        }
+    }
+}
+
+impl VisionTransformer {
+    /// Where its weights are.
+    pub(super) fn device(&self) -> Device {
+        self.class.device()
+    }
+
+    /// `[n, 3, side, side]` → patch tokens `[n, patches, width]`, row by row.
+    pub(super) fn embed(&self, pictures: &Tensor) -> Tensor {
+        let PatchProjection {
+            weight,
+            bias,
+            patch_px,
+        } = &self.patches;
+        let pictures = pictures.to_kind(weight.kind());
+        let grid = pictures.conv2d(weight, bias.as_ref(), [*patch_px; 2], [0, 0], [1, 1], 1);
+        grid.flatten(2, 3).transpose(1, 2).to_kind(Kind::Float)
+    }
+
+    /// Patch tokens `[n, patches, width]` → class features `[n, width]`, both in 32 bits.
+    pub(super) fn class_features(&self, tokens: &Tensor) -> Tensor {
+        self.after.run(&self.stream(tokens).select(1, 0))
+    }
+
+    /// Patch tokens `[n, patches, width]` → features of the class token and of every patch,
+    /// `[n, 1 + patches, width]`, both in 32 bits.
+    pub(super) fn all_features(&self, tokens: &Tensor) -> Tensor {
+        self.after.run(&self.stream(tokens))
+    }
+
+    /// The tokens with their places, the class token first, behind the last block.
+    fn stream(&self, tokens: &Tensor) -> Tensor {
+        let (count, _, width) = tokens.size3().expect("embed gives [n, patches, width]");
+        let class = self.class.expand([count, 1, width], false);
+        let placed = Tensor::cat(&[class, tokens.shallow_clone()], 1) + &self.positions;
+        let mut x = match &self.before {
+            Some(norm) => norm.run(&placed),
+            None => placed,
+        };
+        for block in &self.blocks {
+            x = block.run(x);
+        }
+        x
+    }
+}
+
+/// Attention and perceptron, each behind a norm and around a shortcut that stays in 32 bits.
+pub(super) struct Block {
+    pub(super) norm1: LayerNorm,
+    pub(super) attention: SelfAttention,
+    /// Multiplies what attention adds, channel by channel: LayerScale, which DINOv2 has.
+    pub(super) scale1: Option<Tensor>,
+    pub(super) norm2: LayerNorm,
+    pub(super) widen: Linear,
+    pub(super) gelu: Gelu,
+    pub(super) narrow: Linear,
+    /// Multiplies what the perceptron adds.
+    pub(super) scale2: Option<Tensor>,
+}
+
+impl Block {
+    pub(super) fn in_kind(self, kind: Kind) -> Self {
+        Self {
+            attention: self.attention.in_kind(kind),
+            widen: self.widen.in_kind(kind),
+            narrow: self.narrow.in_kind(kind),
+            ..self
+        }
+    }
+
+    fn run(&self, x: Tensor) -> Tensor {
+        let attended = self.attention.run(&self.norm1.run(&x));
+        let x = &x + scaled(attended, self.scale1.as_ref());
+        let inner = self.gelu.run(&self.widen.run(&self.norm2.run(&x)));
+        &x + scaled(self.narrow.run(&inner), self.scale2.as_ref())
+    }
+}
+
+/// The scale has 32 bits, and so has the product whatever comes in.
+fn scaled(x: Tensor, scale: Option<&Tensor>) -> Tensor {
+    match scale {
+        Some(scale) => x * scale,
+        None => x,
+    }
+}
+
+/// Which smooth ramp a perceptron was trained with.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Gelu {
+    /// `x·Φ(x)`, Φ the normal distribution's.
+    Exact,
+    /// `x·σ(1.702x)`, CLIP's.
+    Quick,
+}
+
+impl Gelu {
+    fn run(self, x: &Tensor) -> Tensor {
+        match self {
+            Self::Exact => x.gelu("none"),
+            Self::Quick => x * (x * 1.702).sigmoid(),
+        }
+    }
+}
