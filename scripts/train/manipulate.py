@@ -183,7 +183,7 @@ class Forger:
     def other_person(self, target: Target) -> tuple[np.ndarray, np.ndarray]:
         """Of several faces of other people, the one whose mean colour is nearest to the target's. A sharp face mostly gets a sharp
         one, as a forger with good pictures would: a soft face among sharp surroundings is one forgery of several."""
-        pool = self.sharp_pool if target.sharp and self.rng.random() < 0.6 else self.pool
+        pool = self.sharp_pool if target.sharp and len(self.sharp_pool) > 12 and self.rng.random() < 0.6 else self.pool
         candidates = [int(index) for index in self.rng.choice(pool, 6) if self.faces.people[index] != target.person]
         centre = slice(self.canvas_px * 3 // 8, self.canvas_px * 3 // 4)
         wanted = target.canvas[centre, centre].mean((0, 1))
