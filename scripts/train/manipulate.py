@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from faces import CANVAS_PX, Faces, similarity
+from faces import CANVAS_PX, SHARP_EYE_DISTANCE_PX, Faces, similarity
 from layers import match_colour, nudge, rescale, shift_colour, shift_frequency, upsampling_traces
 from masks import MOUTH_REGIONS, WHOLE_FACE, draw_mask, draw_region, fit, mesh_warp
 from mouth import as_drawn_small, mouth_of, moved_mouth
@@ -35,6 +35,7 @@ class Target:
     landmarks: np.ndarray  # [5, 2] in pixels of a CANVAS_PX canvas
     person: str = ""
     pristine: np.ndarray | None = None
+    sharp: bool = False  # fills its canvas with pixels of its own
 
     @property
     def sharpest(self) -> np.ndarray:
@@ -63,6 +64,7 @@ class Forger:
         self.faces, self.pool, self.rng, self.redrawers = faces, pool, rng, redrawers
         self.canvas_px = faces.canvas_px
         self.held_out_redrawer: SwapAutoencoder | None = None
+        self.sharp_pool = pool[faces.eye_distance_px[pool] >= SHARP_EYE_DISTANCE_PX]
         self.faces_of: dict[str, list[int]] = {}
         for index in pool:
             self.faces_of.setdefault(faces.people[index], []).append(int(index))
@@ -179,8 +181,10 @@ class Forger:
         return np.array(self.faces.canvases[index]), self.faces.landmarks[index]
 
     def other_person(self, target: Target) -> tuple[np.ndarray, np.ndarray]:
-        """Of several faces of other people, the one whose mean colour is nearest to the target's."""
-        candidates = [int(index) for index in self.rng.choice(self.pool, 6) if self.faces.people[index] != target.person]
+        """Of several faces of other people, the one whose mean colour is nearest to the target's. A sharp face mostly gets a sharp
+        one, as a forger with good pictures would: a soft face among sharp surroundings is one forgery of several."""
+        pool = self.sharp_pool if target.sharp and len(self.sharp_pool) > 12 and self.rng.random() < 0.6 else self.pool
+        candidates = [int(index) for index in self.rng.choice(pool, 6) if self.faces.people[index] != target.person]
         centre = slice(self.canvas_px * 3 // 8, self.canvas_px * 3 // 4)
         wanted = target.canvas[centre, centre].mean((0, 1))
         return self.face(min(candidates, key=lambda i: np.abs(self.faces.canvases[i][centre, centre][::8, ::8].mean((0, 1)) - wanted).sum()))

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from degrade import Journey, draw_clean_journey, draw_journey, moved_mask, travel
-from faces import CANVAS_PX, Faces
+from faces import CANVAS_PX, SHARP_EYE_DISTANCE_PX, Faces
 from layers import jpeg, rescale
 from manipulate import TRAINED_FAMILIES, Forger, Recipe, Target
 from redrawers import Redrawers
@@ -105,10 +105,11 @@ class PairMaker:
         if self.rng.random() < 0.5:
             canvas = np.ascontiguousarray(canvas[:, ::-1])
             landmarks = mirrored(landmarks)
+        person, sharp = self.faces.people[index], bool(self.faces.eye_distance_px[index] >= SHARP_EYE_DISTANCE_PX)
         if self.rng.random() >= CODED_BEFORE_SHARE:
-            return Target(canvas, landmarks, self.faces.people[index])
+            return Target(canvas, landmarks, person, sharp=sharp)
         coded = rescale(canvas, self.rng, self.rng.uniform(0.5, 1.0)) if self.rng.random() < 0.5 else canvas
-        return Target(jpeg(coded, int(self.rng.integers(55, 93))), landmarks, self.faces.people[index], pristine=canvas)
+        return Target(jpeg(coded, int(self.rng.integers(55, 93))), landmarks, person, canvas, sharp)
 
 
 def mirrored(landmarks: np.ndarray) -> np.ndarray:

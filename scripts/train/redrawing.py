@@ -1,6 +1,6 @@
 """Light autoencoders that redraw a picture nearly as it was: what is left are the traces of their way of enlarging.
 
-    python scripts/train/redrawing.py        # trains on the train split, about six minutes on one core
+    python scripts/train/redrawing.py        # trains on the train split, about four minutes on one core
 
 One encoder and four decoders, which differ in how they double the side: nearest or bilinear with a convolution, transposed
 convolution, pixel shuffle. They take pictures of any size, so they redraw a face as well as a whole picture.
@@ -116,7 +116,7 @@ def difference(drawn: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cache", type=Path, default=CACHE_DIR)
-    parser.add_argument("--steps", type=int, default=450)
+    parser.add_argument("--steps", type=int, default=250)
     parser.add_argument("--seed", type=int, default=3)
     arguments = parser.parse_args()
     torch.set_num_threads(1)

@@ -1,8 +1,9 @@
 """Does a data set's own look give the label away? Linear probes, for the model card.
 
     python scripts/train/source_probe.py --config scripts/train/configs/sequence-s.toml --models models --report probe.md
+    python scripts/train/source_probe.py --config scripts/train/configs/frame-dino-s.toml --models models --report probe.md
 
-On stills of the pool (training and validation people together, split anew by person into five folds, every person scored by a
+On stills of the pool; for the frame model, which has none, on pairs made as its training makes them (training and validation people together, split anew by person into five folds, every person scored by a
 probe that did not see them):
 
 1. source from features: which data set a genuine still comes from (lfw, us_congress, london, grid), from the backbone's pooled
@@ -20,23 +21,30 @@ Intervals are percentile bootstraps over people (500 draws). Chance is 50 % or A
 from __future__ import annotations
 
 import argparse
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from export import network_from
 from faces import Faces
 from familiarity import Backbone
+from frame_pairs import open_maker, stage_of
+from pairs import shrink
 from settings import CACHE_DIR, MODELS_DIR, read_config
+from stills import normalise
 
 PAIRS, FOLDS, DRAWS, SEED = 1024, 5, 500, 422
+MADE_GROUP = 4  # pairs that share a journey
 PER_SOURCE = 256  # at least, so that the rare sources can be probed too
 SOURCES = {"lfw": "lfw", "us_congress": "us_congress", "london": "london", "portraits_hd": "portraits_hd", "grid_video": "grid"}
 QUALITY = ("sharpness", "blockiness", "mean luminance", "noise")
@@ -67,6 +75,33 @@ def read_stills(cache_dir: Path, rng: np.random.Generator) -> tuple[Stills, dict
         pairs.append(np.array(shard[row]))
     people = np.array([faces.people[records[i][2]] for i in chosen])
     return Stills(np.stack(pairs), source_of[chosen], people), counts
+
+
+def made_stills(config: dict, cache_dir: Path) -> tuple[Stills, dict[str, int]]:
+    """Pairs as the frame model's training sees them at its hardest stage, of both parts."""
+    pairs, sources, people = [], [], []
+    size, journeys = config["preprocess"]["size_px"], config["pairs"]["journeys"]
+    for number, split in enumerate(("train", "validation")):
+        maker = open_maker(config, cache_dir, split)
+        maker.use(np.random.default_rng([SEED, number]))
+        for group in range(PAIRS // 2 // MADE_GROUP):
+            for pair in maker.group(stage_of(config, "full"), MADE_GROUP, journeys[group % len(journeys)]):
+                pairs.append(np.stack([shrink(pair.genuine, size), shrink(pair.forged, size)]))
+                sources.append(str(maker.faces.sources[pair.face]))
+                people.append(maker.faces.people[pair.face])
+    return Stills(np.stack(pairs), np.array(sources), np.array(people)), {name: sources.count(name) for name in dict.fromkeys(sources)}
+
+
+def frame_features(pairs: np.ndarray, folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The frame model's pooled features [N, 768] of the genuine and the forged halves."""
+    stated = tomllib.loads((folder / "manifest.toml").read_text())
+    network = network_from(stated["architecture"], load_file(folder / stated["weights"]["file"]))
+    found = []
+    with torch.no_grad():
+        for part in torch.from_numpy(pairs).flatten(0, 1).permute(0, 3, 1, 2).split(16):
+            found.append(network.pooled(network.tokens(normalise(part, stated["preprocess"]))))
+    both = torch.cat(found).view(len(pairs), 2, -1).numpy()
+    return both[:, 0], both[:, 1]
 
 
 def quality(picture: np.ndarray) -> list[float]:
@@ -114,9 +149,13 @@ def label_from(inputs: np.ndarray, stills: Stills) -> str:
 
 
 def run(config: dict, models_dir: Path, cache_dir: Path) -> str:
-    stills, counts = read_stills(cache_dir, np.random.default_rng(SEED))
-    backbone = Backbone(models_dir / config["name"])
-    genuine, forged = (backbone.tracks(stills.pairs[:, half][:, None])[-1].numpy() for half in (0, 1))
+    if config["kind"] == "frame":
+        stills, counts = made_stills(config, cache_dir)
+        genuine, forged = frame_features(stills.pairs, models_dir / config["name"])
+    else:
+        stills, counts = read_stills(cache_dir, np.random.default_rng(SEED))
+        backbone = Backbone(models_dir / config["name"])
+        genuine, forged = (backbone.tracks(stills.pairs[:, half][:, None])[-1].numpy() for half in (0, 1))
     statistics = np.array([quality(picture) for half in (0, 1) for picture in stills.pairs[:, half]])
     one_hot = np.tile(stills.sources[:, None] == np.array(list(counts))[None], (2, 1)).astype(float)
     rows = {

@@ -1,0 +1,153 @@
+"""Behaviour of the frame model's training that a run would not show to be wrong.
+
+    cd scripts/train && python -m unittest test_frame_training      # needs no data: networks are tiny, faces are noise
+"""
+
+from __future__ import annotations
+
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+import cv2
+import numpy as np
+import torch
+
+import learner as learner_module
+from degrade import Journey, moved_mask, on_canvas, travel
+from dinov2 import Dinov2FrameNetwork
+from frame_validation import pointing
+from learner import Learner
+from manipulate import Recipe
+from mouth import moved_mouth
+from pairs import mirrored, visible_mask
+
+SHAPE = {"family": "dinov2-vit", "image_px": 56, "patch_px": 14, "width": 24, "layers": 2, "heads": 3, "head": "linear"}
+PREPROCESS = {"size_px": 56, "canvas_px": 64, "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+TRAINING = {"moved": "norms", "learning_rate": 1e-3, "matrix_learning_rate": 1e-5, "weight_decay": 0.01, "warmup_steps": 2,
+            "average_keep": 0.9, "clip": 1.0, "mask_weight": 2.0, "kept_patches": 0.5}
+CONFIG = {"name": "tiny", "seed": 1, "architecture": SHAPE, "preprocess": PREPROCESS, "training": TRAINING}
+LANDMARKS = np.array([[96, 120], [160, 120], [128, 156], [102, 191], [154, 191]], np.float32)
+
+
+def network(config: dict, _foundations: Path) -> Dinov2FrameNetwork:
+    torch.manual_seed(0)
+    return Dinov2FrameNetwork(config["architecture"])
+
+
+def batch(seed: int) -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return {"images-56": torch.randint(0, 256, (4, 3, 56, 56), generator=generator, dtype=torch.uint8),
+            "masks-56": torch.randint(0, 256, (2, 4, 4), generator=generator, dtype=torch.uint8)}
+
+
+class TheNetwork(unittest.TestCase):
+    def test_answers_the_same_for_all_patches_kept_in_any_order(self):
+        tower = network(CONFIG, Path()).eval()
+        images = torch.randn(2, 3, 56, 56)
+        kept = torch.randperm(16).expand(2, -1)
+        with torch.no_grad():
+            logits, masks = tower(images)
+            some_logits, some_masks = tower(images, kept)
+        torch.testing.assert_close(logits, some_logits)
+        torch.testing.assert_close(masks.gather(1, kept), some_masks)
+
+    def test_moves_vectors_and_heads_but_neither_matrices_nor_positions(self):
+        tower = network(CONFIG, Path())
+        names = tower.move("norms")
+        self.assertIn("encoder.layer.1.attention.attention.query.bias", names)
+        self.assertIn("encoder.layer.0.layer_scale2.lambda1", names)
+        self.assertIn("mask_head.weight", names)
+        self.assertFalse([name for name in names if name.endswith(("query.weight", "cls_token", "position_embeddings"))])
+
+
+class ALearner(unittest.TestCase):
+    def setUp(self):
+        self.enterContext(mock.patch.object(learner_module, "network_of", network))
+        self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+
+    def test_goes_on_from_its_state_as_if_it_had_not_stopped(self):
+        straight, first = Learner(CONFIG, torch.device("cpu")), Learner(CONFIG, torch.device("cpu"))
+        for step in range(4):
+            straight.learn(batch(step))
+        for step in range(2):
+            first.learn(batch(step))
+        first.save(self.folder / "state.safetensors", seconds=7)
+        second = Learner(CONFIG, torch.device("cpu"))
+        self.assertEqual(second.load(self.folder / "state.safetensors")["seconds"], 7)
+        for step in range(2, 4):
+            second.learn(batch(step))
+        for name in straight.moved:
+            torch.testing.assert_close(straight.moved[name], second.moved[name], rtol=0, atol=0)
+            torch.testing.assert_close(straight.average[name], second.average[name], rtol=0, atol=0)
+
+    def test_refuses_the_state_of_another_shape(self):
+        Learner(CONFIG, torch.device("cpu")).save(self.folder / "state.safetensors")
+        other = CONFIG | {"architecture": SHAPE | {"layers": 1}}
+        with self.assertRaises(SystemExit):
+            Learner(other, torch.device("cpu")).load(self.folder / "state.safetensors")
+
+    def test_lends_the_averaged_weights_and_takes_them_back(self):
+        mine = Learner(CONFIG, torch.device("cpu"))
+        mine.learn(batch(0))
+        own = mine.moved["head.bias"].detach().clone()
+        with mine.averaged() as lent:
+            torch.testing.assert_close(lent.head.bias, mine.average["head.bias"])
+        torch.testing.assert_close(mine.moved["head.bias"], own, rtol=0, atol=0)
+
+
+class AJourney(unittest.TestCase):
+    def test_without_any_change_gives_the_canvas_back(self):
+        canvas = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
+        self.assertTrue(np.array_equal(travel([canvas], Journey(face_px=256), np.random.default_rng(0), still=True)[0], canvas))
+
+    def test_through_a_turned_frame_brings_the_face_back_to_its_place(self):
+        canvas = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8), (0, 0), 8)
+        journey = Journey(face_px=200, turn_degrees=9.0, shift_px=(3.3, -2.2))
+        returned = travel([canvas], journey, np.random.default_rng(0), still=True)[0]
+        inner = slice(32, 224)
+        self.assertLess(np.abs(returned[inner, inner].astype(float) - canvas[inner, inner]).mean(), 1.0)
+
+    def test_moves_the_mask_as_it_moves_the_picture(self):
+        mask = np.zeros((256, 256), np.float32)
+        mask[100:140, 90:150] = 1
+        error = np.hstack([np.eye(2), [[0.05], [-0.03]]])
+        journey = Journey(face_px=256, error=error)
+        picture = travel([np.repeat((mask * 255).astype(np.uint8)[..., None], 3, 2)], journey, np.random.default_rng(0), still=True)[0]
+        self.assertLess(np.abs(picture[..., 0] / 255 - moved_mask(mask, journey)).max(), 0.05)
+        self.assertAlmostEqual(on_canvas(error, 256)[0, 2], 12.8)
+
+
+class AForgery(unittest.TestCase):
+    def test_of_a_wholly_redrawn_picture_is_masked_everywhere_even_where_it_looks_the_same(self):
+        canvas = np.full((64, 64, 3), 100, np.uint8)
+        recipe = Recipe("redrawn", canvas, canvas, np.ones((64, 64, 1), np.float32), everywhere=True)
+        self.assertEqual(visible_mask(recipe, recipe.blended()).min(), 1)
+
+    def test_that_changed_nothing_has_an_empty_mask(self):
+        canvas = np.full((64, 64, 3), 100, np.uint8)
+        recipe = Recipe("self_blend", canvas, canvas, np.ones((64, 64, 1), np.float32))
+        self.assertEqual(visible_mask(recipe, recipe.blended()).max(), 0)
+
+    def test_of_the_mouth_leaves_the_eyes_alone(self):
+        canvas = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
+        changed = moved_mouth(canvas, LANDMARKS, np.random.default_rng(1))
+        self.assertTrue(np.array_equal(changed[:100], canvas[:100]))
+        self.assertFalse(np.array_equal(changed[170:210], canvas[170:210]))
+
+    def test_of_a_mirrored_face_keeps_right_and_left_apart(self):
+        self.assertLess(mirrored(LANDMARKS)[0, 0], mirrored(LANDMARKS)[1, 0])
+
+
+class ThePointingGame(unittest.TestCase):
+    def test_counts_maxima_in_forged_cells_and_leaves_wholly_forged_pictures_out(self):
+        masks = np.zeros((3, 2, 2), np.uint8)
+        masks[0, 0, 1] = masks[1, 1, 1] = 255
+        masks[2] = 255
+        maps = np.array([[0, 9, 0, 0], [9, 0, 0, 0], [0, 0, 0, 0]], np.float32)
+        self.assertEqual(pointing(masks, maps), 0.5)
+
+
+if __name__ == "__main__":
+    unittest.main()
