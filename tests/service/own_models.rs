@@ -324,3 +324,58 @@ fn a_bundle_that_does_not_load_never_replaces_the_one_that_does() {
     assert_eq!(after, bundle);
     assert!(!models.path().join("bundle.toml.before").exists());
 }
+
+#[tokio::test]
+async fn a_model_names_the_foundation_it_rests_on_and_does_not_serve_without_it() {
+    let models = Models::new();
+    let fixtures = repository("tests/fixtures/parity");
+    for name in ["tiny-dinov2-graph", "foundations"] {
+        let copy = models.path().join(name);
+        fs::create_dir(&copy).expect("a folder");
+        for file in fs::read_dir(fixtures.join(name)).expect("a fixture") {
+            let file = file.expect("a file");
+            fs::copy(file.path(), copy.join(file.file_name())).expect("a copy");
+        }
+    }
+    let listed = models.succeed(&["list"]);
+    let graph = models.path().join("foundations/tiny.onnx");
+    for said in [
+        "tiny-dinov2-graph 1 (frame, dinov2-vit)",
+        "rests on tiny (parity.py), licence: Apache-2.0 OR MIT",
+        &graph.display().to_string(),
+    ] {
+        assert!(listed.contains(said), "no {said:?} in: {listed}");
+    }
+    assert!(!listed.contains("models use foundations"), "{listed}");
+    models.succeed(&["use", "tiny-dinov2-graph"]);
+
+    let server = models.serve().await;
+    let answer = server.predict("videos/genuine.mp4").await;
+    let health: Value = server.get("/health").await.json().await.expect("JSON");
+    let manifest = fs::read_to_string(models.path().join("tiny-dinov2-graph/manifest.toml"));
+    let manifest: toml::Table = manifest.expect("a manifest").parse().expect("TOML");
+    for named in [&answer["models"], &health["models"]] {
+        assert_eq!(named[0].get("foundation"), None, "{named}");
+        let foundation = &named[1]["foundation"];
+        for field in ["name", "sha256", "source", "licence"] {
+            let stated = manifest["foundation"][field].as_str();
+            assert_eq!(foundation[field].as_str(), stated, "{named}");
+        }
+    }
+    let id = answer["id"].as_str().expect("an id");
+    let stored = server.get(&format!("/api/v1/predictions/{id}")).await;
+    let stored: Value = stored.json().await.expect("JSON");
+    assert_eq!(stored["models"], answer["models"]);
+    drop(server);
+
+    fs::remove_file(&graph).expect("removed");
+    let folder = models.path().join("tiny-dinov2-graph");
+    let complaint = models.fail(&["check", folder.to_str().expect("a UTF-8 path")]);
+    for said in [
+        "foundation tiny: tiny.onnx is not in",
+        "scripts/setup.sh",
+        &graph.display().to_string(),
+    ] {
+        assert!(complaint.contains(said), "no {said:?} in: {complaint}");
+    }
+}
