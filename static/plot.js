@@ -179,10 +179,12 @@ function path(line, kind, scale) {
   let pen = "M";
   let d = "";
   for (const slot of line.slots) {
-    if (slot === null || slot[kind] === null) {
+    if (slot === null) {
       pen = "M";
       continue;
     }
+    // The frame model may look at some of a person's frames only: its line goes on between those.
+    if (slot[kind] === null) continue;
     d += `${pen}${scale.x(slot.at).toFixed(1)} ${scale.y(slot[kind]).toFixed(1)}`;
     pen = "L";
   }
