@@ -24,14 +24,14 @@ mod tests;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Deserialize;
 use tch::Tensor;
 
 use super::checkpoint::{Checkpoint, CheckpointError, verified};
 use super::describe::FileFormat;
-use super::weight_files::is_sha256;
+use super::weight_files::{is_plain_name, is_sha256};
 use crate::domain::FoundationIdentity;
 
 pub use folders::FoundationFolders;
@@ -62,13 +62,15 @@ pub(super) enum OpenFoundation {
 impl Foundation {
     /// Everything that is wrong with the table, a sentence each.
     pub(super) fn problems(&self) -> Vec<String> {
-        let is_plain = Path::new(&self.file).file_name() == Some(self.file.as_ref());
         let checks = [
             (
                 !self.name.is_empty(),
                 "foundation.name must say which weights these are",
             ),
-            (is_plain, "foundation.file must be a plain file name"),
+            (
+                is_plain_name(&self.file),
+                "foundation.file must be a plain file name",
+            ),
             (
                 is_sha256(&self.sha256),
                 "foundation.sha256 must be 64 lower-case hex digits",
