@@ -18,9 +18,12 @@ struct Models(TempDir);
 impl Models {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a directory");
-        for name in ["face-detector-s", "sequence-s", "frame-s"] {
-            let shipped = repository("models").join(name);
-            symlink(shipped, folder.path().join(name)).expect("a link");
+        for shipped in fs::read_dir(repository("models")).expect("the models") {
+            let shipped = shipped.expect("a model");
+            if shipped.path().join("manifest.toml").is_file() {
+                let link = folder.path().join(shipped.file_name());
+                symlink(shipped.path(), link).expect("a link");
+            }
         }
         fs::copy(
             repository("models/bundle.toml"),
