@@ -38,10 +38,11 @@ main() {
     # There are no examples. Naming them makes Cargo resolve features as for the tests; without them it checks
     # a hundred crates once more, for features that differ.
     RUSTDOCFLAGS="-D warnings" cargo doc --locked "${timings[@]}" --no-deps --lib --examples
-    step "Running the examples in the documentation"
-    cargo test --locked "${timings[@]}" --doc
+    # In one go, so that nothing waits for a step to end; the examples need no more.
     step "Building the tests"
     cargo test --locked "${timings[@]}" --no-run --lib --bins --tests
+    step "Running the examples in the documentation"
+    cargo test --locked --doc
     step "Running the unit tests"
     run_tests --lib --bins
     step "Running the exchanges of earlier services on PostgreSQL and S3"

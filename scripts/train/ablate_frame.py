@@ -20,8 +20,8 @@ from pathlib import Path
 
 import torch
 
-from settings import CACHE_DIR, FOUNDATIONS_DIR, read_config
-from train_frame import Run, train
+from settings import read_config
+from train_frame import Run, name_machine, train
 
 DECAY_SHARE = 0.25  # of the minutes
 COLUMNS = ("auc", "auc_clean", "auc_compressed", "auc_clean_forged_vs_compressed_genuine", "pointing_clean")
@@ -95,11 +95,7 @@ if __name__ == "__main__":
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--only", nargs="*", choices=list(VARIANTS))
     parser.add_argument("--report", type=Path)
-    parser.add_argument("--cache", type=Path, default=CACHE_DIR)
-    parser.add_argument("--foundations", type=Path, default=FOUNDATIONS_DIR)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--workers", type=int, default=1)
+    name_machine(parser)
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
     text = ablate(read_config(chosen.config), chosen)

@@ -26,7 +26,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 from tqdm import tqdm
 
-from export import network_from
+from export import stored_network
 from faces import FaceFinder, align
 from familiarity import Region, unit
 from manipulate import HELD_OUT_FAMILIES
@@ -61,9 +61,7 @@ class Bundle:
         self.bundle = tomllib.loads((folder / "bundle.toml").read_text())
         self.manifests, self.networks = {}, {}
         for kind in ("sequence", "frame"):
-            home = folder / self.bundle[kind]
-            self.manifests[kind] = tomllib.loads((home / "manifest.toml").read_text())
-            self.networks[kind] = network_from(self.manifests[kind]["architecture"], load_file(home / "weights.safetensors"))
+            self.networks[kind], self.manifests[kind] = stored_network(folder / self.bundle[kind])
         self.familiarity = self.manifests["sequence"]["familiarity"]
         self.region = Region(**load_file(folder / self.bundle["sequence"] / self.familiarity["file"]))
 

@@ -53,6 +53,12 @@ def network_from(shape: dict, state: dict, foundations: Path = FOUNDATIONS_DIR) 
     return network.eval()
 
 
+def stored_network(folder: Path) -> tuple[torch.nn.Module, dict]:
+    """The network of an exported model, and its manifest."""
+    stated = tomllib.loads((folder / "manifest.toml").read_text())
+    return network_from(stated["architecture"], load_file(folder / stated["weights"]["file"])), stated
+
+
 def difference(path: Path) -> dict[str, torch.Tensor]:
     """The averaged values of the moved tensors in a training state."""
     return {name.removeprefix("average/"): tensor for name, tensor in load_file(path).items() if name.startswith("average/")}

@@ -8,16 +8,14 @@ A video's score is the mean logit of evenly spread frames. The second line of ea
 from __future__ import annotations
 
 import argparse
-import tomllib
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from tqdm import tqdm
 
 from evaluate import auc_with_interval, evenly
-from export import network_from
+from export import stored_network
 from pairs import shrunk
 from precision import autocast
 from settings import CACHE_DIR, MODELS_DIR
@@ -37,8 +35,7 @@ def logits(network: torch.nn.Module, frames: np.ndarray, preprocess: dict) -> np
 
 
 def report(folder: Path, split: str, cache_dir: Path) -> str:
-    stated = tomllib.loads((folder / "manifest.toml").read_text())
-    network = network_from(stated["architecture"], load_file(folder / stated["weights"]["file"]))
+    network, stated = stored_network(folder)
     scores, forged, people = [], [], []
     wanted = np.unique(np.concatenate([evenly(32, count) for count in COUNTS]))
     for path in tqdm(sorted((cache_dir / "videos" / split).glob("*.npz")), desc=split):

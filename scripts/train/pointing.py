@@ -11,13 +11,11 @@ forged share of the pictures counted.
 from __future__ import annotations
 
 import argparse
-import tomllib
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 
-from export import network_from
+from export import stored_network
 from frame_validation import INSIDE, KINDS, answers, auc, pair_set, pointing
 from manipulate import FAMILIES, TRAINED_FAMILIES
 from settings import CACHE_DIR, HERE, MODELS_DIR, read_config
@@ -28,8 +26,7 @@ PAIRS = 40  # of a family and kind
 def report(models_dir: Path, name: str, split: str, cache_dir: Path) -> str:
     config = read_config(HERE / f"configs/{name}.toml")
     config["validation"] |= {"pairs": PAIRS, "seed": config["validation"]["seed"] + 1}
-    stated = tomllib.loads((models_dir / name / "manifest.toml").read_text())
-    network = network_from(stated["architecture"], load_file(models_dir / name / stated["weights"]["file"]))
+    network, stated = stored_network(models_dir / name)
     held = pair_set(config, cache_dir, split, FAMILIES if split == "test" else TRAINED_FAMILIES)
     found = answers(network, held, stated["preprocess"])
     lines = ["| forgery | kind | pairs | AUC | maps counted | point at the forgery | a guess would |", "|---|---|---|---|---|---|---|"]

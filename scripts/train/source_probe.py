@@ -21,21 +21,19 @@ Intervals are percentile bootstraps over people (500 draws). Chance is 50 % or A
 from __future__ import annotations
 
 import argparse
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from export import network_from
+from export import stored_network
 from faces import Faces
 from familiarity import Backbone
 from frame_pairs import open_maker, stage_of
@@ -94,8 +92,7 @@ def made_stills(config: dict, cache_dir: Path) -> tuple[Stills, dict[str, int]]:
 
 def frame_features(pairs: np.ndarray, folder: Path) -> tuple[np.ndarray, np.ndarray]:
     """The frame model's pooled features [N, 768] of the genuine and the forged halves."""
-    stated = tomllib.loads((folder / "manifest.toml").read_text())
-    network = network_from(stated["architecture"], load_file(folder / stated["weights"]["file"]))
+    network, stated = stored_network(folder)
     found = []
     with torch.no_grad():
         for part in torch.from_numpy(pairs).flatten(0, 1).permute(0, 3, 1, 2).split(16):

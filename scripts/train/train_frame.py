@@ -116,6 +116,15 @@ def decay(run: Run, steps: int) -> None:
     print(f"{folder / 'decayed.safetensors'}: {steps} steps from step {run.learner.step - steps}", flush=True)
 
 
+def name_machine(parser: argparse.ArgumentParser) -> None:
+    """The arguments of whatever trains: where things lie, and with what it computes."""
+    parser.add_argument("--cache", type=Path, default=CACHE_DIR)
+    parser.add_argument("--foundations", type=Path, default=FOUNDATIONS_DIR)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=1)
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", type=Path, required=True)
@@ -123,11 +132,7 @@ if __name__ == "__main__":
     parser.add_argument("--steps", type=int, help="stop at this step at the latest")
     parser.add_argument("--decay-steps", type=int, help="branch off from the state and come to an end in so many steps")
     parser.add_argument("--state", type=Path, help="another state file than scripts/train/state/<name>.safetensors")
-    parser.add_argument("--cache", type=Path, default=CACHE_DIR)
-    parser.add_argument("--foundations", type=Path, default=FOUNDATIONS_DIR)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--workers", type=int, default=1)
+    name_machine(parser)
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
     current = Run(read_config(chosen.config), chosen)

@@ -1,6 +1,7 @@
 //! An upload that a test holds in the middle.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use reqwest::multipart::{Form, Part};
 use reqwest::{Body, Error, Response};
@@ -47,7 +48,7 @@ impl HeldUpload {
             answer: tokio::spawn(request.send()),
         };
         while uploads_in_progress(server).await == before {
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
         held
     }
@@ -73,12 +74,11 @@ impl HeldUpload {
 }
 
 impl HeldUpload {
-    /// Sends the second half, gives the service a moment to begin the analysis, which takes
-    /// longer, and breaks the connection.
-    pub(crate) async fn abandon_after_the_rest(self) {
+    /// Sends the second half and breaks the connection in the middle of the analysis.
+    pub(crate) async fn abandon_after_the_rest(self, server: &Server) {
         let _ = self.rest.send(self.second_half).await;
         drop(self.rest);
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        until_analysing(server, 1).await;
         self.answer.abort();
         let _ = self.answer.await;
     }
@@ -88,6 +88,20 @@ impl HeldUpload {
 pub(crate) async fn uploads_in_progress(server: &Server) -> u64 {
     let health: serde_json::Value = (server.get("/health").await.json().await).expect("JSON");
     health["uploads_in_progress"].as_u64().expect("a number")
+}
+
+/// Waits until so many analyses are at work or wait for their turn.
+pub(crate) async fn until_analysing(server: &Server, count: u64) {
+    let started = Instant::now();
+    loop {
+        let health: serde_json::Value = server.get("/health").await.json().await.expect("JSON");
+        let analyses = health["analyses_in_progress"].as_u64();
+        if analyses.expect("a number") >= count {
+            return;
+        }
+        assert!(started.elapsed() < Duration::from_secs(20), "{health}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 /// Files of unfinished uploads and unfinished artifacts.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::held_upload::{HeldUpload, leftovers};
+use crate::held_upload::{HeldUpload, leftovers, until_analysing};
 use crate::isolation::{long_clip, workers};
 use crate::problem::expect_problem;
 use crate::server::{Server, repository};
@@ -184,11 +184,6 @@ async fn one_sender_leaves_places_for_others_and_all_together_take_no_more_than_
     assert_eq!(small_file_of(&server, "127.0.0.1").await.status(), 200);
 }
 
-async fn analyses(server: &Server) -> u64 {
-    let health: Value = server.get("/health").await.json().await.expect("JSON");
-    health["analyses_in_progress"].as_u64().expect("a number")
-}
-
 #[tokio::test]
 async fn as_many_are_at_work_and_wait_as_the_limits_say_and_one_more_is_told_to_come_back() {
     let settings = [("decode_threads", "2"), ("waiting_places", "1")];
@@ -196,9 +191,7 @@ async fn as_many_are_at_work_and_wait_as_the_limits_say_and_one_more_is_told_to_
     let clip = long_clip();
     let post = || server.post_file("/predict", &clip);
     let (first, second, third, ()) = tokio::join!(post(), post(), post(), async {
-        while analyses(&server).await < 3 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        until_analysing(&server, 3).await;
         assert_eq!(workers(server.pid()).len(), 2, "processes that decode");
         let refused = server.post_file("/predict", &repository(CLIP)).await;
         expect_problem(&server, PREDICT, refused, (429, "busy")).await;

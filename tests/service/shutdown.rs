@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::held_upload::until_analysing;
 use crate::server::{Server, repository};
 
 const END_DEADLINE: Duration = Duration::from_secs(60);
@@ -19,7 +20,7 @@ async fn ends_cleanly_with(signal: &str) {
             .expect("the demo clip"),
     );
     let request = tokio::spawn(request.send());
-    tokio::time::sleep(Duration::from_millis(150)).await;
+    until_analysing(&server, 1).await;
     server.signal(signal);
 
     let response = request

@@ -84,7 +84,7 @@ async fn a_client_that_leaves_in_the_middle_leaves_nothing_behind() {
 async fn a_client_that_leaves_during_the_analysis_leaves_nothing_behind() {
     let server = Server::start().await;
     let held = HeldUpload::begin(&server, "/predict", &repository(CLIP)).await;
-    held.abandon_after_the_rest().await;
+    held.abandon_after_the_rest(&server).await;
     nothing_is_left(&server).await;
     let recent = server.get("/api/v1/predictions/recent").await;
     let recent: serde_json::Value = recent.json().await.expect("JSON");
