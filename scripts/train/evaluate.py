@@ -36,7 +36,7 @@ from stills import normalise
 
 DRAWS = 2000
 FRAMES_SCORED = 8  # of a video's 32, by the frame model
-STILL_FRAMES = (3, 13, 23)
+STILL_FRAMES = (6, 14, 22)  # among the eight that are scored anyway
 GENDERS = ("male", "female")
 ETHNICITIES = ("white", "black", "asian", "indian", "other")  # UTKFace's own labels
 
@@ -105,29 +105,51 @@ class Bundle:
         fusion = self.bundle["fusion"]["stills"] if stills else self.bundle["fusion"]
         logits = fusion["bias"]
         for kind, raw in (("sequence", sequence), ("frame", frame)):
-            calibration = self.manifests[kind]["calibration"]
-            logits = logits + fusion[f"{kind}_weight"] * (calibration["scale"] * raw + calibration["bias"])
-        return 1 / (1 + np.exp(-logits))
+            logits = logits + fusion[f"{kind}_weight"] * self.calibrated(kind, raw)
+        return logistic(logits)
+
+    def calibrated(self, kind: str, raw: np.ndarray) -> np.ndarray:
+        calibration = self.manifests[kind]["calibration"]
+        return calibration["scale"] * raw + calibration["bias"]
+
+    def verdicts(self, scores: dict[str, np.ndarray], stills: bool = False) -> np.ndarray:
+        """FAKE, INCONCLUSIVE or REAL of every row, by all rules of the service: thresholds, models that disagree, distance."""
+        fused = self.sides(self.probability(scores["sequence"], scores["frame"], stills))
+        alone = [self.sides(logistic(self.calibrated(kind, scores[kind]))) for kind in ("sequence", "frame")]
+        doubtful = self.unfamiliar(scores["distance"]) | (alone[0] * alone[1] < 0)
+        return np.array(["REAL", "INCONCLUSIVE", "FAKE"])[np.where(doubtful, 0, fused) + 1]
+
+    def sides(self, probability: np.ndarray) -> np.ndarray:
+        """1 where a probability is FAKE by the thresholds, -1 where it is REAL, 0 between."""
+        limits = self.bundle["thresholds"]
+        return (probability >= limits["fake_at_or_above"]).astype(int) - (probability <= limits["real_at_or_below"])
+
+
+def logistic(logits: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-logits))
 
 
 def evenly(count: int, wanted: int) -> np.ndarray:
-    """At most `wanted` of `count` frames, spread from the first to the last."""
-    return np.unique(np.linspace(0, count - 1, min(wanted, count)).round().astype(int))
+    """At most `wanted` of `count` frames, the middles of equal shares, as the service chooses them."""
+    wanted = min(wanted, count)
+    return (2 * np.arange(wanted) + 1) * count // (2 * wanted)
 
 
 def score_videos(bundle: Bundle, split: str, cache_dir: Path) -> None:
-    """Columns person, kind, family, sequence, frame, distance into <cache>/scores/<split>.csv, those of single frames into <split>-stills.csv."""
+    """Columns person, kind, family, sequence, frame, distance, frames (the frame model's logits one by one) into
+    <cache>/scores/<split>.csv, those of single frames into <split>-stills.csv."""
     videos, stills = [], []
     for path in tqdm(sorted((cache_dir / "videos" / split).glob("*.npz")), desc=split):
         stored = np.load(path)
         for family, frames in zip(stored["families"], stored["frames"]):
             about, raw = [str(stored["person"]), str(stored["kind"]), str(family)], bundle.raw(frames)
-            videos.append([*about, raw.sequence, raw.frame, raw.distance])
-            stills += [[*about, raw.sequence_alone[t], raw.frame_alone[t], raw.distance_alone[t]] for t in STILL_FRAMES]
+            each = " ".join(f"{raw.frame_alone[t]:.5f}" for t in evenly(len(frames), bundle.frames))
+            videos.append([*about, raw.sequence, raw.frame, raw.distance, each])
+            stills += [[*about, raw.sequence_alone[t], raw.frame_alone[t], raw.distance_alone[t], ""] for t in STILL_FRAMES]
     (cache_dir / "scores").mkdir(exist_ok=True)
     for name, rows in ((split, videos), (f"{split}-stills", stills)):
         with open(cache_dir / f"scores/{name}.csv", "w", newline="") as file:
-            csv.writer(file).writerows([["person", "kind", "family", "sequence", "frame", "distance"], *rows])
+            csv.writer(file).writerows([["person", "kind", "family", "sequence", "frame", "distance", "frames"], *rows])
 
 
 def read_scores(split: str, cache_dir: Path) -> dict[str, np.ndarray]:
@@ -161,13 +183,11 @@ def report(bundle: Bundle, scores: dict[str, np.ndarray], stills: bool = False) 
         chosen = ~forged | (scores["family"] == family) | (family == "all") | (unseen & (family == "families unseen in training"))
         cells = ["{:.3f} ({:.3f}-{:.3f})".format(*auc_with_interval(s[chosen], forged[chosen], scores["person"][chosen])) for s in columns.values()]
         lines.append(f"| {family} | {(forged & chosen).sum()} vs {(~forged).sum()} | " + " | ".join(cells) + " |")
-    limits = bundle.bundle["thresholds"]
-    unfamiliar = bundle.unfamiliar(scores["distance"])
-    fake, real = (fused >= limits["fake_at_or_above"]) & ~unfamiliar, (fused <= limits["real_at_or_below"]) & ~unfamiliar
+    verdicts = bundle.verdicts(scores, stills)
     lines += ["", "| | called FAKE | INCONCLUSIVE | called REAL |", "|---|---|---|---|"]
     for name in ["genuine", *families]:
         mine = scores["family"] == name
-        counts = [int((mine & fake).sum()), int((mine & ~fake & ~real).sum()), int((mine & real).sum())]
+        counts = [int((verdicts[mine] == verdict).sum()) for verdict in ("FAKE", "INCONCLUSIVE", "REAL")]
         lines.append(f"| {name} ({mine.sum()}) | " + " | ".join(f"{n} ({100 * n / mine.sum():.0f} %)" for n in counts) + " |")
     return "\n".join(lines) + "\n"
 
@@ -175,7 +195,7 @@ def report(bundle: Bundle, scores: dict[str, np.ndarray], stills: bool = False) 
 def report_groups(bundle: Bundle, folder: Path, data_dir: Path) -> str:
     """Genuine UTKFace stills as tracks of one frame: the share called FAKE, by group."""
     finder = FaceFinder(data_dir)
-    found: dict[str, list[tuple[float, bool]]] = {}
+    found: dict[str, list[dict[str, float]]] = {}
     for path in tqdm(sorted(folder.glob("*.jpg")), desc="groups"):
         image = cv2.imread(str(path))
         landmarks = finder.largest(image)
@@ -183,19 +203,19 @@ def report_groups(bundle: Bundle, folder: Path, data_dir: Path) -> str:
         if landmarks is None or len(fields) < 4 or not fields[1].isdigit() or not fields[2].isdigit():
             continue
         raw = bundle.raw(np.ascontiguousarray(align(image, landmarks)[0][..., ::-1])[None])
-        probability = float(bundle.probability(raw.sequence, raw.frame, stills=True))
+        row = {"sequence": raw.sequence, "frame": raw.frame, "distance": raw.distance}
         age = min(int(fields[0]) // 20 * 20, 60)
         for group in ("all", GENDERS[int(fields[1])], ETHNICITIES[int(fields[2])], f"age {age}-{age + 19}" if age < 60 else "age 60+"):
-            found.setdefault(group, []).append((probability, bool(bundle.unfamiliar(raw.distance))))
-    limits = bundle.bundle["thresholds"]
+            found.setdefault(group, []).append(row)
     lines = ["| group | faces | called FAKE (95 % interval) | called REAL | unlike the training data | mean P(fake) |", "|---|---|---|---|---|---|"]
     for group, values in sorted(found.items(), key=lambda item: (item[0] != "all", item[0])):
-        values, unfamiliar = map(np.array, zip(*values))
-        fake, real = (values >= limits["fake_at_or_above"]) & ~unfamiliar, (values <= limits["real_at_or_below"]) & ~unfamiliar
-        low, high = binomtest(int(fake.sum()), len(values)).proportion_ci(method="wilson")
-        shares = " | ".join(f"{100 * part.mean():.1f} %" for part in (real, unfamiliar))
-        called_fake = f"{100 * fake.mean():.1f} % ({100 * low:.1f}-{100 * high:.1f})"
-        lines.append(f"| {group} | {len(values)} | {called_fake} | {shares} | {values.mean():.2f} |")
+        scores = {name: np.array([row[name] for row in values]) for name in values[0]}
+        verdicts = bundle.verdicts(scores, stills=True)
+        low, high = binomtest(int((verdicts == "FAKE").sum()), len(values)).proportion_ci(method="wilson")
+        shares = " | ".join(f"{100 * part.mean():.1f} %" for part in (verdicts == "REAL", bundle.unfamiliar(scores["distance"])))
+        called_fake = f"{100 * (verdicts == 'FAKE').mean():.1f} % ({100 * low:.1f}-{100 * high:.1f})"
+        mean = bundle.probability(scores["sequence"], scores["frame"], stills=True).mean()
+        lines.append(f"| {group} | {len(values)} | {called_fake} | {shares} | {mean:.2f} |")
     return "\n".join(lines) + "\n"
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from evaluate import Bundle, auc_with_interval
+from evaluate import FRAMES_SCORED, Bundle, auc_with_interval
 from faces import CANVAS_PX, FaceFinder, align, read_frames
 from settings import DATA_DIR, MODELS_DIR
 
@@ -58,18 +58,19 @@ def report(bundle: Bundle, folder: Path, data_dir: Path) -> str:
         frames = aligned_frames(path, finder)
         if len(frames):
             raw = bundle.raw(frames)
-            rows.append((path.stem, forged, raw.sequence, raw.frame, float(bundle.probability(raw.sequence, raw.frame, stills=len(frames) == 1)),
-                         bool(bundle.unfamiliar(raw.distance))))
-    names, forged = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
-    sequence, frame, fused, unfamiliar = (np.array([row[i] for row in rows]) for i in (2, 3, 4, 5))
+            rows.append({"name": path.stem, "forged": forged, "still": len(frames) == 1,
+                         "sequence": raw.sequence, "frame": raw.frame, "distance": raw.distance})
+    scores = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    forged, still = scores["forged"], scores["still"]
+    fused = np.where(still, *(bundle.probability(scores["sequence"], scores["frame"], stills) for stills in (True, False)))
     lines = [f"{len(rows)} of {len(files)} files gave a face, {forged.sum()} of them forged.", "", "| model | AUC (95 % interval) |", "|---|---|"]
-    for name, scores in ((bundle.bundle["sequence"], sequence), (bundle.bundle["frame"], frame), ("fused", fused)):
-        lines.append("| {} | {:.2f} ({:.2f}-{:.2f}) |".format(name, *auc_with_interval(scores, forged, names)))
-    limits = bundle.bundle["thresholds"]
-    fake, real = (fused >= limits["fake_at_or_above"]) & ~unfamiliar, (fused <= limits["real_at_or_below"]) & ~unfamiliar
+    for name, column in ((bundle.bundle["sequence"], scores["sequence"]), (bundle.bundle["frame"], scores["frame"]), ("fused", fused)):
+        lines.append("| {} | {:.2f} ({:.2f}-{:.2f}) |".format(name, *auc_with_interval(column, forged, scores["name"])))
+    verdicts = np.where(still, *(bundle.verdicts(scores, stills) for stills in (True, False)))
     lines += ["", "| | called FAKE | INCONCLUSIVE | called REAL |", "|---|---|---|---|"]
     for name, mine in (("genuine", ~forged), ("forged", forged)):
-        lines.append(f"| {name} ({mine.sum()}) | {(fake & mine).sum()} | {(~fake & ~real & mine).sum()} | {(real & mine).sum()} |")
+        counts = [(verdicts[mine] == verdict).sum() for verdict in ("FAKE", "INCONCLUSIVE", "REAL")]
+        lines.append(f"| {name} ({mine.sum()}) | " + " | ".join(map(str, counts)) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -78,10 +79,11 @@ if __name__ == "__main__":
     parser.add_argument("--models", type=Path, default=MODELS_DIR)
     parser.add_argument("--data", type=Path, default=DATA_DIR)
     parser.add_argument("--clips", type=Path, required=True)
+    parser.add_argument("--frames", type=int, default=FRAMES_SCORED, help="that the frame model scores of a clip")
     parser.add_argument("--report", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    text = report(Bundle(arguments.models), arguments.clips, arguments.data.resolve())
+    text = report(Bundle(arguments.models, arguments.frames), arguments.clips, arguments.data.resolve())
     print(text)
     if arguments.report:
         arguments.report.write_text(text)

@@ -106,7 +106,8 @@ def decay(run: Run, steps: int) -> None:
     """The branch to an end: the rate falls to zero on a straight line, and the average follows closely."""
     folder = run.arguments.cache / "runs" / run.config["name"]
     batches = run.batches()
-    run.learner.plan["kept_patches"] = run.learner.plan["kept_patches_at_the_end"]
+    for what in ("kept_patches", "average_keep"):
+        run.learner.plan[what] = run.learner.plan[f"{what}_at_the_end"]
     for done in range(steps):
         run.one_step(batches, left_share=1 - done / steps)
         if run.stopped:
