@@ -1,7 +1,7 @@
 //! From scores to a verdict.
 //!
 //! The person who looks most manipulated decides for the whole video. Where the two models stand
-//! on opposite sides of the thresholds, neither is believed.
+//! on opposite sides of the thresholds, and both have weight, neither is believed.
 //!
 //! Where the sequence model states distances from its training data, the score of a person beyond
 //! the limit is not believed either, and so:
@@ -35,6 +35,8 @@ pub(super) struct Means {
     pub(super) thresholds: Thresholds,
     /// Whether still images can be judged.
     pub(super) judges_stills: bool,
+    /// Whether each of the two models has weight enough to contradict the other.
+    pub(super) has_two_voices: bool,
 }
 
 /// Decides for a file. `scores` runs beside `observation.tracks`.
@@ -43,9 +45,9 @@ pub(super) fn decide(
     scores: &[Option<ClipScores>],
     means: Means,
 ) -> Decision {
-    let deciding = deciding(scores, means.thresholds);
+    let deciding = deciding(scores, means);
     let (label, probability_fake, mut reasons) = match deciding {
-        Some((_, clip)) => judge(clip, means.thresholds),
+        Some((_, clip)) => judge(clip, means),
         None => (
             VerdictLabel::Inconclusive,
             None,
@@ -80,8 +82,8 @@ pub(super) fn frame_model_probability(clip: &ClipScores) -> Option<Probability> 
 }
 
 /// The person the verdict rests on, by the rules above.
-fn deciding(scores: &[Option<ClipScores>], thresholds: Thresholds) -> Option<(usize, &ClipScores)> {
-    let fake = |(_, clip): &(usize, &ClipScores)| judge(clip, thresholds).0 == VerdictLabel::Fake;
+fn deciding(scores: &[Option<ClipScores>], means: Means) -> Option<(usize, &ClipScores)> {
+    let fake = |(_, clip): &(usize, &ClipScores)| judge(clip, means).0 == VerdictLabel::Fake;
     most_suspect(scores, is_familiar)
         .filter(fake)
         .or_else(|| most_suspect(scores, |_| true))
@@ -102,13 +104,10 @@ fn is_familiar(clip: &ClipScores) -> bool {
     !clip.familiarity.is_some_and(Familiarity::is_unfamiliar)
 }
 
-fn judge(
-    clip: &ClipScores,
-    thresholds: Thresholds,
-) -> (VerdictLabel, Option<Probability>, Vec<Reason>) {
+fn judge(clip: &ClipScores, means: Means) -> (VerdictLabel, Option<Probability>, Vec<Reason>) {
     let probability = clip.fused_track.probability();
-    let (label, reason) = thresholds.decide(probability);
-    match unlike_training(clip).or_else(|| disagreement(clip, thresholds)) {
+    let (label, reason) = means.thresholds.decide(probability);
+    match unlike_training(clip).or_else(|| disagreement(clip, means)) {
         Some(doubt) => (VerdictLabel::Inconclusive, Some(probability), vec![doubt]),
         None => (label, Some(probability), vec![reason]),
     }
@@ -119,7 +118,11 @@ fn unlike_training(clip: &ClipScores) -> Option<Reason> {
     Some(Reason::UnlikeTrainingData { distance, limit })
 }
 
-fn disagreement(clip: &ClipScores, thresholds: Thresholds) -> Option<Reason> {
+fn disagreement(clip: &ClipScores, means: Means) -> Option<Reason> {
+    if !means.has_two_voices {
+        return None;
+    }
+    let thresholds = means.thresholds;
     let sequence = clip.sequence_track?.probability();
     let frame = frame_model_probability(clip)?;
     let opposite = matches!(
@@ -173,9 +176,13 @@ mod tests {
     use super::*;
     use crate::inference::FrameScore;
 
-    fn thresholds() -> Thresholds {
+    fn means() -> Means {
         let p = |value| Probability::new(value).unwrap();
-        Thresholds::new(p(0.3), p(0.7)).unwrap()
+        Means {
+            thresholds: Thresholds::new(p(0.3), p(0.7)).unwrap(),
+            judges_stills: true,
+            has_two_voices: true,
+        }
     }
 
     fn clip(sequence: f32, frame: f32) -> ClipScores {
@@ -207,28 +214,37 @@ mod tests {
     }
 
     fn position_deciding(scores: &[Option<ClipScores>]) -> Option<usize> {
-        deciding(scores, thresholds()).map(|(position, _)| position)
+        deciding(scores, means()).map(|(position, _)| position)
     }
 
     #[test]
     fn two_models_on_one_side_give_that_answer() {
-        let (label, probability, reasons) = judge(&clip(3.0, 2.0), thresholds());
+        let (label, probability, reasons) = judge(&clip(3.0, 2.0), means());
         assert_eq!(label, VerdictLabel::Fake);
         assert!(probability.unwrap().get() > 0.9);
         assert_eq!(reasons[0].code(), "above-fake-threshold");
-        assert_eq!(judge(&clip(-3.0, -2.0), thresholds()).0, VerdictLabel::Real);
+        assert_eq!(judge(&clip(-3.0, -2.0), means()).0, VerdictLabel::Real);
     }
 
     #[test]
     fn models_on_opposite_sides_give_no_answer_however_sure_one_of_them_is() {
-        let (label, _, reasons) = judge(&clip(9.0, -2.0), thresholds());
+        let (label, _, reasons) = judge(&clip(9.0, -2.0), means());
         assert_eq!(label, VerdictLabel::Inconclusive);
         assert_eq!(reasons[0].code(), "models-disagree");
     }
 
     #[test]
+    fn a_model_of_little_weight_does_not_silence_the_other() {
+        let one_voice = Means {
+            has_two_voices: false,
+            ..means()
+        };
+        assert_eq!(judge(&clip(9.0, -2.0), one_voice).0, VerdictLabel::Fake);
+    }
+
+    #[test]
     fn one_undecided_model_does_not_silence_the_other() {
-        assert_eq!(judge(&clip(6.0, 0.1), thresholds()).0, VerdictLabel::Fake);
+        assert_eq!(judge(&clip(6.0, 0.1), means()).0, VerdictLabel::Fake);
     }
 
     #[test]
@@ -237,14 +253,14 @@ mod tests {
         frame_only.sequence_track = None;
         frame_only.sequence_frames.clear();
         frame_only.fused_track = Logit::new(2.0).unwrap();
-        let (label, _, reasons) = judge(&frame_only, thresholds());
+        let (label, _, reasons) = judge(&frame_only, means());
         assert_eq!(label, VerdictLabel::Fake);
         assert_eq!(reasons[0].code(), "above-fake-threshold");
 
         let mut sequence_only = clip(-9.0, 2.0);
         sequence_only.frame_frames.clear();
         sequence_only.fused_track = Logit::new(-9.0).unwrap();
-        assert_eq!(judge(&sequence_only, thresholds()).0, VerdictLabel::Real);
+        assert_eq!(judge(&sequence_only, means()).0, VerdictLabel::Real);
         assert_eq!(frame_model_probability(&sequence_only), None);
     }
 
@@ -262,7 +278,7 @@ mod tests {
     fn a_face_unlike_the_training_data_gives_no_answer_but_keeps_its_probability() {
         for score in [6.0, -6.0] {
             let unfamiliar = at_distance(1.6, clip(score, score));
-            let (label, probability, reasons) = judge(&unfamiliar, thresholds());
+            let (label, probability, reasons) = judge(&unfamiliar, means());
             assert_eq!(label, VerdictLabel::Inconclusive);
             assert_eq!(probability, Some(unfamiliar.fused_track.probability()));
             let reason = Reason::UnlikeTrainingData {
@@ -272,7 +288,7 @@ mod tests {
             assert_eq!(reasons, [reason]);
         }
         let at_the_limit = at_distance(1.5, clip(6.0, 6.0));
-        assert_eq!(judge(&at_the_limit, thresholds()).0, VerdictLabel::Fake);
+        assert_eq!(judge(&at_the_limit, means()).0, VerdictLabel::Fake);
     }
 
     #[test]

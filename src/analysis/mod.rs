@@ -43,7 +43,7 @@ pub use settings::{AnalysisSettings, MAX_ASKED_FRAMES, WorkerSettings};
 pub use table::{TABLE_HEADER, write_csv, write_csv_of_all};
 pub use varied::Varied;
 
-use crate::domain::{AnalysisId, Isolation, ModelIdentity, Reason};
+use crate::domain::{AnalysisId, Isolation, MediaKind, ModelIdentity, Reason};
 use crate::inference::{Clip, ClipScores, ModelSlot, Scorer};
 use crate::media::{SampleOptions, Steps, Variation};
 use decode::{DecodePool, ObservedTrack};
@@ -243,9 +243,14 @@ impl Analyzer {
         let clips = clips(models, &mut observation.tracks);
         let varied = varied::score(models, &clips, variations, deadline)?;
         let (scores, varied) = tokio::try_join!(score(models, clips, deadline), varied)?;
+        let mix = match observation.info.kind {
+            MediaKind::Image => models.fusion().of_stills(),
+            MediaKind::Video => models.fusion().of_tracks(),
+        };
         let means = decide::Means {
             thresholds: models.thresholds(),
             judges_stills: models.judges_stills(),
+            has_two_voices: mix.has_two_voices(),
         };
         let decision = decide::decide(&observation, &scores, means);
         let timings = observation.timings.with_scores(&scores);

@@ -10,7 +10,7 @@ use framewitness::config::Settings;
 use framewitness::evaluation::{
     self, About, DEEPFAKEBENCH_FRAMES, EvaluationError, Item, Protocol, Run, Scored,
 };
-use framewitness::inference::FramePrecision;
+use framewitness::inference::Facts;
 use framewitness::integrity;
 
 use super::output::{FAILED, USAGE, describe, fail, print};
@@ -103,7 +103,7 @@ async fn evaluate(
             .chain(&models.models)
             .cloned()
             .collect(),
-        device: device(&settings, &models.device),
+        device: device(&models),
         program: env!("CARGO_PKG_VERSION"),
     };
     let run = Run {
@@ -174,13 +174,12 @@ fn basis(settings: &Settings, about: &About) -> std::io::Result<String> {
 }
 
 /// Where the networks run and how finely.
-fn device(settings: &Settings, name: &str) -> String {
-    let text = format!("{name} in {}", settings.precision);
-    let of_frame_model = settings.frame_model_precision;
-    if of_frame_model == FramePrecision::Same {
+fn device(models: &Facts) -> String {
+    let text = format!("{} in {}", models.device, models.precision);
+    if models.frame_precision == models.precision {
         return text;
     }
-    format!("{text}, the frame model in {of_frame_model}")
+    format!("{text}, the frame model in {}", models.frame_precision)
 }
 
 /// The manifests of the folders that `bundle` names.

@@ -11,7 +11,7 @@ use super::engine::{Engine, EngineScores};
 use super::fixture::noise_clip;
 use super::scorer::Facts;
 use super::worker::Limits;
-use super::{Fusion, InferenceError, ModelWorker, Scorer};
+use super::{Fusion, InferenceError, ModelWorker, Precision, Scorer};
 use crate::domain::{Logit, Probability, Thresholds};
 
 /// Waits for a word of the test before each batch, and notes the frames of each clip in it. A clip
@@ -163,6 +163,8 @@ fn about() -> Facts {
         detector_folder: PathBuf::new(),
         bundle: "told".into(),
         device: "cpu".into(),
+        precision: Precision::Fp32,
+        frame_precision: Precision::Fp32,
         max_frames: 16,
         judges_stills: true,
     }

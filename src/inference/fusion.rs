@@ -4,6 +4,9 @@ use serde::Deserialize;
 
 use crate::domain::{Logit, ScoreError};
 
+/// Least share of the weights with which a model's dissent counts.
+const LEAST_SHARE_OF_A_VOICE: f32 = 0.25;
+
 /// How the scores of a track are joined and, where the sequence model can judge a single picture,
 /// those of a still image.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
@@ -72,6 +75,13 @@ impl Mix {
         let frame = frame.map_or(either, Logit::get);
         let sequence = sequence.map_or(frame, Logit::get);
         Logit::new(self.bias + self.sequence_weight * sequence + self.frame_weight * frame)
+    }
+
+    /// Whether either model weighs enough that their dissent means something. A bundle that gives one
+    /// of them little weight says with it that this one is often wrong.
+    pub fn has_two_voices(&self) -> bool {
+        let lesser = self.sequence_weight.min(self.frame_weight);
+        lesser >= LEAST_SHARE_OF_A_VOICE * (self.sequence_weight + self.frame_weight)
     }
 
     fn problems(&self, table: &str, has_sequence: bool, has_frame: bool) -> Vec<String> {
@@ -168,6 +178,17 @@ mod tests {
             problems[0].contains("fusion.stills.frame_weight"),
             "{problems:?}"
         );
+    }
+
+    #[test]
+    fn a_model_has_a_voice_from_a_quarter_of_the_weights_on() {
+        for (sequence_weight, has_voice) in [(0.6, false), (0.7, true), (2.0, true), (0.0, false)] {
+            let mix = Mix {
+                sequence_weight,
+                ..MIX
+            };
+            assert_eq!(mix.has_two_voices(), has_voice, "{sequence_weight}");
+        }
     }
 
     #[test]

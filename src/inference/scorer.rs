@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use tch::Device;
 use tokio::sync::oneshot;
 
 use super::clip::{Clip, ClipScores};
 use super::queue::Entry;
 use super::worker_state::WorkerState;
-use super::{Bundle, Fusion, InferenceError};
+use super::{Bundle, Fusion, InferenceError, InferenceSettings, Precision, device};
 use crate::domain::{ModelIdentity, Thresholds};
 
 /// Sends clips to the model thread. Cheap to clone; does not keep the thread alive.
@@ -40,6 +41,10 @@ pub struct Facts {
     pub bundle: String,
     /// `cpu` or `cuda:N`.
     pub device: String,
+    /// What the sequence model computes in.
+    pub precision: Precision,
+    /// What the frame model computes in.
+    pub frame_precision: Precision,
     /// Longest clip, in frames.
     pub max_frames: usize,
     /// Whether there is a model for still images.
@@ -47,7 +52,8 @@ pub struct Facts {
 }
 
 impl Facts {
-    pub(super) fn new(bundle: &Bundle, device: String) -> Self {
+    pub(super) fn new(bundle: &Bundle, settings: &InferenceSettings, device: Device) -> Self {
+        let precision = settings.precision;
         static LOADINGS: AtomicU64 = AtomicU64::new(0);
         Self {
             loading: LOADINGS.fetch_add(1, Ordering::Relaxed),
@@ -57,7 +63,9 @@ impl Facts {
             thresholds: bundle.thresholds(),
             detector_folder: bundle.detector_folder(),
             bundle: format!("{} {}", bundle.name(), bundle.version()),
-            device,
+            device: device::name(device),
+            precision,
+            frame_precision: settings.frame_model_precision.on(device, precision),
             max_frames: bundle.max_frames(),
             judges_stills: bundle.judges_stills(),
         }

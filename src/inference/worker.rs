@@ -22,8 +22,7 @@ use super::queue::{Entry, Taken};
 use super::scorer::{Facts, Scorer};
 use super::worker_state::WorkerState;
 use super::{
-    Bundle, FoundationFolders, Fusion, InferenceError, InferenceSettings, Mix, device,
-    metrics as names,
+    Bundle, FoundationFolders, Fusion, InferenceError, InferenceSettings, Mix, metrics as names,
 };
 use crate::domain::{CROP_CANVAS_PX, Logit, Rgb8Image, ScoreError};
 
@@ -71,7 +70,7 @@ impl ModelWorker {
             networks
                 .warm_up(bundle.max_frames())
                 .map_err(|reason| InferenceError::ModelFailed { reason })?;
-            Ok((networks, Facts::new(&bundle, device::name(device))))
+            Ok((networks, Facts::new(&bundle, &settings, device)))
         })
     }
 
