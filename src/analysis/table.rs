@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::domain::{Analysis, FaceObservation, FrameResult, Probability};
+use crate::domain::{Analysis, FaceObservation, FrameResult, Probability, inert_cell};
 
 /// The columns. Times are seconds, confidences percent of the stated label, probabilities P(fake)
 /// from 0 to 1, boxes pixels of the upright frame.
@@ -86,6 +86,6 @@ fn row(filename: &str, frame: &FrameResult, face: Option<&FaceObservation>) -> [
         pixel(|face| face.bounds.y),
         pixel(|face| face.bounds.width),
         pixel(|face| face.bounds.height),
-        filename.to_owned(),
+        inert_cell(filename).into_owned(),
     ]
 }

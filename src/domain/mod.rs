@@ -5,6 +5,7 @@
 //! program relies on it.
 
 mod analysis;
+mod cell;
 mod face;
 mod frame;
 mod isolation;
@@ -16,6 +17,7 @@ mod truth;
 mod verdict;
 
 pub use analysis::{Analysis, AnalysisId, FaceObservation, FrameResult, ModelScore, TrackResult};
+pub use cell::inert_cell;
 pub use face::{CROP_CANVAS_PX, CROP_MARGIN_RATIO, Face, FaceBox, Landmarks, Track, TrackedFace};
 pub use frame::{FrameError, Rgb8Image, Sample, SampleNote, SampledFrame};
 pub use isolation::Isolation;

@@ -6,7 +6,7 @@ use super::error::EvaluationError;
 use super::measure::Evaluated;
 use super::protocol::Scores;
 use super::run::Scored;
-use crate::domain::Probability;
+use crate::domain::{Probability, inert_cell};
 
 const VIDEO_COLUMNS: [&str; 12] = [
     "name",
@@ -38,8 +38,8 @@ pub(super) fn write_videos(path: &Path, scored: &Scored) -> Result<(), Evaluatio
     let evaluated = scored.evaluated.iter().map(video_row);
     let failed = scored.failed.iter().map(|failed| {
         let mut row = vec![String::new(); VIDEO_COLUMNS.len()];
-        row[0].clone_from(&failed.name);
-        row[VIDEO_COLUMNS.len() - 1].clone_from(&failed.reason);
+        row[0] = inert_cell(&failed.name).into_owned();
+        row[VIDEO_COLUMNS.len() - 1] = inert_cell(&failed.reason).into_owned();
         row
     });
     write(path, &VIDEO_COLUMNS, evaluated.chain(failed))
@@ -99,10 +99,10 @@ fn frame_rows(evaluated: &Evaluated) -> Vec<Vec<String>> {
 fn about(evaluated: &Evaluated) -> Vec<String> {
     let item = &evaluated.item;
     vec![
-        item.name.clone(),
+        inert_cell(&item.name).into_owned(),
         item.truth.as_str().to_owned(),
-        item.method.clone(),
-        item.group.clone(),
+        inert_cell(&item.method).into_owned(),
+        inert_cell(&item.group).into_owned(),
     ]
 }
 

@@ -187,7 +187,7 @@ macro_rules! described_errors {
             /// `body-too-large` or `file-too-large`.
             #[response(status = 413)]
             TooLarge($body),
-            /// `not-multipart`, or `unsupported-media`: the file is no supported medium.
+            /// `not-multipart`, `encoded-body`, `encoded-part`, or `unsupported-media`: the file is no supported medium.
             #[response(status = 415)]
             Unsupported($body),
             /// `busy` or `too-many-uploads`: every place is taken. `Retry-After` says when to try

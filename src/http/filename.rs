@@ -53,6 +53,40 @@ impl DisplayName {
     }
 }
 
+/// The parameter `filename` of a `Content-Disposition` header. A backslash stands for itself unless
+/// a quotation mark or another one follows: browsers write `"C:\fakepath\x.jpg"` without escapes,
+/// curl writes `"a \"quoted\" name"` with them.
+pub(super) fn plain_filename(header: &str) -> Option<String> {
+    let mut rest = header.split_once(';')?.1;
+    loop {
+        let (name, value) = rest.split_once('=')?;
+        let (value, after) = parameter_value(value.trim_start());
+        if name.trim().eq_ignore_ascii_case("filename") {
+            return Some(value);
+        }
+        rest = after.split_once(';')?.1;
+    }
+}
+
+/// The value at the start of `text`, quoted or up to the next semicolon, and what follows it.
+fn parameter_value(text: &str) -> (String, &str) {
+    let Some(quoted) = text.strip_prefix('"') else {
+        let end = text.find(';').unwrap_or(text.len());
+        return (text[..end].trim_end().to_owned(), &text[end..]);
+    };
+    let mut value = String::new();
+    let mut chars = quoted.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        let escaped = |next: &(usize, char)| matches!(next.1, '"' | '\\');
+        match c {
+            '"' => return (value, &quoted[at + 1..]),
+            '\\' => value.push(chars.next_if(escaped).map_or('\\', |(_, next)| next)),
+            _ => value.push(c),
+        }
+    }
+    (value, "")
+}
+
 impl std::fmt::Display for DisplayName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
@@ -105,8 +139,33 @@ mod tests {
     fn a_path_loses_its_folders() {
         assert_eq!(shown("../../etc/passwd"), "passwd");
         assert_eq!(shown(r"C:\Users\me\clip.mp4"), "clip.mp4");
+        assert_eq!(shown(r"C:\fakepath\x.jpg"), "x.jpg");
         assert_eq!(shown("folder/"), "unnamed");
         assert_eq!(shown(".."), "unnamed");
+    }
+
+    #[test]
+    fn a_header_names_the_file_with_or_without_escapes() {
+        let named = |parameters: &str| plain_filename(&format!("form-data; {parameters}"));
+        for (parameters, expected) in [
+            (r#"name="file"; filename="clip.mp4""#, "clip.mp4"),
+            (
+                r#"filename="C:\fakepath\x.jpg"; name="file""#,
+                r"C:\fakepath\x.jpg",
+            ),
+            (
+                r#"name="a;filename=b"; FileName = "a \"best\" \\ b""#,
+                r#"a "best" \ b"#,
+            ),
+            ("name=file; filename=clip.mp4 ; x=y", "clip.mp4"),
+            (r#"name="file"; filename="no end"#, "no end"),
+            (r#"name="file"; filename="""#, ""),
+        ] {
+            assert_eq!(named(parameters).as_deref(), Some(expected), "{parameters}");
+        }
+        for parameters in ["", "name=\"file\"", "name", "filename*=UTF-8''x", "=;=;="] {
+            assert_eq!(named(parameters), None, "{parameters}");
+        }
     }
 
     #[test]

@@ -123,7 +123,7 @@ enum Client {
         (status = 400, description = "`malformed-multipart`, `missing-file`, `repeated-field`, `too-many-parts`, `empty-file`, `upload-interrupted` or `invalid-query`", content_type = "application/problem+json", body = Problem),
         (status = 408, description = "`upload-too-slow`: the sender was silent for too long, or the whole took too long", content_type = "application/problem+json", body = Problem),
         (status = 413, description = "`body-too-large`: see `GET /api/v1/limits`", content_type = "application/problem+json", body = Problem),
-        (status = 415, description = "`not-multipart`, or `unsupported-media`: the file is no supported medium",
+        (status = 415, description = "`not-multipart`, `encoded-body`, `encoded-part`, or `unsupported-media`: the file is no supported medium",
             content((Problem = "application/problem+json"), (ImageError = "application/json"))),
         (status = 422, description = "The file is a medium but cannot be used: damaged, or over a limit of `GET /api/v1/limits`; of an image whose answer needs a score, also `no-face`, `face-too-small`, `face-too-blurred` and the other reasons why there is none",
             content((Problem = "application/problem+json"), (ImageError = "application/json"))),

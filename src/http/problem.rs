@@ -94,7 +94,7 @@ pub(super) enum UploadProblems {
     /// `body-too-large`: see `GET /api/v1/limits`.
     #[response(status = 413, content_type = "application/problem+json")]
     TooLarge(Problem),
-    /// `not-multipart`; for an analysis also `unsupported-media`: the file is no supported medium.
+    /// `not-multipart`, `encoded-body` or `encoded-part`; for an analysis also `unsupported-media`: the file is no supported medium.
     #[response(status = 415, content_type = "application/problem+json")]
     Unsupported(Problem),
     /// `busy` or `too-many-uploads`: every place is taken. `Retry-After` says when to try again.

@@ -59,7 +59,9 @@ fn of_upload(error: &UploadError) -> StatusCode {
         UploadError::TooLarge { .. } | UploadError::FileTooLarge { .. } => {
             StatusCode::PAYLOAD_TOO_LARGE
         }
-        UploadError::NotMultipart => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        UploadError::NotMultipart
+        | UploadError::EncodedBody { .. }
+        | UploadError::EncodedPart { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         UploadError::Store(error) => of_store(error),
     }
 }

@@ -19,12 +19,14 @@ use std::time::{Duration, Instant};
 use actix_multipart::{Field, Multipart};
 use actix_web::HttpRequest;
 use actix_web::error::PayloadError;
-use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use actix_web::http::header::{
+    CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE,
+};
 use actix_web::web::Bytes;
 use futures_util::stream::{Stream, StreamExt};
 
 use super::body::{BodyLimits, guarded};
-use super::filename::DisplayName;
+use super::filename::{DisplayName, plain_filename};
 use super::upload_error::UploadError;
 use crate::integrity::{FileDigest, FileHasher};
 use crate::store::{Upload, UploadDir};
@@ -162,7 +164,11 @@ where
             let max_parts = limits.max_parts;
             return Err(UploadError::TooManyParts { max_parts });
         }
-        match form.role_of(part.name().unwrap_or_default()) {
+        let role = form.role_of(part.name().unwrap_or_default());
+        if !matches!(role, Role::Other) {
+            refuse_encoded(&part)?;
+        }
+        match role {
             Role::File(_) if files.len() == form.max_files => return Err(form.one_more(&part)),
             Role::File(field) => {
                 let filename = name_of(&part, limits.max_filename_chars);
@@ -228,6 +234,10 @@ impl Form {
 /// What the head of the request alone tells: a client with too large a file learns it at once.
 fn refuse_before_reading(request: &HttpRequest, limits: BodyLimits) -> Result<(), UploadError> {
     let header = |name| request.headers().get(name)?.to_str().ok();
+    if let Some(encoding) = header(CONTENT_ENCODING).filter(|text| !is_plain(text, &["identity"])) {
+        let encoding = DisplayName::from_client(encoding).to_string();
+        return Err(UploadError::EncodedBody { encoding });
+    }
     let content_type = header(CONTENT_TYPE).unwrap_or_default();
     if !content_type
         .to_ascii_lowercase()
@@ -241,6 +251,28 @@ fn refuse_before_reading(request: &HttpRequest, limits: BodyLimits) -> Result<()
         return Err(UploadError::TooLarge { max_bytes });
     }
     Ok(())
+}
+
+/// RFC 7578 section 4.7 deprecates encodings of a part, yet mail libraries write them. What would
+/// be hashed and signed then is not the file.
+fn refuse_encoded(part: &Field) -> Result<(), UploadError> {
+    let stated = part.headers().get("content-transfer-encoding");
+    let encoding = stated.map(|value| String::from_utf8_lossy(value.as_bytes()));
+    match encoding {
+        Some(text) if !is_plain(&text, &["binary", "8bit", "7bit"]) => {
+            Err(UploadError::EncodedPart {
+                name: DisplayName::from_client(part.name().unwrap_or_default()).to_string(),
+                encoding: DisplayName::from_client(&text).to_string(),
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a header names one of the encodings that change nothing, or none.
+fn is_plain(encoding: &str, plain: &[&str]) -> bool {
+    let encoding = encoding.trim();
+    encoding.is_empty() || plain.iter().any(|p| encoding.eq_ignore_ascii_case(p))
 }
 
 async fn receive_file(
@@ -297,7 +329,8 @@ fn name_of(part: &Field, max_chars: usize) -> DisplayName {
     let disposition = part.content_disposition();
     let extended = (disposition.and_then(|d| d.get_filename_ext()))
         .map(|value| String::from_utf8_lossy(&value.value).into_owned());
-    let plain = || disposition.and_then(|d| d.get_filename()).map(String::from);
+    let header = part.headers().get(CONTENT_DISPOSITION);
+    let plain = || plain_filename(&String::from_utf8_lossy(header?.as_bytes()));
     DisplayName::within(&extended.or_else(plain).unwrap_or_default(), max_chars)
 }
 

@@ -13,6 +13,22 @@ pub enum UploadError {
     /// Not a multipart request at all.
     #[error("the request must be multipart/form-data, for example: curl -F file=@video.mp4")]
     NotMultipart,
+    /// The whole body is compressed.
+    #[error("the body is encoded ({encoding}); send it as it is, without Content-Encoding")]
+    EncodedBody {
+        /// What the header says.
+        encoding: String,
+    },
+    /// The content of a part is not the file but a text that stands for it.
+    #[error(
+        "the field \"{name}\" is encoded ({encoding}); send its bytes as they are, without Content-Transfer-Encoding"
+    )]
+    EncodedPart {
+        /// Name of the field.
+        name: String,
+        /// What the header says.
+        encoding: String,
+    },
     /// Multipart that cannot be read.
     #[error("the multipart body cannot be read: {0}")]
     Malformed(String),
@@ -96,6 +112,8 @@ impl UploadError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotMultipart => "not-multipart",
+            Self::EncodedBody { .. } => "encoded-body",
+            Self::EncodedPart { .. } => "encoded-part",
             Self::Malformed(_) => "malformed-multipart",
             Self::MissingFile { .. } => "missing-file",
             Self::MissingText { .. } => "missing-field",

@@ -202,6 +202,49 @@ async fn a_request_that_is_not_multipart_is_refused_unread() {
 }
 
 #[actix_web::test]
+async fn a_compressed_body_is_refused_unread_and_its_encoding_named() {
+    let desk = Desk::open().await;
+    let encoded = |encoding: &str| {
+        TestRequest::post()
+            .insert_header(("content-type", "multipart/form-data; boundary=limit"))
+            .insert_header(("content-encoding", encoding))
+            .to_http_request()
+    };
+    for encoding in ["gzip", "br", "identity, deflate"] {
+        let unread = stream::poll_fn(|_| panic!("the body was read"));
+        let error = receive(&encoded(encoding), unread, FORM, &desk.uploads, LIMITS).await;
+        let error = error.unwrap_err();
+        assert_eq!(error.code(), "encoded-body");
+        assert!(error.to_string().contains(encoding), "{error}");
+    }
+    let whole = in_chunks(&body(&[file(b"film")]), 1000);
+    let plain = receive(&encoded("Identity"), whole, FORM, &desk.uploads, LIMITS).await;
+    assert_eq!(plain.unwrap().file.digest.size_bytes, 4);
+}
+
+#[actix_web::test]
+async fn a_part_whose_content_only_stands_for_the_file_is_refused() {
+    let desk = Desk::open().await;
+    let encoded = |name: &str, encoding: &str| {
+        let encoding = format!("name=\"{name}\"\r\nContent-Transfer-Encoding: {encoding}");
+        part(&encoding, b"ZmlsbQ==")
+    };
+    for encoding in ["base64", "quoted-printable", "x-own"] {
+        for name in ["file", "signature"] {
+            let error = desk.receive(&body(&[encoded(name, encoding)])).await;
+            let error = error.unwrap_err();
+            assert_eq!(error.code(), "encoded-part");
+            assert!(error.to_string().contains(encoding), "{error}");
+        }
+    }
+    for plain in ["binary", "8BIT", "7bit"] {
+        let parts = [encoded("other", "base64"), encoded("file", plain)];
+        let received = desk.receive(&body(&parts)).await.unwrap();
+        assert_eq!(received.file.digest.size_bytes, 8);
+    }
+}
+
+#[actix_web::test]
 async fn a_client_that_stalls_or_leaves_in_the_middle_leaves_nothing() {
     let desk = Desk::open().await;
     let half = in_chunks(&file(&[1; 5000]), 1000);

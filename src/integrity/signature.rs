@@ -1,7 +1,10 @@
-//! Signatures of files as they travel: base64 (RFC 4648, section 4).
+//! Signatures of files as they travel: base64 (RFC 4648, section 4). What comes in may also be of
+//! the alphabet for URLs (section 5), with or without its padding.
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet::URL_SAFE;
+use base64::engine::general_purpose::{GeneralPurpose, STANDARD};
+use base64::engine::{DecodePaddingMode, GeneralPurposeConfig};
 use rsa::RsaPublicKey;
 use rsa::traits::PublicKeyParts;
 
@@ -11,6 +14,12 @@ use super::signer::{Scheme, is_signed};
 /// Longest text that is decoded. The largest accepted key gives 684 characters; line breaks and
 /// some slack are on top.
 pub(super) const MAX_TEXT_BYTES: usize = 4 * 1024;
+
+/// Libraries disagree about the padding of this alphabet.
+const OF_URLS: GeneralPurpose = GeneralPurpose::new(
+    &URL_SAFE,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// RSASSA-PKCS1-v1_5 signature over the SHA-256 of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,7 +88,12 @@ pub(super) fn verify(key: &RsaPublicKey, digest: &Sha256Digest, text: &str) -> V
         return Verification::WrongSize { got, expected };
     }
     let compact: String = text.split_ascii_whitespace().collect();
-    match STANDARD.decode(compact) {
+    let alphabet = if compact.contains(['-', '_']) {
+        OF_URLS
+    } else {
+        STANDARD
+    };
+    match alphabet.decode(compact) {
         Err(_) => Verification::NotBase64,
         Ok(bytes) if bytes.len() != expected => Verification::WrongSize {
             got: bytes.len(),
@@ -104,7 +118,7 @@ mod tests {
         let digest = Sha256Digest::of(b"a file");
         let check = |text: &str| verify(&key, &digest, text);
         let invalid = Some("Invalid base64 signature".to_owned());
-        for text in ["%%%", "QUJ", "QUJD=", "QUI", "QUJ-", "äöü", "QR=="] {
+        for text in ["%%%", "QUJ", "QUJD=", "QUI", "QU+-", "äöü", "QR=="] {
             assert_eq!(check(text).error(), invalid, "{text}");
         }
         for (text, got) in [("", 0), ("QUJD", 3), (&STANDARD.encode([7; 256]), 256)] {
@@ -130,6 +144,24 @@ mod tests {
             .collect();
         let wrapped = format!(" {}\r\n", lines.join("\r\n"));
         assert!(verify(signer.public_key(), &digest, &wrapped).is_valid());
+    }
+
+    #[test]
+    fn the_alphabet_of_urls_says_the_same() {
+        let signer = test_signer();
+        // Among a few digests one has both of the alphabet's own characters in its signature.
+        let found = (0_u8..40).find_map(|byte| {
+            let digest = Sha256Digest::of(&[byte]);
+            let signature = signer.sign(Scheme::Pkcs1v15, &digest).unwrap();
+            let text = FileSignature::new(signature).to_base64();
+            (text.contains('+') && text.contains('/')).then_some((digest, text))
+        });
+        let (digest, text) = found.expect("a signature with both characters");
+        let of_urls = text.replace('+', "-").replace('/', "_");
+        let check = |text: &str| verify(signer.public_key(), &digest, text);
+        assert!(check(&of_urls).is_valid());
+        assert!(check(of_urls.trim_end_matches('=')).is_valid());
+        assert_eq!(check(&text.replace('+', "-")), Verification::NotBase64);
     }
 
     #[test]

@@ -130,6 +130,13 @@ async fn requests_that_are_put_together_wrongly_are_told_how_to_do_it() {
     expect_problem(&server, PREDICT, plain, (415, "not-multipart")).await;
 
     let request = server.client().post(server.url("/predict"));
+    let request = request.header("content-encoding", "gzip");
+    let zipped = request.multipart(Form::new().part("file", file())).send();
+    let zipped = zipped.await.expect("an answer");
+    let problem = expect_problem(&server, PREDICT, zipped, (415, "encoded-body")).await;
+    assert!(problem["detail"].to_string().contains("gzip"), "{problem}");
+
+    let request = server.client().post(server.url("/predict"));
     let request = request.header("content-type", "multipart/form-data; boundary=x");
     let torn = request
         .body("--x\r\nnonsense")

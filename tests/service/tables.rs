@@ -7,9 +7,20 @@ use serde_json::Value;
 use crate::problem::expect_problem;
 use crate::server::{Server, repository};
 
+const NAME: &str = "holiday (1), \"best\".mp4";
+
 async fn post(server: &Server, query: &str, accept: &str) -> reqwest::Response {
+    post_as(NAME, server, query, accept).await
+}
+
+async fn post_as(
+    name: &'static str,
+    server: &Server,
+    query: &str,
+    accept: &str,
+) -> reqwest::Response {
     let clip = std::fs::read(repository("videos/manipulated.mp4")).expect("a demo clip");
-    let part = Part::bytes(clip).file_name("holiday (1), \"best\".mp4");
+    let part = Part::bytes(clip).file_name(name);
     let request = server
         .client()
         .post(server.url(&format!("/predict_csv{query}")));
@@ -25,7 +36,7 @@ async fn json_has_a_row_for_every_frame_and_the_csv_says_the_same() {
     let response = post(&server, "", "*/*").await;
     assert_eq!(response.headers()["content-type"], "application/json");
     let json: Value = response.json().await.expect("JSON");
-    assert_eq!(json["filename"], "holiday (1), \"best\".mp4");
+    assert_eq!(json["filename"], NAME);
     let rows = json["frames_csv"].as_array().expect("rows");
     assert_eq!(rows.len(), 30);
 
@@ -52,7 +63,7 @@ async fn json_has_a_row_for_every_frame_and_the_csv_says_the_same() {
         assert!(
             records
                 .iter()
-                .all(|row| row.iter().any(|cell| cell == "holiday (1), \"best\".mp4"))
+                .all(|row| row.iter().any(|cell| cell == NAME))
         );
     }
 }
@@ -70,4 +81,18 @@ async fn a_form_that_does_not_exist_is_refused_before_the_work() {
     let recent: Value =
         (server.get("/api/v1/predictions/recent").await.json().await).expect("JSON");
     assert_eq!(recent["predictions"], Value::Array(Vec::new()));
+}
+
+#[tokio::test]
+async fn a_name_that_begins_like_a_formula_is_text_in_the_table() {
+    let server = Server::shared().await;
+    let response = post_as("=cmd|'!A1'.mp4", &server, "?format=csv", "*/*").await;
+    let text = response.text().await.expect("text");
+    let mut table = csv::Reader::from_reader(text.as_bytes());
+    let records: Vec<csv::StringRecord> = table.records().map(|row| row.expect("a row")).collect();
+    assert!(!records.is_empty(), "{text}");
+    for row in &records {
+        assert_eq!(&row[12], "'=cmd|'!A1'.mp4");
+        row[8].parse::<f32>().expect("a number stays one");
+    }
 }
