@@ -22,7 +22,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from evaluate import Bundle, read_scores, report
+from evaluate import Bundle, logistic, read_scores, report
 from export import bundle as write_bundle
 from export import manifest
 from settings import CACHE_DIR, HERE, MODELS_DIR, read_config
@@ -64,7 +64,7 @@ def fuse(scores: dict[str, np.ndarray]) -> tuple[dict, np.ndarray]:
     fitted = regression(mixes[share][:, None], forged)
     scale, bias = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
     fusion = {"bias": round(bias, 6), "sequence_weight": round(float(scale * (1 - share)), 6), "frame_weight": round(float(scale * share), 6)}
-    return fusion, 1 / (1 + np.exp(-(scale * mixes[share] + bias)))
+    return fusion, logistic(scale * mixes[share] + bias)
 
 
 def thresholds(videos: tuple[np.ndarray, dict[str, np.ndarray]], stills: tuple[np.ndarray, dict[str, np.ndarray]]) -> dict:
@@ -72,8 +72,9 @@ def thresholds(videos: tuple[np.ndarray, dict[str, np.ndarray]], stills: tuple[n
     highest = [np.quantile(p[scores["family"] == "genuine"], 1 - ALLOWED_ERROR, method="higher") for p, scores in (videos, stills)]
     fake = max(0.5, float(max(highest)) + 1e-3)
     probability, scores = videos
-    ends = [np.quantile(probability[scores["family"] != "genuine"], ALLOWED_ERROR, method="lower")]
-    for mine in (probability[scores["family"] == "genuine"], probability[scores["family"] != "genuine"]):
+    genuine, forged = (probability[(scores["family"] == "genuine") == is_genuine] for is_genuine in (True, False))
+    ends = [np.quantile(forged, ALLOWED_ERROR, method="lower")]
+    for mine in (genuine, forged):
         ends.append(np.quantile(mine, max(0.0, (mine < fake).mean() - ALLOWED_DOUBT), method="higher"))
     real = min(float(max(ends)), 0.5 - 1e-3)
     return {"fake_at_or_above": round(fake, 3), "real_at_or_below": round(real, 3)}

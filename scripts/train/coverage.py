@@ -34,29 +34,24 @@ def limits_at(rate: float, fused: np.ndarray, forged: np.ndarray) -> dict[str, f
 
 def shares(bundle: Bundle, scores: dict[str, np.ndarray], limits: dict[str, float]) -> list[float]:
     """Of the genuine and of the forged: FAKE, INCONCLUSIVE, REAL."""
-    bundle.bundle["thresholds"] = limits
-    verdicts, forged = bundle.verdicts(scores), scores["family"] != "genuine"
+    verdicts, forged = bundle.verdicts(scores, limits=limits), scores["family"] != "genuine"
     return [float((verdicts[mine] == verdict).mean()) for mine in (~forged, forged) for verdict in ("FAKE", "INCONCLUSIVE", "REAL")]
 
 
 def report(bundle: Bundle, validation: dict[str, np.ndarray], test: dict[str, np.ndarray]) -> str:
-    own, forged = bundle.bundle["thresholds"], validation["family"] != "genuine"
-    fused = bundle.probability(validation["sequence"], validation["frame"])
-    rows = [(f"{100 * rate:.0f} %", limits_at(rate, fused, forged)) for rate in RATES] + [("the bundle's own", own)]
+    forged, fused = validation["family"] != "genuine", bundle.probability(validation["sequence"], validation["frame"])
+    rows = [(f"{100 * rate:.0f} %", limits_at(rate, fused, forged)) for rate in RATES] + [("the bundle's own", bundle.bundle["thresholds"])]
     lines = ["| false alarms allowed | FAKE from | REAL to | genuine: FAKE | no verdict | REAL | forged: FAKE | no verdict | REAL |", "|---|" + "---|" * 8]
     for name, limits in rows:
         cells = [f"{100 * share:.0f} %" for share in shares(bundle, test, limits)]
         lines.append(f"| {name} | {limits['fake_at_or_above']:.3f} | {limits['real_at_or_below']:.3f} | " + " | ".join(cells) + " |")
-    bundle.bundle["thresholds"] = own
     return "\n".join(lines) + "\n"
 
 
 def plot(bundle: Bundle, test: dict[str, np.ndarray], path: Path) -> None:
-    own, forged = bundle.bundle["thresholds"], test["family"] != "genuine"
-    fused = bundle.probability(test["sequence"], test["frame"])
+    forged, fused = test["family"] != "genuine", bundle.probability(test["sequence"], test["frame"])
     rates = np.arange(0.0, 0.21, 0.01)
     found = np.array([shares(bundle, test, limits_at(rate, fused, forged)) for rate in rates])
-    bundle.bundle["thresholds"] = own
     figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
     axes.plot(100 * rates, 100 * (1 - found[:, 1]), label="genuine videos with a verdict")
     axes.plot(100 * rates, 100 * (1 - found[:, 4]), label="forged videos with a verdict")

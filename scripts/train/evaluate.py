@@ -37,6 +37,7 @@ from stills import normalise
 DRAWS = 2000
 FRAMES_SCORED = 8  # of a video's 32, by the frame model
 STILL_FRAMES = (6, 14, 22)  # among the eight that are scored anyway
+LEAST_SHARE_OF_A_VOICE = 0.25  # of the weights: below it a model's dissent does not count (`src/inference/fusion.rs`)
 GENDERS = ("male", "female")
 ETHNICITIES = ("white", "black", "asian", "indian", "other")  # UTKFace's own labels
 
@@ -102,7 +103,7 @@ class Bundle:
 
     def probability(self, sequence: np.ndarray, frame: np.ndarray, stills: bool = False) -> np.ndarray:
         """P(fake) by the bundle's fusion of calibrated logits."""
-        fusion = self.bundle["fusion"]["stills"] if stills else self.bundle["fusion"]
+        fusion = self.fusion(stills)
         logits = fusion["bias"]
         for kind, raw in (("sequence", sequence), ("frame", frame)):
             logits = logits + fusion[f"{kind}_weight"] * self.calibrated(kind, raw)
@@ -112,21 +113,33 @@ class Bundle:
         calibration = self.manifests[kind]["calibration"]
         return calibration["scale"] * raw + calibration["bias"]
 
-    def verdicts(self, scores: dict[str, np.ndarray], stills: bool = False) -> np.ndarray:
-        """FAKE, INCONCLUSIVE or REAL of every row, by all rules of the service: thresholds, models that disagree, distance."""
-        fused = self.sides(self.probability(scores["sequence"], scores["frame"], stills))
-        alone = [self.sides(logistic(self.calibrated(kind, scores[kind]))) for kind in ("sequence", "frame")]
-        doubtful = self.unfamiliar(scores["distance"]) | (alone[0] * alone[1] < 0)
+    def verdicts(self, scores: dict[str, np.ndarray], stills: bool = False, limits: dict[str, float] | None = None) -> np.ndarray:
+        """FAKE, INCONCLUSIVE or REAL of every row, by all rules of the service: thresholds (the bundle's, or other `limits`), models
+        that disagree where both have weight, distance."""
+        limits = limits or self.bundle["thresholds"]
+        fused = sides(self.probability(scores["sequence"], scores["frame"], stills), limits)
+        doubtful = self.unfamiliar(scores["distance"])
+        if self.has_two_voices(stills):
+            alone = [sides(logistic(self.calibrated(kind, scores[kind])), limits) for kind in ("sequence", "frame")]
+            doubtful |= alone[0] * alone[1] < 0
         return np.array(["REAL", "INCONCLUSIVE", "FAKE"])[np.where(doubtful, 0, fused) + 1]
 
-    def sides(self, probability: np.ndarray) -> np.ndarray:
-        """1 where a probability is FAKE by the thresholds, -1 where it is REAL, 0 between."""
-        limits = self.bundle["thresholds"]
-        return (probability >= limits["fake_at_or_above"]).astype(int) - (probability <= limits["real_at_or_below"])
+    def fusion(self, stills: bool) -> dict[str, float]:
+        return self.bundle["fusion"]["stills"] if stills else self.bundle["fusion"]
+
+    def has_two_voices(self, stills: bool) -> bool:
+        """Whether each model has weight enough to contradict the other."""
+        weights = [self.fusion(stills)[f"{kind}_weight"] for kind in ("sequence", "frame")]
+        return min(weights) >= LEAST_SHARE_OF_A_VOICE * sum(weights)
 
 
 def logistic(logits: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-logits))
+
+
+def sides(probability: np.ndarray, limits: dict[str, float]) -> np.ndarray:
+    """1 where a probability is FAKE by the thresholds, -1 where it is REAL, 0 between."""
+    return (probability >= limits["fake_at_or_above"]).astype(int) - (probability <= limits["real_at_or_below"])
 
 
 def evenly(count: int, wanted: int) -> np.ndarray:
