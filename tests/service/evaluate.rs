@@ -99,13 +99,17 @@ fn deepfakebench_scores_a_video_by_the_mean_of_32_frames_and_equals_the_service_
     let list = folder.path().join("list.csv");
     fs::write(
         &list,
-        "path,label,method,person\nreal/a.mp4,0,,p\nfake/swap/b.mp4,1,swap,p\n",
+        "path,label,method,person\nreal/a.mp4,0,,p\nfake/swap/b.mp4,1,=swap,p\n",
     )
     .expect("a list");
     let output = evaluate(&list, out.path(), &["--protocol", "deepfakebench"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let videos = rows(&out.path().join("videos.csv"));
     let frames = rows(&out.path().join("frames.csv"));
+    for table in [&videos, &frames] {
+        let method = &table["fake/swap/b.mp4"][0]["method"];
+        assert_eq!(method, "'=swap", "no spreadsheet runs what a list says");
+    }
     for (name, of_video) in &frames {
         let numbers = of_video.iter().map(|row| &row["probability_fake"]);
         let numbers: Vec<f64> = numbers.map(|p| p.parse().expect("a number")).collect();
