@@ -40,10 +40,11 @@ class Journey:
     shift_px: tuple[float, float] = (0.0, 0.0)
     drift_px: tuple[float, float] | None = None  # a frame's movement, where stills are coded as predicted frames
     error: np.ndarray = field(default_factory=unmoved)  # [2, 3] on the unit square: what wrong landmarks do to the crop
+    cut: tuple[float, float, float, float] | None = None  # of the canvas, left, top, right, bottom: where a close crop ends
 
     @property
     def placed(self) -> bool:
-        return self.turn_degrees != 0 or self.shift_px != (0.0, 0.0) or not np.array_equal(self.error, unmoved())
+        return self.cut is not None or self.turn_degrees != 0 or self.shift_px != (0.0, 0.0) or not np.array_equal(self.error, unmoved())
 
 
 def draw_journey(rng: np.random.Generator, severity: float, codec: str = "any", canvas_px: int = CANVAS_PX) -> Journey:
@@ -89,6 +90,13 @@ def place(journey: Journey, rng: np.random.Generator) -> Journey:
     return journey
 
 
+def cut_closely(journey: Journey, rng: np.random.Generator) -> Journey:
+    """The picture that is sent is a crop close around the face, as face detectors and people cut it."""
+    sides = rng.uniform(.04, .25) + rng.normal(0, .03, 2)
+    journey.cut = tuple(map(float, np.clip([sides[0], rng.uniform(.04, .37), sides[1], rng.uniform(0, .16)], 0, .3)))
+    return journey
+
+
 def travel(pictures: list[np.ndarray], journey: Journey, rng: np.random.Generator, still: bool) -> list[np.ndarray]:
     """Canvases [C, C, 3] RGB through one journey; `still` pictures are unrelated (no frame is predicted from another picture)."""
     canvas_px = pictures[0].shape[0]
@@ -129,10 +137,21 @@ def out_of_frame(frame: np.ndarray, journey: Journey, canvas_px: int) -> np.ndar
     size = (canvas_px, canvas_px)
     if not journey.placed:
         return frame if frame.shape[0] == canvas_px else cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR)
+    if journey.cut is not None:
+        frame = without_surroundings(frame, journey)
     ratio = canvas_px / journey.face_px
     enlarged = np.array([[ratio, 0, (ratio - 1) / 2], [0, ratio, (ratio - 1) / 2], [0, 0, 1]])
     matrix = on_canvas(journey.error, canvas_px) @ enlarged @ np.linalg.inv(placement(journey))
     return cv2.warpAffine(frame, matrix[:2], size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+
+
+def without_surroundings(frame: np.ndarray, journey: Journey) -> np.ndarray:
+    """The frame with what lies beyond the close crop mirrored from within it, as alignment fills what a picture lacks."""
+    first = (frame_px(journey) - journey.face_px) / 2
+    left, top, right, bottom = (round(first + share * journey.face_px) for share in journey.cut)
+    height, width = frame.shape[:2]
+    inside = frame[top : height - bottom, left : width - right]
+    return cv2.copyMakeBorder(inside, top, bottom, left, right, cv2.BORDER_REFLECT_101)
 
 
 def on_canvas(error: np.ndarray, canvas_px: int) -> np.ndarray:
@@ -141,7 +160,9 @@ def on_canvas(error: np.ndarray, canvas_px: int) -> np.ndarray:
 
 
 def moved_mask(mask: np.ndarray, journey: Journey) -> np.ndarray:
-    """A mask [C, C] where the landmarks' error moves it; beyond the edge it goes on as at the edge."""
+    """A mask [C, C] where the landmarks' error moves it; beyond the edge it goes on as at the edge, or mirrored as the pixels are."""
+    if journey.cut is not None:
+        return out_of_frame(into_frame(mask, journey), journey, mask.shape[0])
     if np.array_equal(journey.error, unmoved()):
         return mask
     matrix = on_canvas(journey.error, mask.shape[0])[:2]

@@ -32,6 +32,7 @@ class StepPairs(Dataset):
     def __getitem__(self, step: int) -> dict[str, torch.Tensor]:
         if self.maker is None:
             self.maker = open_maker(self.config, self.cache_dir, "train")
+            self.maker.close_crop_share = self.config["pairs"].get("close_crop_share", 0.0)
         plan, rng = self.config["pairs"], np.random.default_rng([self.config["seed"], step])
         self.maker.use(rng)
         shares = curriculum(self.config["training"]["curriculum"], step)

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from degrade import Journey, draw_clean_journey, draw_journey, moved_mask, travel
+from degrade import Journey, cut_closely, draw_clean_journey, draw_journey, moved_mask, travel
 from faces import CANVAS_PX, SHARP_EYE_DISTANCE_PX, Faces
 from layers import jpeg, rescale
 from manipulate import TRAINED_FAMILIES, Forger, Recipe, Target
@@ -67,6 +67,7 @@ class PairMaker:
         self.pool = faces.of_split(split)
         self.odds = faces.odds(self.pool)
         self.forger = Forger(faces, self.pool, rng, redrawers)
+        self.close_crop_share = 0.0  # of the groups
 
     def use(self, rng: np.random.Generator) -> None:
         """Draw everything from here on from this generator."""
@@ -79,6 +80,8 @@ class PairMaker:
         pictures = [picture for recipe in recipes for picture in (recipe.target, recipe.blended())]
         masks = [visible_mask(recipe, pictures[2 * i + 1]) for i, recipe in enumerate(recipes)]
         journey = self.journey(kind, stage.severity)
+        if self.close_crop_share and self.rng.random() < self.close_crop_share:
+            journey = cut_closely(journey, self.rng)
         travelled = travel(pictures, journey, self.rng, still=True)
         return [Pair(travelled[2 * i], travelled[2 * i + 1], moved_mask(masks[i], journey), recipe.family, indices[i], kind)
                 for i, recipe in enumerate(recipes)]

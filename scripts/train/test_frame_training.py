@@ -118,6 +118,16 @@ class AJourney(unittest.TestCase):
         self.assertLess(np.abs(picture[..., 0] / 255 - moved_mask(mask, journey)).max(), 0.05)
         self.assertAlmostEqual(on_canvas(error, 256)[0, 2], 12.8)
 
+    def test_mirrors_what_lies_beyond_a_close_crop_in_picture_and_mask(self):
+        canvas = np.zeros((256, 256, 3), np.uint8)
+        canvas[:, 64:128] = 255
+        journey = Journey(face_px=256, cut=(0.25, 0.0, 0.0, 0.0))
+        picture = travel([canvas], journey, np.random.default_rng(0), still=True)[0]
+        mask = moved_mask(canvas[..., 0].astype(np.float32) / 255, journey)
+        for row in (picture[128, :, 0] / 255, mask[128]):
+            self.assertEqual((row[70], row[40], row[2]), (1, 1, 1))  # the band goes on beyond the edge at 64, mirrored
+            self.assertEqual((row[140], row[200]), (0, 0))
+
 
 class AForgery(unittest.TestCase):
     def test_of_a_wholly_redrawn_picture_is_masked_everywhere_even_where_it_looks_the_same(self):

@@ -22,7 +22,7 @@ from pathlib import Path
 import torch
 
 from frame_pairs import StepPairs, steps_from
-from frame_validation import Curve, answers, measures, pair_set
+from frame_validation import Curve, answers, auc, closely_cropped, measures, pair_set
 from learner import Learner
 from settings import CACHE_DIR, FOUNDATIONS_DIR, STATE_DIR, read_config
 
@@ -78,6 +78,8 @@ class Run:
         held = pair_set(self.config, self.arguments.cache)
         with self.learner.averaged() as network:
             row = measures(held, answers(network, held, self.config["preprocess"]))
+            close = answers(network, closely_cropped(held), self.config["preprocess"]).logits
+            row["auc_close_crop"] = round(auc(close[:, 1], close[:, 0]), 4)
         recent = self.losses[-100:] or [{"picture": float("nan"), "mask": float("nan")}]
         about = {"step": self.learner.step, "pictures": 2 * self.config["pairs"]["count"] * self.learner.step, "minutes": round(self.seconds / 60, 1)}
         row = about | {f"loss_{name}": round(sum(entry[name] for entry in recent) / len(recent), 4) for name in recent[0]} | row
