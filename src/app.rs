@@ -210,7 +210,8 @@ fn analysis_settings(settings: &Settings) -> AnalysisSettings {
         media: MediaLimits {
             max_duration_s: settings.max_duration_s,
             max_pixels: settings.max_pixels,
-            max_frame_rate: settings.max_frame_rate,
+            max_frames: settings.max_frames,
+            max_decoded_pixels: settings.max_decoded_pixels,
             max_streams: settings.max_streams,
             deadline,
             ..MediaLimits::default()

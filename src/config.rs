@@ -171,8 +171,10 @@ settings! {
     max_duration_s: f64 = "600" in 0.1..=86400.0;
     /// Largest picture in pixels (width × height).
     max_pixels: u64 = "36000000" in 1..=1_000_000_000;
-    /// Highest frame rate in frames per second.
-    max_frame_rate: f64 = "120" in 1.0..=1000.0;
+    /// Most frames of a video, whatever their rate.
+    max_frames: u64 = "72000" in 1..=100_000_000;
+    /// Most pixels decoded of one video, in all its frames together.
+    max_decoded_pixels: u64 = "600000000000" in 1..=u64::MAX;
     /// Most streams in a container.
     max_streams: u32 = "32" in 1..=1000;
     /// Frames taken from a video.

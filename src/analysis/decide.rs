@@ -165,6 +165,12 @@ fn remarks(observation: &Observation, judges_stills: bool) -> Vec<Reason> {
             SampleNote::DamagedPackets { count } => {
                 remarks.push(Reason::DamagedPackets { count: *count });
             }
+            SampleNote::OtherVideoStreams { analysed, streams } => {
+                remarks.push(Reason::OtherVideoStreams {
+                    analysed: *analysed,
+                    streams: *streams,
+                });
+            }
             SampleNote::FewFrames { .. } | SampleNote::SizeChange => {}
         }
     }

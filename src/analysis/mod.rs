@@ -59,6 +59,8 @@ pub struct MediaFile {
     pub sha256: String,
     /// Frames to see beside the usual sample.
     pub steps: Option<Steps>,
+    /// Number of the moving picture stream to look at, from 0; `None`: the first that shows a face.
+    pub stream: Option<u32>,
 }
 
 /// Analyses files. Cheap to clone; the decode workers end with the last clone.
@@ -234,11 +236,17 @@ impl Analyzer {
             filename,
             sha256,
             steps,
+            stream,
         } = media;
 
         let (place, models) = (admission.share(), &admission.models);
         let usual = self.settings.sample;
-        let looked_at = (file, SampleOptions { steps, ..usual });
+        let sample = SampleOptions {
+            steps,
+            stream,
+            ..usual
+        };
+        let looked_at = (file, sample);
         let mut observation = self.pool.observe(looked_at, place, deadline).await?;
         let clips = clips(models, &mut observation.tracks);
         let varied = varied::score(models, &clips, variations, deadline)?;

@@ -33,6 +33,10 @@ pub(crate) struct Options {
     /// Write record, table, frames and crops of each file into a folder of its own under DIR.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Which of several moving pictures in a file is analysed, counted from 0; without it the first
+    /// that shows a face.
+    #[arg(long, value_name = "NUMBER")]
+    stream: Option<u32>,
 }
 
 /// Analyses every file and prints the results in the order given.
@@ -94,6 +98,10 @@ async fn analyze_all(bench: &Bench, options: &Options) -> ExitCode {
 
 async fn analyze_one(bench: &Bench, path: &Path, options: &Options) -> Result<Analysis, String> {
     let media = open(path).map_err(|error| format!("cannot be read: {error}"))?;
+    let media = MediaFile {
+        stream: options.stream,
+        ..media
+    };
     let admission = bench.analyzer.admit().await.map_err(|e| describe(&e))?;
     let outcome = (bench.analyzer.analyze(media, admission).await).map_err(|e| describe(&e))?;
     if let Some(out) = &options.out {
@@ -135,6 +143,7 @@ fn open(path: &Path) -> io::Result<MediaFile> {
         filename: name.chars().filter(|c| !c.is_control()).collect(),
         sha256: digest.sha256.to_hex(),
         steps: None,
+        stream: None,
     })
 }
 

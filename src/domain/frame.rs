@@ -122,6 +122,13 @@ pub enum SampleNote {
     },
     /// The picture size changes within the stream.
     SizeChange,
+    /// The file holds other moving pictures beside those that were analysed.
+    OtherVideoStreams {
+        /// Number of the analysed one among them, from 0, in the order of the file.
+        analysed: u32,
+        /// How many there are.
+        streams: u32,
+    },
 }
 
 /// Frames spread evenly over a video, in time order, and what was noticed on the way.
@@ -131,6 +138,8 @@ pub struct Sample {
     pub frames: Vec<SampledFrame>,
     /// What was noticed.
     pub notes: Vec<SampleNote>,
+    /// Seconds there are to see, where that is another length than the container states.
+    pub seen_s: Option<f64>,
 }
 
 #[cfg(test)]

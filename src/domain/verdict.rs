@@ -108,6 +108,13 @@ pub enum Reason {
         /// Packets passed over.
         count: u64,
     },
+    /// The file holds other moving pictures; the verdict does not speak for them.
+    OtherVideoStreams {
+        /// Number of the analysed one among them, from 0.
+        analysed: u32,
+        /// How many there are.
+        streams: u32,
+    },
 }
 
 impl Reason {
@@ -129,6 +136,7 @@ impl Reason {
             Self::NoFrameModel => "no-frame-model",
             Self::BrokenTail => "broken-tail",
             Self::DamagedPackets { .. } => "damaged-packets",
+            Self::OtherVideoStreams { .. } => "other-video-streams",
         }
     }
 }
@@ -203,6 +211,10 @@ impl std::fmt::Display for Reason {
             Self::DamagedPackets { count } => {
                 write!(f, "{count} damaged packets were passed over.")
             }
+            Self::OtherVideoStreams { analysed, streams } => write!(
+                f,
+                "The file holds {streams} moving pictures; number {analysed}, counted from 0, was analysed, and the verdict does not speak for the others. Name another with `stream=`."
+            ),
         }
     }
 }

@@ -156,6 +156,7 @@ async fn open(item: &Item) -> io::Result<MediaFile> {
             filename,
             sha256: digest.sha256.to_hex(),
             steps: None,
+            stream: None,
         })
     });
     opened.await.map_err(io::Error::other)?

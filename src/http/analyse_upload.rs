@@ -106,7 +106,7 @@ pub(super) async fn analyse_upload(
     let limits = service.settings.body;
     let upload = receive(request, body, FORM, &service.uploads, limits).await?;
     let place = entry.into_place(service)?;
-    let analysed = analyse_and_keep(service, &upload.file, place, Wish::of(request)).await?;
+    let analysed = analyse_and_keep(service, &upload.file, place, Wish::of(request)?).await?;
     Ok(analysed.after_upload(upload.took))
 }
 
@@ -143,6 +143,7 @@ pub(super) async fn analyse_and_keep(
     }
     let media = MediaFile {
         steps: wish.steps,
+        stream: wish.stream,
         ..media_of(file)?
     };
     let outcome = service.analyzer.analyze(media, admission).await?;
@@ -166,7 +167,11 @@ pub(super) async fn analyse_varied_and_keep(
     wish: Wish,
 ) -> Result<(Analysed, Vec<Varied>), HttpError> {
     let Place { visit, admission } = place;
-    let (analyzer, media) = (&service.analyzer, media_of(file)?);
+    let analyzer = &service.analyzer;
+    let media = MediaFile {
+        stream: wish.stream,
+        ..media_of(file)?
+    };
     let analyzing = analyzer.analyze_varied(media, admission, &Variation::ALL);
     let (outcome, varied) = analyzing.await?;
     if wish.needs_score {
@@ -227,6 +232,7 @@ pub(super) fn media_of(file: &ReceivedFile) -> Result<MediaFile, HttpError> {
         filename: file.filename.to_string(),
         sha256: file.digest.sha256.to_hex(),
         steps: None,
+        stream: None,
     })
 }
 

@@ -55,8 +55,10 @@ pub(super) struct Limits {
     max_duration_s: f64,
     /// Largest picture in pixels (width × height); beyond it 422.
     max_pixels: u64,
-    /// Highest frame rate in frames per second; beyond it 422.
-    max_frame_rate: f64,
+    /// Most frames of a video; beyond it 422.
+    max_frames: u64,
+    /// Most pixels decoded of one video, in all its frames together; beyond it 422.
+    max_decoded_pixels: u64,
     /// Most streams in a container; beyond it 422.
     max_streams: u32,
     /// Frames taken from a video.
@@ -101,7 +103,8 @@ pub(super) async fn limits(service: Data<Service>) -> Json<Limits> {
         analysis_deadline_s: analysis.deadline.as_secs_f64(),
         max_duration_s: media.max_duration_s,
         max_pixels: media.max_pixels,
-        max_frame_rate: media.max_frame_rate,
+        max_frames: media.max_frames,
+        max_decoded_pixels: media.max_decoded_pixels,
         max_streams: media.max_streams,
         sample_frames: analysis.sample.frames,
         min_face_px: analysis.min_face_px,

@@ -28,7 +28,7 @@ use super::error::HttpError;
 use super::error_shape::{DetailError, ErrorShape, SuccessError};
 use super::problem::Problem;
 use super::upload::{Form, ReceivedFile, receive};
-use super::wish::Wish;
+use super::wish::{StreamQuery, Wish};
 use crate::analysis::AnalysisError;
 use crate::domain::MediaKind;
 use crate::media;
@@ -114,7 +114,7 @@ enum Client {
 /// and never a verdict of REAL or FAKE: the verdict is INCONCLUSIVE and `reasons` says why. The
 /// older answers to an image have no word for that, so there it is 422. Errors of an image in
 /// `image` are `{"success": false, "error": …}` as JSON; the others have `detail`.
-#[utoipa::path(tag = "analysis", params(PredictQuery),
+#[utoipa::path(tag = "analysis", params(PredictQuery, StreamQuery),
     request_body(content = PredictForm, content_type = "multipart/form-data"),
     responses(
         (status = 200, description = "The verdict and everything behind it, or what an older service would have said", body = PredictAnswer,
@@ -153,8 +153,8 @@ pub(super) async fn predict(
     let client = Client::of(&upload.file, query.format)?;
     client.error_shape().choose(&request);
     let wish = match client {
-        Client::Framewitness => Wish::of(&request),
-        Client::Dfdetect | Client::D3Detection => Wish::of(&request).scored(),
+        Client::Framewitness => Wish::of(&request)?,
+        Client::Dfdetect | Client::D3Detection => Wish::of(&request)?.scored(),
     };
     let analysed = analyse_and_keep(&service, &upload.file, place, wish).await?;
     let analysed = analysed.after_upload(upload.took);

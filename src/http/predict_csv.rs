@@ -13,6 +13,7 @@ use super::error::HttpError;
 use super::filename::DisplayName;
 use super::negotiate::{Form, FormatQuery, wanted};
 use super::problem::{AnalysisProblems, UploadProblems};
+use super::wish::StreamQuery;
 use crate::analysis::write_csv;
 use crate::domain::{Analysis, FrameResult};
 
@@ -62,7 +63,7 @@ struct FrameRow {
 /// JSON by default; with `Accept: text/csv` or `?format=csv` a table after RFC 4180, one row a
 /// face (and one for a frame without a face), with probabilities, the score of each model and the
 /// face box. The analysis is stored as with `POST /predict`.
-#[utoipa::path(tag = "analysis", params(FormatQuery),
+#[utoipa::path(tag = "analysis", params(FormatQuery, StreamQuery),
     request_body(content = VideoForm, content_type = "multipart/form-data"),
     responses(
         (status = 200, description = "The table",

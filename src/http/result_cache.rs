@@ -26,6 +26,7 @@ struct Key {
     threshold_bits: Option<u32>,
     model_type: Option<String>,
     steps: Option<Steps>,
+    stream: Option<u32>,
     loading: u64,
 }
 
@@ -103,6 +104,7 @@ impl Key {
             threshold_bits: submission.threshold.map(|p| p.get().to_bits()),
             model_type: submission.model_type.clone(),
             steps: wish.steps,
+            stream: wish.stream,
             loading,
         }
     }

@@ -101,7 +101,9 @@ fn of_media(error: &MediaError) -> StatusCode {
         | MediaError::NoFrames
         | MediaError::TooLong { .. }
         | MediaError::TooManyPixels { .. }
-        | MediaError::FrameRateTooHigh { .. }
+        | MediaError::TooManyFrames { .. }
+        | MediaError::TooMuchToDecode { .. }
+        | MediaError::NoSuchStream { .. }
         | MediaError::TooManyStreams { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         MediaError::DeadlineExceeded { .. } => StatusCode::GATEWAY_TIMEOUT,
         MediaError::Read(_) | MediaError::Encode(_) | MediaError::Library { .. } => {

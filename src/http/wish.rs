@@ -2,8 +2,12 @@
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{CacheControl, CacheDirective, Header};
+use actix_web::web::Query;
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::caller::Caller;
+use super::error::HttpError;
 use crate::analysis::RESULT_PICTURE;
 use crate::media::Steps;
 use crate::store::{ArtifactName, Submission};
@@ -20,12 +24,28 @@ pub(super) struct Wish {
     pub(super) anew: bool,
     /// Frames to see beside the usual sample.
     pub(super) steps: Option<Steps>,
+    /// Number of the moving picture stream to look at, where a file holds several.
+    pub(super) stream: Option<u32>,
+}
+
+/// What the query may hold on every route that analyses.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct StreamQuery {
+    /// Which of several moving pictures in the file is analysed, counted from 0. Without it the first
+    /// that shows a face.
+    stream: Option<u32>,
 }
 
 impl Wish {
     /// What is asked for on behalf of the sender of `request`.
-    pub(super) fn of(request: &HttpRequest) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// [`HttpError::Query`] when the query names no stream by its number.
+    pub(super) fn of(request: &HttpRequest) -> Result<Self, HttpError> {
+        let query = Query::<StreamQuery>::from_query(request.query_string())
+            .map_err(|error| HttpError::Query(error.to_string()))?;
+        Ok(Self {
             submission: Submission {
                 owner: Caller::of(request).key(),
                 result_image: ArtifactName::parse(RESULT_PICTURE).ok(),
@@ -34,7 +54,8 @@ impl Wish {
             needs_score: false,
             anew: wants_no_cache(request),
             steps: None,
-        }
+            stream: query.stream,
+        })
     }
 
     /// The same for an answer that cannot do without a probability.

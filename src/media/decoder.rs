@@ -28,6 +28,7 @@ pub(super) struct FrameDecoder {
     deadline: Deadline,
     limits: MediaLimits,
     failures: u64,
+    decoded_pixels: u64,
 }
 
 /// Receives pictures in presentation order.
@@ -77,6 +78,7 @@ impl FrameDecoder {
             deadline: source.deadline,
             limits: *settings.limits,
             failures: 0,
+            decoded_pixels: 0,
         })
     }
 
@@ -114,6 +116,13 @@ impl FrameDecoder {
         Ok(())
     }
 
+    /// Sizes that the container states may be far from those of the pictures.
+    fn check_work(&mut self, width_px: u32, height_px: u32) -> Result<(), MediaError> {
+        self.limits.check_pixels(width_px, height_px)?;
+        self.decoded_pixels += u64::from(width_px) * u64::from(height_px);
+        self.limits.check_decoded(self.decoded_pixels)
+    }
+
     fn drain(&mut self, sink: &mut impl FrameSink) -> Result<(), MediaError> {
         loop {
             self.deadline.check()?;
@@ -122,7 +131,7 @@ impl FrameDecoder {
                 // Concealed and unrecovered pictures show what the decoder guessed, not the video.
                 Ok(()) if frame.is_corrupt() || frame.has_decode_errors() => self.failures += 1,
                 Ok(()) => {
-                    self.limits.check_pixels(frame.width(), frame.height())?;
+                    self.check_work(frame.width(), frame.height())?;
                     sink.accept(&frame)?;
                 }
                 Err(

@@ -55,15 +55,35 @@ pub enum MediaError {
         /// Pixels allowed.
         limit_px: u64,
     },
-    /// Over `max_frame_rate`.
+    /// Over `max_frames`.
     #[error(
-        "the video has {frames_per_second:.0} frames per second; at most {limit:.0} are analysed"
+        "the video has at least {frames} frames; at most {limit} (`max_frames`) are analysed: send a shorter part"
     )]
-    FrameRateTooHigh {
-        /// Rate found.
-        frames_per_second: f64,
-        /// Rate allowed.
-        limit: f64,
+    TooManyFrames {
+        /// Frames found before stopping.
+        frames: u64,
+        /// Frames allowed.
+        limit: u64,
+    },
+    /// Over `max_decoded_pixels`.
+    #[error(
+        "{pixels} pixels would have to be decoded; at most {limit} (`max_decoded_pixels`) are: send a shorter or smaller video"
+    )]
+    TooMuchToDecode {
+        /// Pixels of all frames together that were decoded or would have to be.
+        pixels: u64,
+        /// Pixels allowed.
+        limit: u64,
+    },
+    /// A client asked for a picture stream that is not there.
+    #[error(
+        "the file has {streams} picture streams, counted from 0; there is no `stream={asked}` that can be read"
+    )]
+    NoSuchStream {
+        /// Number asked for.
+        asked: u32,
+        /// Moving picture streams in the file.
+        streams: u32,
     },
     /// Over `max_streams`.
     #[error("the file has {streams} streams; at most {limit} are accepted")]
@@ -108,7 +128,9 @@ impl MediaError {
             Self::NoFrames => "no-frames",
             Self::TooLong { .. } => "too-long",
             Self::TooManyPixels { .. } => "too-many-pixels",
-            Self::FrameRateTooHigh { .. } => "frame-rate-too-high",
+            Self::TooManyFrames { .. } => "too-many-frames",
+            Self::TooMuchToDecode { .. } => "too-much-to-decode",
+            Self::NoSuchStream { .. } => "no-such-stream",
             Self::TooManyStreams { .. } => "too-many-streams",
             Self::DeadlineExceeded { .. } => "deadline-exceeded",
             Self::Read(_) => "read-failed",

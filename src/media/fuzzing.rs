@@ -15,7 +15,8 @@ use crate::domain::{MediaInfo, MediaKind, Sample};
 const LIMITS: MediaLimits = MediaLimits {
     max_duration_s: 600.0,
     max_pixels: 512 * 512,
-    max_frame_rate: 120.0,
+    max_frames: 72_000,
+    max_decoded_pixels: 2_000_000_000,
     max_streams: 32,
     deadline: Duration::from_secs(5),
     decoder_threads: 1,
@@ -38,7 +39,7 @@ pub fn video(input: &[u8]) {
     }
 }
 
-/// Inputs of an odd length are asked for frames at steps too.
+/// Inputs of an odd length are asked for frames at steps too, every third for its second stream.
 fn options(input: &[u8]) -> SampleOptions {
     let three = NonZeroU32::MIN.saturating_add(2);
     let steps = Steps {
@@ -48,6 +49,7 @@ fn options(input: &[u8]) -> SampleOptions {
     SampleOptions {
         frames: FRAMES,
         steps: (input.len() % 2 == 1).then_some(steps),
+        stream: input.len().is_multiple_of(3).then_some(1),
     }
 }
 

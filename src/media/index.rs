@@ -5,6 +5,7 @@ use ffmpeg_next::codec::packet::side_data::Type;
 use ffmpeg_next::{Packet, Rational};
 
 use super::MediaError;
+use super::clock::SeenTime;
 use super::h264::{self, NalFraming};
 use super::limits::MediaLimits;
 use super::native;
@@ -61,6 +62,8 @@ pub(super) struct PacketIndex {
     pub(super) is_cut_short: bool,
     /// Build of the x264 that wrote the stream, where it says so.
     pub(super) x264_build: Option<u32>,
+    /// Seconds there are to see, where the clock jumps and its end less its start says nothing.
+    pub(super) seen_s: Option<f64>,
 }
 
 impl PacketIndex {
@@ -115,6 +118,8 @@ struct Scan {
     is_key: Vec<bool>,
     /// Earliest start and latest end of any stream, seconds.
     reach_s: Option<(f64, f64)>,
+    /// Where the clock may jump.
+    seen: Option<SeenTime>,
 }
 
 /// Codecs whose packets are looked into.
@@ -141,6 +146,7 @@ impl Scan {
             is_shown: Vec::new(),
             is_key: Vec::new(),
             reach_s: None,
+            seen: (source.clock_may_jump()).then(|| SeenTime::new(f64::from(source.time_base()))),
         }
     }
 
@@ -170,6 +176,9 @@ impl Scan {
             dts: packet.dts(),
             can_start: packet.is_key() && self.is_clean_start(data),
         });
+        if let (Some(seen), Some(time)) = (&mut self.seen, packet.dts().or(packet.pts())) {
+            seen.advance(time);
+        }
         self.check_limits()
     }
 
@@ -204,19 +213,14 @@ impl Scan {
         let entries = &self.index.entries;
         let first = entries.first().and_then(|entry| entry.pts);
         let last = entries.last().and_then(|entry| entry.pts);
-        if let (Some(first), Some(last)) = (first, last) {
-            let span = last.saturating_sub(first) as f64;
-            self.limits
-                .check_duration(span * f64::from(self.time_base))?;
-        }
-        if entries.len() as u64 > self.limits.max_frames().saturating_mul(PACKETS_PER_FRAME) {
-            let frames = entries.len() as f64 / PACKETS_PER_FRAME as f64;
-            return Err(MediaError::FrameRateTooHigh {
-                frames_per_second: frames / self.limits.max_duration_s,
-                limit: self.limits.max_frame_rate,
-            });
-        }
-        Ok(())
+        let span = match (self.seen, first, last) {
+            (Some(seen), ..) => seen.seen(),
+            (None, Some(first), Some(last)) => last.saturating_sub(first),
+            (None, ..) => 0,
+        };
+        self.limits.check_duration(seconds(span, self.time_base))?;
+        self.limits
+            .check_frames(entries.len() as u64 / PACKETS_PER_FRAME)
     }
 
     fn finish(mut self, stated_s: Option<f64>) -> Result<PacketIndex, MediaError> {
@@ -224,13 +228,17 @@ impl Scan {
             return Err(MediaError::NoFrames);
         }
         self.order_by_presentation();
+        if let Some(seen) = self.seen.filter(|seen| seen.has_leapt()) {
+            // Times name no frames then: two may bear the same.
+            self.index.is_timed = false;
+            self.index.seen_s = Some(seconds(seen.seen(), self.time_base));
+            return Ok(self.index);
+        }
         self.note_missing_tail(stated_s);
         let times = self.index.times();
         if let Some(first) = times.first() {
-            let span_s = end_of(&times).saturating_sub(*first) as f64 * f64::from(self.time_base);
-            self.limits.check_duration(span_s)?;
-            self.limits
-                .check_rate(times.len() as f64 / PACKETS_PER_FRAME as f64, span_s)?;
+            let span = end_of(&times).saturating_sub(*first);
+            self.limits.check_duration(seconds(span, self.time_base))?;
         }
         Ok(self.index)
     }

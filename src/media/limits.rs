@@ -13,9 +13,11 @@ pub struct MediaLimits {
     pub max_duration_s: f64,
     /// Largest picture, pixels, stated by the container or found while decoding. Default 36 million.
     pub max_pixels: u64,
-    /// Highest average frame rate, frames per second. Default 120. Together with
-    /// `max_duration_s` it bounds the number of frames that are ever looked at.
-    pub max_frame_rate: f64,
+    /// Most frames of a video, shown or not. Default 72,000: ten minutes at 120 a second.
+    pub max_frames: u64,
+    /// Most pixels decoded of one video, in all its frames together: what the work is, whatever the
+    /// frame rate. Default 600 billion: twenty minutes of 4K at 60 frames a second, or ten twice.
+    pub max_decoded_pixels: u64,
     /// Most streams in a container. Default 32: phones write up to eight (picture, sound, sensor
     /// data), broadcast recordings about twenty.
     pub max_streams: u32,
@@ -33,7 +35,8 @@ impl Default for MediaLimits {
         Self {
             max_duration_s: 600.0,
             max_pixels: 36_000_000,
-            max_frame_rate: 120.0,
+            max_frames: 72_000,
+            max_decoded_pixels: 600_000_000_000,
             max_streams: 32,
             deadline: Duration::from_secs(60),
             decoder_threads: 2,
@@ -43,12 +46,6 @@ impl Default for MediaLimits {
 }
 
 impl MediaLimits {
-    /// Frames that a video at both limits has.
-    pub(super) fn max_frames(&self) -> u64 {
-        // Both are settings of moderate size; `as` saturates where they are not.
-        (self.max_duration_s * self.max_frame_rate).ceil().max(1.0) as u64
-    }
-
     /// Most bytes FFmpeg may allocate at once: a picture at the limit at eight bytes a pixel, and
     /// room for packets and tables.
     pub(super) fn allocation_bytes(&self) -> u64 {
@@ -89,15 +86,25 @@ impl MediaLimits {
         })
     }
 
-    /// Refuses `frames` within `duration_s` above `max_frame_rate`. Under a second nothing is
-    /// refused: short clips state wild rates and cost nothing.
-    pub(super) fn check_rate(&self, frames: f64, duration_s: f64) -> Result<(), MediaError> {
-        if frames <= self.max_frame_rate * duration_s.max(1.0) * RATE_TOLERANCE {
+    /// Refuses a video of more than `max_frames`.
+    pub(super) fn check_frames(&self, frames: u64) -> Result<(), MediaError> {
+        if frames <= self.max_frames {
             return Ok(());
         }
-        Err(MediaError::FrameRateTooHigh {
-            frames_per_second: frames / duration_s.max(1.0),
-            limit: self.max_frame_rate,
+        Err(MediaError::TooManyFrames {
+            frames,
+            limit: self.max_frames,
+        })
+    }
+
+    /// Refuses to decode more than `max_decoded_pixels`.
+    pub(super) fn check_decoded(&self, pixels: u64) -> Result<(), MediaError> {
+        if pixels <= self.max_decoded_pixels {
+            return Ok(());
+        }
+        Err(MediaError::TooMuchToDecode {
+            pixels,
+            limit: self.max_decoded_pixels,
         })
     }
 }
@@ -107,9 +114,6 @@ const MARGIN_PIXELS: u64 = 1_000_000;
 
 /// Enough for the packets and tables of any video that is read.
 const MAX_TABLE_BYTES: u64 = 64 * 1024 * 1024;
-
-/// Timestamps are rounded, so a video at exactly the limit may measure a little over it.
-const RATE_TOLERANCE: f64 = 1.02;
 
 /// The moment at which work on one file stops.
 #[derive(Debug, Clone, Copy)]
@@ -165,14 +169,10 @@ mod tests {
         assert!(limits.check_duration(600.0).is_ok());
         assert_eq!(code(limits.check_duration(600.04)), Err("too-long"));
         assert_eq!(code(limits.check_duration(f64::NAN)), Err("too-long"));
-        assert!(limits.check_rate(1200.0, 10.0).is_ok());
-        assert_eq!(
-            code(limits.check_rate(1230.0, 10.0)),
-            Err("frame-rate-too-high")
-        );
-        assert_eq!(
-            code(limits.check_rate(f64::NAN, 10.0)),
-            Err("frame-rate-too-high")
-        );
+        assert!(limits.check_frames(72_000).is_ok());
+        assert_eq!(code(limits.check_frames(72_001)), Err("too-many-frames"));
+        assert!(limits.check_decoded(600_000_000_000).is_ok());
+        let most = limits.check_decoded(u64::MAX);
+        assert_eq!(code(most), Err("too-much-to-decode"));
     }
 }

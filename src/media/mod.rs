@@ -9,13 +9,16 @@
 //! |---|---|
 //! | `recognise`, `reader`, `source` | what a file is, how it is read, how it is opened safely |
 //! | `probe`, `orientation` | what the container states |
-//! | `options`, `index`, `plan`, `h264` | which frames to take and how to reach them |
-//! | `task`, `sampler`, `survey`, `decoder`, `picker`, `render` | decoding them, catching them, making them RGB |
+//! | `options`, `index`, `clock`, `plan`, `h264` | which frames to take and how to reach them |
+//! | `task`, `sampler`, `survey`, `decoder`, `picker` | decoding them, catching them |
+//! | `render`, `colour` | making them upright sRGB |
 //! | `still` | images |
 //! | `annotate`, `variation` | pictures drawn on, and changed |
 //! | `native` | the unsafe edge |
 
 mod annotate;
+mod clock;
+mod colour;
 mod decoder;
 mod error;
 #[cfg(any(test, fuzzing))]
@@ -49,12 +52,13 @@ pub use annotate::{Mark, Tone, annotate};
 pub use error::MediaError;
 pub use limits::MediaLimits;
 pub use options::{SampleOptions, Steps};
+pub use source::MovingStreams;
 pub use variation::Variation;
 
 use crate::domain::{MediaInfo, MediaKind, Rgb8Image, Sample};
 use limits::Deadline;
 use recognise::{HEAD_BYTES, Recognised};
-use source::VideoSource;
+use source::{Opening, VideoSource};
 use task::{Strategy, Task};
 
 /// Whether `file` is a still image or a video, by its first bytes alone; `None` when they are those
@@ -76,13 +80,35 @@ pub fn kind(file: &File) -> Result<Option<MediaKind>, MediaError> {
 /// # Errors
 /// [`MediaError`]: not a supported medium, damaged, without pictures, over a limit.
 pub fn probe(file: &File, limits: &MediaLimits) -> Result<MediaInfo, MediaError> {
+    probe_streams(file, None, limits).map(|(info, _)| info)
+}
+
+/// The same of one of several moving picture streams, named as [`SampleOptions::stream`] names it, and
+/// which there are.
+///
+/// # Errors
+/// As [`probe`], and [`MediaError::NoSuchStream`].
+pub fn probe_streams(
+    file: &File,
+    stream: Option<u32>,
+    limits: &MediaLimits,
+) -> Result<(MediaInfo, MovingStreams), MediaError> {
     let deadline = Deadline::after(limits.deadline);
     match recognise_file(file)? {
-        Recognised::Still(format) => still::probe(file, format, limits, deadline),
+        Recognised::Still(format) => {
+            let info = still::probe(file, format, limits, deadline)?;
+            Ok((info, MovingStreams::default()))
+        }
         recognised @ (Recognised::Container(_) | Recognised::Sound | Recognised::Unknown) => {
-            let source = VideoSource::open(file, limits, deadline, recognised)?;
+            let opening = Opening {
+                limits,
+                deadline,
+                recognised,
+                stream,
+            };
+            let source = VideoSource::open(file, &opening)?;
             probe::check_header(&source, limits)?;
-            Ok(probe::describe(&source))
+            Ok((probe::describe(&source), source.moving))
         }
     }
 }

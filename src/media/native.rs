@@ -15,6 +15,8 @@ use ffmpeg_next::format::context::{Input, StreamIo};
 use ffmpeg_next::util::interrupt;
 use ffmpeg_next::{Dictionary, Error, Packet, Stream, error, ffi, filter, frame};
 
+use super::colour::ColourTags;
+
 /// Longest tag value that is kept, bytes.
 const MAX_TAG_BYTES: usize = 512;
 /// Most tags that are read from one dictionary.
@@ -202,6 +204,13 @@ fn pixel_format_name(format: c_int) -> Option<String> {
     }
 }
 
+/// When the first stream of a container starts, seconds.
+pub(super) fn start_time_s(input: &Input) -> Option<f64> {
+    // SAFETY: a plain integer of the borrowed context.
+    let start = unsafe { (*input.as_ptr()).start_time };
+    (start != ffi::AV_NOPTS_VALUE).then(|| start as f64 / f64::from(ffi::AV_TIME_BASE))
+}
+
 /// Tags of the container, keys in lower case, values as readable text.
 pub(super) fn container_tags(input: &Input) -> Vec<(String, String)> {
     // SAFETY: the dictionary belongs to the borrowed context.
@@ -260,8 +269,7 @@ pub(super) struct FrameShape {
     pub(super) height_px: u32,
     /// FFmpeg's number of the pixel format.
     pub(super) pixel_format: i32,
-    /// FFmpeg's numbers of colour matrix and range.
-    pub(super) colour: (i32, i32),
+    pub(super) colour: ColourTags,
 }
 
 /// Reads the shape of `frame`.
@@ -273,10 +281,12 @@ pub(super) fn frame_shape(frame: &frame::Video) -> FrameShape {
             width_px: u32::try_from((*frame).width).unwrap_or(0),
             height_px: u32::try_from((*frame).height).unwrap_or(0),
             pixel_format: (*frame).format,
-            colour: (
-                (&raw const (*frame).colorspace).cast::<c_int>().read(),
-                (&raw const (*frame).color_range).cast::<c_int>().read(),
-            ),
+            colour: ColourTags {
+                matrix: (&raw const (*frame).colorspace).cast::<c_int>().read(),
+                range: (&raw const (*frame).color_range).cast::<c_int>().read(),
+                transfer: (&raw const (*frame).color_trc).cast::<c_int>().read(),
+                primaries: (&raw const (*frame).color_primaries).cast::<c_int>().read(),
+            },
         }
     }
 }

@@ -11,6 +11,9 @@ pub struct SampleOptions {
     pub frames: u32,
     /// Frames that are among them whatever lies at even times; `None`: even times alone.
     pub steps: Option<Steps>,
+    /// Number of the moving picture stream to take them from, from 0, in the order of the file;
+    /// `None`: the one that FFmpeg ranks best.
+    pub stream: Option<u32>,
 }
 
 /// Frames at even steps from the first on, by their place in the video.
@@ -28,6 +31,7 @@ impl SampleOptions {
         Self {
             frames,
             steps: None,
+            stream: None,
         }
     }
 

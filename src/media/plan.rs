@@ -186,6 +186,7 @@ mod tests {
                 every: number(every),
                 most: number(most),
             }),
+            stream: None,
         }
     }
 

@@ -9,14 +9,11 @@ use crate::domain::{DeviceTags, MediaInfo, MediaKind, PictureInfo};
 
 /// Refuses what the header already shows to be over a limit.
 pub(super) fn check_header(source: &VideoSource, limits: &MediaLimits) -> Result<(), MediaError> {
-    let Some(duration_s) = source.duration_s() else {
-        return Ok(());
-    };
-    limits.check_duration(duration_s)?;
-    match source.stated_frames() {
-        Some(frames) => limits.check_rate(frames as f64, duration_s),
-        None => Ok(()),
+    // A length that is taken from a clock that jumps says nothing yet.
+    if let Some(duration_s) = source.duration_s().filter(|_| !source.clock_may_jump()) {
+        limits.check_duration(duration_s)?;
     }
+    limits.check_frames(source.stated_frames().unwrap_or(0))
 }
 
 /// Collects the facts of an open container.

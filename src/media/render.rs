@@ -1,16 +1,15 @@
-//! Decoded pictures to upright RGB: deinterlaced, square pixels, one size for the whole sample.
+//! Decoded pictures to upright sRGB: deinterlaced, square pixels, one size for the whole sample.
 //!
 //! FFmpeg's filters do the work with exact rounding, so equal pictures give equal bytes.
 
 use ffmpeg_next::{Error, filter, frame};
 use image::RgbImage;
 
-use super::MediaError;
 use super::native::{self, FrameShape};
 use super::orientation::Orientation;
+use super::{MediaError, colour};
 use crate::domain::Rgb8Image;
 
-const SCALE_FLAGS: &str = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp+bitexact";
 /// Pixel shapes beyond this are damage, not anamorphic video.
 const MAX_PIXEL_STRETCH: f64 = 4.0;
 
@@ -102,7 +101,7 @@ impl Renderer {
         } else {
             format!(":force_original_aspect_ratio=decrease,pad={width}:{height}:-1:-1")
         };
-        format!("scale=w={width}:h={height}:flags={SCALE_FLAGS}{margins},format=rgb24")
+        colour::filters(shape, (width, height), &margins)
     }
 
     fn turn(&self, rendered: &frame::Video) -> Result<Rgb8Image, MediaError> {

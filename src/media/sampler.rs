@@ -38,6 +38,7 @@ pub(super) fn sample(task: &Task<'_>) -> Result<(Sample, Route), MediaError> {
     let sample = Sample {
         frames: found.frames,
         notes,
+        seen_s: index.seen_s,
     };
     Ok((sample, found.route))
 }
@@ -87,6 +88,8 @@ fn decode_runs(
     (route, runs): (Route, &[Segment]),
 ) -> Result<Option<Found>, MediaError> {
     let (mut source, mut decoder) = task.start_run(index, task.limits.decoder_threads)?;
+    let packets: usize = runs.iter().map(|run| run.end - run.start + 1).sum();
+    task.check_work(&source, packets)?;
     let targets = targets_by_time(index, wanted, source.time_base());
     let mut picker = Picker::new(FrameName::Time, targets, task.renderer(&source));
     let mut position = 0;

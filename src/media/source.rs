@@ -6,6 +6,7 @@
 
 use std::fs::File;
 
+use ffmpeg_next::codec::packet::side_data;
 use ffmpeg_next::format::context::Input;
 use ffmpeg_next::format::stream::Disposition;
 use ffmpeg_next::{Dictionary, Error, Packet, Rational, Stream, media};
@@ -37,6 +38,48 @@ pub(super) struct VideoSource {
     pub(super) orientation: Orientation,
     pub(super) deadline: Deadline,
     pub(super) size_bytes: u64,
+    pub(super) moving: MovingStreams,
+}
+
+/// The moving picture streams of a file; numbers count them from 0 in the order of the file.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MovingStreams {
+    /// Number of the one that is looked at.
+    pub analysed: u32,
+    /// Numbers of those that can be decoded.
+    pub readable: Vec<u32>,
+    /// How many there are; 0 for a still image.
+    pub count: u32,
+}
+
+impl MovingStreams {
+    /// Of the streams at these indices that at `analysed` is looked at.
+    fn of(input: &Input, streams: &[usize], analysed: usize) -> Self {
+        let decodes = |index: &usize| {
+            let stream = input.stream(*index);
+            stream.is_some_and(|stream| check_decoder(&stream).is_ok())
+        };
+        let numbered = || (0_u32..).zip(streams);
+        Self {
+            analysed: numbered()
+                .find(|(_, index)| **index == analysed)
+                .map_or(0, |(number, _)| number),
+            readable: numbered()
+                .filter(|(_, index)| decodes(index))
+                .map(|(number, _)| number)
+                .collect(),
+            count: numbered().count() as u32,
+        }
+    }
+}
+
+/// How a file is to be opened.
+pub(super) struct Opening<'a> {
+    pub(super) limits: &'a MediaLimits,
+    pub(super) deadline: Deadline,
+    pub(super) recognised: Recognised,
+    /// Number of a moving picture stream among them; `None`: the one that ranks best.
+    pub(super) stream: Option<u32>,
 }
 
 /// What reading on gave.
@@ -50,13 +93,14 @@ pub(super) enum ReadOutcome {
 }
 
 impl VideoSource {
-    /// Opens `file`, finds its picture stream and checks what the header states against `limits`.
-    pub(super) fn open(
-        file: &File,
-        limits: &MediaLimits,
-        deadline: Deadline,
-        recognised: Recognised,
-    ) -> Result<Self, MediaError> {
+    /// Opens `file`, finds its picture stream and checks what the header states against the limits.
+    pub(super) fn open(file: &File, opening: &Opening<'_>) -> Result<Self, MediaError> {
+        let &Opening {
+            limits,
+            deadline,
+            recognised,
+            stream,
+        } = opening;
         let reader = PositionedReader::new(file, deadline)?;
         let size_bytes = reader.size_bytes();
         native::bound_allocations(limits.allocation_bytes());
@@ -68,9 +112,11 @@ impl VideoSource {
         native::find_stream_info(&mut input, &[("max_pixels", &max_pixels)]).map_err(explain)?;
         deadline.check()?;
         check_streams(&input, limits)?;
-        let stream = picture_stream(&input)?;
+        let streams = moving_pictures(&input);
+        let stream = picture_stream(&input, &streams, stream)?;
         let (stream_index, facts) = (stream.index(), native::stream_facts(&stream));
         let orientation = Orientation::of_stream(&stream);
+        let moving = MovingStreams::of(&input, &streams, stream_index);
         Ok(Self {
             input,
             stream_index,
@@ -78,6 +124,7 @@ impl VideoSource {
             orientation,
             deadline,
             size_bytes,
+            moving,
         })
     }
 
@@ -113,13 +160,33 @@ impl VideoSource {
             .any(|stream| stream.parameters().medium() == media::Type::Audio)
     }
 
+    /// Whether times may leap inside the file: MPEG streams are cut together from pieces with clocks
+    /// of their own, and their clock wraps every 26 hours.
+    pub(super) fn clock_may_jump(&self) -> bool {
+        ["mpegts", "mpeg"].contains(&self.input.format().name())
+    }
+
     /// Length that container or stream states, seconds.
     pub(super) fn duration_s(&self) -> Option<f64> {
-        let container = self.input.duration() as f64 / f64::from(ffmpeg_next::ffi::AV_TIME_BASE);
+        let container = self.stated_end_s() - self.clock_start_s();
         let stream = self.stream().duration() as f64 * f64::from(self.time_base());
         [container, stream]
             .into_iter()
             .find(|seconds| *seconds > 0.0)
+    }
+
+    fn stated_end_s(&self) -> f64 {
+        self.input.duration() as f64 / f64::from(ffmpeg_next::ffi::AV_TIME_BASE)
+    }
+
+    /// What the stated length counts beside what there is to see: Matroska states the time of the
+    /// end, and a live recording's clock runs long before it starts.
+    fn clock_start_s(&self) -> f64 {
+        let counts_from_zero = self.input.format().name().contains("matroska");
+        let start_s = native::start_time_s(&self.input).filter(|_| counts_from_zero);
+        start_s
+            .filter(|start_s| (0.0..self.stated_end_s()).contains(start_s))
+            .unwrap_or(0.0)
     }
 
     /// Reads the next packet of any stream into `packet`, passing over what cannot be parsed.
@@ -167,24 +234,78 @@ fn check_streams(input: &Input, limits: &MediaLimits) -> Result<(), MediaError> 
         .try_for_each(|facts| limits.check_pixels(facts.width_px, facts.height_px))
 }
 
-/// The stream FFmpeg ranks best, or else the first that moves; cover art does not.
-fn picture_stream(input: &Input) -> Result<Stream<'_>, MediaError> {
+/// Indices of the streams that move; cover art does not.
+fn moving_pictures(input: &Input) -> Vec<usize> {
     let moves = |stream: &Stream| {
         stream.parameters().medium() == media::Type::Video
             && !stream.disposition().contains(Disposition::ATTACHED_PIC)
     };
-    let stream = input
-        .streams()
-        .best(media::Type::Video)
-        .filter(moves)
-        .or_else(|| input.streams().find(moves))
-        .ok_or(MediaError::NoVideoStream)?;
-    let facts = native::stream_facts(&stream);
+    let streams = input.streams().filter(moves);
+    streams.map(|stream| stream.index()).collect()
+}
+
+/// The stream of this number among `streams`; without one that which FFmpeg ranks best, or else the
+/// first that can be decoded.
+fn picture_stream<'a>(
+    input: &'a Input,
+    streams: &[usize],
+    number: Option<u32>,
+) -> Result<Stream<'a>, MediaError> {
+    if streams.is_empty() {
+        return Err(MediaError::NoVideoStream);
+    }
+    if let Some(asked) = number {
+        let index = usize::try_from(asked).ok().and_then(|n| streams.get(n));
+        let stream = index.and_then(|index| input.stream(*index));
+        let stream = stream.ok_or(MediaError::NoSuchStream {
+            asked,
+            streams: u32::try_from(streams.len()).unwrap_or(u32::MAX),
+        })?;
+        check_decoder(&stream)?;
+        return Ok(stream);
+    }
+    let best = input.streams().best(media::Type::Video).map(|s| s.index());
+    let ranked = best.into_iter().filter(|index| streams.contains(index));
+    let mut refusal = MediaError::NoVideoStream;
+    for index in ranked.chain(streams.iter().copied()) {
+        let Some(stream) = input.stream(index) else {
+            continue;
+        };
+        match check_decoder(&stream) {
+            Ok(()) => return Ok(stream),
+            Err(error) => refusal = error,
+        }
+    }
+    Err(refusal)
+}
+
+/// Refuses a stream whose pictures are not decoded, or only in false colours.
+fn check_decoder(stream: &Stream) -> Result<(), MediaError> {
+    let codec = native::stream_facts(stream).codec;
     let decoder = ffmpeg_next::decoder::find(stream.parameters().id());
     if !decoder.is_some_and(|d| DECODERS.split(',').any(|listed| listed == d.name())) {
-        return Err(MediaError::UnsupportedCodec { codec: facts.codec });
+        return Err(MediaError::UnsupportedCodec { codec });
     }
-    Ok(stream)
+    match dolby_vision_alone(stream) {
+        Some(profile) => Err(MediaError::UnsupportedCodec {
+            codec: format!("{codec} as Dolby Vision profile {profile}"),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// The Dolby Vision profile of a stream whose pictures make sense with its metadata alone, such as
+/// profile 5; others (profile 8, as phones record it) hold ordinary pictures that these only enhance.
+/// Reads FFmpeg's `AVDOVIDecoderConfigurationRecord`, which is bytes throughout.
+fn dolby_vision_alone(stream: &Stream) -> Option<u8> {
+    const PROFILE: usize = 2;
+    const COMPATIBLE_WITH: usize = 7;
+    let record = stream
+        .side_data()
+        .find(|data| data.kind() == side_data::Type::DOVI_CONF)?;
+    let data = record.data();
+    let (profile, compatible_with) = (*data.get(PROFILE)?, *data.get(COMPATIBLE_WITH)?);
+    (compatible_with == 0).then_some(profile)
 }
 
 /// Tells a damaged file of a known kind from one that is no video at all.

@@ -83,6 +83,7 @@ pub(super) fn sample(
             image,
         }],
         notes: Vec::new(),
+        seen_s: None,
     })
 }
 

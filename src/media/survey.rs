@@ -11,7 +11,7 @@ use super::picker::{FrameName, Picker, Target};
 use super::plan;
 use super::source::{ReadOutcome, VideoSource};
 use super::task::{Found, Route, Task};
-use super::{MediaError, SampleOptions};
+use super::{MediaError, SampleOptions, clock};
 
 /// Samples by survey.
 pub(super) fn by_survey(task: &Task<'_>, index: &PacketIndex) -> Result<Found, MediaError> {
@@ -80,6 +80,7 @@ impl FrameSink for Survey {
 impl Survey {
     fn take(task: &Task<'_>, index: &PacketIndex, threads: u32) -> Result<Self, MediaError> {
         let (mut source, mut decoder) = task.start_run(index, threads)?;
+        task.check_work(&source, index.entries.len())?;
         let mut survey = Self::default();
         survey.has_broken_tail = decode_all(&mut source, index, &mut decoder, &mut survey)?;
         survey.failures = decoder.failures();
@@ -89,6 +90,12 @@ impl Survey {
     /// The targets that `options` ask for, by true times if each frame has one, else by count and stated frame rate.
     fn targets(&self, options: &SampleOptions, source: &VideoSource) -> Vec<Target> {
         let times: Option<Vec<i64>> = self.times.iter().copied().collect();
+        let times = match times {
+            Some(times) if source.clock_may_jump() => {
+                Some(clock::without_leaps(&times, f64::from(source.time_base())))
+            }
+            times => times,
+        };
         let times = times.filter(|times| times.windows(2).all(|pair| pair[0] < pair[1]));
         let rate = source
             .frame_rate()

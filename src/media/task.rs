@@ -7,7 +7,7 @@ use super::index::PacketIndex;
 use super::limits::{Deadline, MediaLimits};
 use super::recognise::Recognised;
 use super::render::Renderer;
-use super::source::VideoSource;
+use super::source::{Opening, VideoSource};
 use super::{MediaError, SampleOptions, native};
 use crate::domain::{SampleNote, SampledFrame};
 
@@ -48,7 +48,13 @@ pub(super) struct Task<'a> {
 
 impl Task<'_> {
     pub(super) fn open(&self) -> Result<VideoSource, MediaError> {
-        VideoSource::open(self.file, self.limits, self.deadline, self.recognised)
+        let opening = Opening {
+            limits: self.limits,
+            deadline: self.deadline,
+            recognised: self.recognised,
+            stream: self.options.stream,
+        };
+        VideoSource::open(self.file, &opening)
     }
 
     /// Most frames that are held.
@@ -71,6 +77,17 @@ impl Task<'_> {
         };
         let decoder = FrameDecoder::open(&source, &settings)?;
         Ok((source, decoder))
+    }
+
+    /// Refuses to decode so many packets where that is plainly too much.
+    pub(super) fn check_work(
+        &self,
+        source: &VideoSource,
+        packets: usize,
+    ) -> Result<(), MediaError> {
+        let picture = u64::from(source.facts.width_px) * u64::from(source.facts.height_px);
+        self.limits
+            .check_decoded(picture.saturating_mul(packets as u64))
     }
 
     pub(super) fn renderer(&self, source: &VideoSource) -> Renderer {

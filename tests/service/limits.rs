@@ -31,7 +31,8 @@ async fn each_limit_on_a_file_lets_pass_what_is_at_it_and_refuses_one_more() {
     let limits = [
         ("max_duration_s", "2"),
         ("max_pixels", "76800"),
-        ("max_frame_rate", "25"),
+        ("max_frames", "50"),
+        ("max_decoded_pixels", "3000000"),
         ("max_streams", "3"),
         ("sample_frames", "9"),
         ("worker_memory_bytes", "1073741824"),
@@ -63,9 +64,14 @@ async fn each_limit_on_a_file_lets_pass_what_is_at_it_and_refuses_one_more() {
             "too-many-pixels",
         ),
         (
-            film("r0.mp4", "size=64x64:rate=25:duration=2", ""),
-            film("r1.mp4", "size=64x64:rate=26:duration=2", ""),
-            "frame-rate-too-high",
+            film("r0.mp4", "size=64x64:rate=240:duration=.2", ""),
+            film("r1.mp4", "size=64x64:rate=240:duration=.22", ""),
+            "too-many-frames",
+        ),
+        (
+            film("w0.mp4", "size=320x240:rate=10:duration=2", ""),
+            film("w1.mp4", "size=320x240:rate=25:duration=2", ""),
+            "too-much-to-decode",
         ),
         (
             film(

@@ -50,5 +50,6 @@ mod tables;
 mod tls;
 mod unfamiliar;
 mod unscorable;
+mod unusual_media;
 mod uploads;
 mod verdicts;

@@ -130,6 +130,7 @@ fn is_printable_note(note: &SampleNote) -> bool {
         SampleNote::BrokenTail | SampleNote::SizeChange => true,
         SampleNote::DamagedPackets { count } => *count > 0,
         SampleNote::FewFrames { .. } => true,
+        SampleNote::OtherVideoStreams { analysed, streams } => analysed < streams && *streams > 1,
     }
 }
 

@@ -12,7 +12,7 @@
 //! |---|---|
 //! | `pool` | the threads that hold one worker each, and the queue before them |
 //! | `remote` | the parent's half of the conversation; when a worker is replaced |
-//! | `worker`, `observe` | the worker's half; looking at a file |
+//! | `worker`, `observe`, `stream_choice` | the worker's half; looking at a file, at which of its pictures |
 //! | `wire` | the messages |
 //! | `cost` | what all this costs, for the benchmark |
 //! | `accept`, `observation` | what the parent believes of a report, and what it makes of it |
@@ -32,6 +32,7 @@ mod observation;
 mod observe;
 mod pool;
 mod remote;
+mod stream_choice;
 mod wire;
 mod worker;
 

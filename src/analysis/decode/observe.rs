@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 
 use super::super::{AnalysisError, AnalysisSettings};
 use super::observation::is_usable;
+use super::stream_choice;
 use super::wire::{Report, ReportedFace, ReportedFrame, ReportedTrack};
-use crate::domain::{Face, Rgb8Image, SampledFrame, Track};
+use crate::domain::{Face, MediaInfo, Rgb8Image, SampleNote, SampledFrame, Track};
 use crate::faces::{self, Detector};
 use crate::isolation::{RegionWriter, Span};
-use crate::media;
+use crate::media::{self, SampleOptions};
 
 /// Where pictures go.
 pub(super) trait Pictures {
@@ -41,8 +42,12 @@ pub(super) fn observe(
     pictures: &mut impl Pictures,
 ) -> Result<Report, AnalysisError> {
     let started = Instant::now();
-    let info = media::probe(file, &settings.media)?;
-    let sample = media::sample(file, &settings.sample, &settings.media)?;
+    let (info, streams) = stream_choice::choose(file, detector, settings)?;
+    let options = SampleOptions {
+        stream: (streams.count > 0).then_some(streams.analysed),
+        ..settings.sample
+    };
+    let sample = media::sample(file, &options, &settings.media)?;
 
     let mut observer = Observer {
         detector,
@@ -58,9 +63,19 @@ pub(super) fn observe(
     }
     let tracks = observer.follow_people(sightings)?;
     let faces_time = observer.faces_time;
+    let mut notes = sample.notes;
+    if streams.count > 1 {
+        notes.push(SampleNote::OtherVideoStreams {
+            analysed: streams.analysed,
+            streams: streams.count,
+        });
+    }
     Ok(Report {
-        info,
-        notes: sample.notes,
+        info: MediaInfo {
+            duration_s: sample.seen_s.or(info.duration_s),
+            ..info
+        },
+        notes,
         frames,
         tracks,
         decode_s: started.elapsed().saturating_sub(faces_time).as_secs_f64(),

@@ -126,9 +126,17 @@ pub(super) enum Refusal {
         height_px: u32,
         limit_px: u64,
     },
-    FrameRateTooHigh {
-        frames_per_second: f64,
-        limit: f64,
+    TooManyFrames {
+        frames: u64,
+        limit: u64,
+    },
+    TooMuchToDecode {
+        pixels: u64,
+        limit: u64,
+    },
+    NoSuchStream {
+        asked: u32,
+        streams: u32,
     },
     TooManyStreams {
         streams: u32,
@@ -176,13 +184,11 @@ impl From<MediaError> for Refusal {
                 height_px,
                 limit_px,
             },
-            MediaError::FrameRateTooHigh {
-                frames_per_second,
-                limit,
-            } => Self::FrameRateTooHigh {
-                frames_per_second,
-                limit,
-            },
+            MediaError::TooManyFrames { frames, limit } => Self::TooManyFrames { frames, limit },
+            MediaError::TooMuchToDecode { pixels, limit } => {
+                Self::TooMuchToDecode { pixels, limit }
+            }
+            MediaError::NoSuchStream { asked, streams } => Self::NoSuchStream { asked, streams },
             MediaError::TooManyStreams { streams, limit } => {
                 Self::TooManyStreams { streams, limit }
             }
@@ -225,13 +231,11 @@ impl From<Refusal> for AnalysisError {
                 height_px,
                 limit_px,
             },
-            Refusal::FrameRateTooHigh {
-                frames_per_second,
-                limit,
-            } => MediaError::FrameRateTooHigh {
-                frames_per_second,
-                limit,
-            },
+            Refusal::TooManyFrames { frames, limit } => MediaError::TooManyFrames { frames, limit },
+            Refusal::TooMuchToDecode { pixels, limit } => {
+                MediaError::TooMuchToDecode { pixels, limit }
+            }
+            Refusal::NoSuchStream { asked, streams } => MediaError::NoSuchStream { asked, streams },
             Refusal::TooManyStreams { streams, limit } => {
                 MediaError::TooManyStreams { streams, limit }
             }

@@ -338,6 +338,12 @@ impl From<&SampleNote> for Remark {
                 "few-frames",
                 format!("The file has {available} frames, fewer than are usually sampled."),
             ),
+            SampleNote::OtherVideoStreams { analysed, streams } => (
+                "other-video-streams",
+                format!(
+                    "The file holds {streams} moving pictures; number {analysed}, counted from 0, was analysed."
+                ),
+            ),
             SampleNote::SizeChange => (
                 "size-change",
                 "The picture size changes within the video.".into(),

@@ -195,7 +195,7 @@ pub(in crate::http) async fn predict(
     let selection = Selection::read(&upload.texts)?;
     let wish = Wish {
         steps: Some(selection.steps(service.analyzer.settings().sample.frames)),
-        ..Wish::of(&request).scored()
+        ..Wish::of(&request)?.scored()
     };
     let analysed = analyse_and_keep(&service, &upload.file, place, wish).await?;
     let analysis = &analysed.stored.analysis;

@@ -216,7 +216,7 @@ pub(in crate::http) async fn detect(
     let limits = service.settings.body;
     let upload = receive(&request, body, FORM, &service.uploads, limits).await?;
     let place = entry.into_place(&service)?;
-    let wish = Wish::of(&request).scored();
+    let wish = Wish::of(&request)?.scored();
     let analysed = analyse_and_keep(&service, &upload.file, place, wish).await?;
     let analysis = &analysed.stored.analysis;
     let judgement = Judgement::of(analysis, DEFAULT_THRESHOLD)?;
@@ -255,7 +255,7 @@ pub(in crate::http) async fn augmented(
     let limits = service.settings.body;
     let upload = receive(&request, body, FORM, &service.uploads, limits).await?;
     let place = entry.into_place(&service)?;
-    let wish = Wish::of(&request).scored();
+    let wish = Wish::of(&request)?.scored();
     let (analysed, varied) = analyse_varied_and_keep(&service, &upload.file, place, wish).await?;
     let analysis = &analysed.stored.analysis;
     let judgement = Judgement::of(analysis, DEFAULT_THRESHOLD)?;

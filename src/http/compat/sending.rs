@@ -53,7 +53,7 @@ pub(super) async fn analyse_one(
     let entry = Entry::make(request, service)?;
     let upload = receive(request, body, form, &service.uploads, service.settings.body).await?;
     let place = entry.into_place(service)?;
-    let (wish, threshold) = read_texts(Wish::of(request).scored(), &upload.texts)?;
+    let (wish, threshold) = read_texts(Wish::of(request)?.scored(), &upload.texts)?;
     let analysed = analyse_and_keep(service, &upload.file, place, wish).await?;
     Ok(One {
         analysed,
@@ -71,7 +71,7 @@ pub(super) async fn analyse_batch(
     let entry = Entry::make(request, service)?;
     let sent = receive_many(request, body, form, &service.uploads, service.settings.body).await?;
     let place = entry.into_place(service)?;
-    let (mut wish, threshold) = read_texts(Wish::of(request).scored(), &sent.texts)?;
+    let (mut wish, threshold) = read_texts(Wish::of(request)?.scored(), &sent.texts)?;
     let batch = BatchId::new(Uuid::now_v7());
     wish.submission.batch = Some(batch);
     let items = analyse_many(service, sent.files, place, &wish).await;

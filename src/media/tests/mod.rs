@@ -1,5 +1,6 @@
 //! Tests on real videos, which the `ffmpeg` program makes in a temporary directory.
 
+mod colour;
 mod containers;
 mod corpus;
 #[path = "../../../tests/support/films.rs"]
@@ -8,6 +9,7 @@ mod hostile;
 mod pictures;
 mod routes;
 mod stills;
+mod streams;
 mod timing;
 
 use std::fs::File;

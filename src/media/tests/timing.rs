@@ -180,3 +180,56 @@ fn a_tail_of_zeros_gives_the_frames_before_it_and_is_noted() {
         sample.notes
     );
 }
+
+#[test]
+fn slow_motion_at_240_frames_a_second_is_sampled_like_any_other() {
+    let studio = Studio::new();
+    let source = "testsrc2=size=160x120:rate=240:duration=4.5";
+    let clip = studio.film("slow.mp4", source, H264);
+    let sample = sample(&clip, 10).unwrap();
+    assert_eq!(sample.frames.len(), 10);
+    assert!((sample.frames[9].time_s.unwrap() - 4.275).abs() < 0.01);
+}
+
+#[test]
+fn a_live_recording_is_as_long_as_what_there_is_to_see() {
+    let studio = Studio::new();
+    let clip = studio.film(
+        "live.mkv",
+        NUMBERED,
+        &format!("{H264} -output_ts_offset 3600"),
+    );
+    assert!((probe(&clip).unwrap().duration_s.unwrap() - 2.0).abs() < 0.1);
+    assert_ten_true_frames(&sample(&clip, 10).unwrap(), "live.mkv");
+}
+
+#[test]
+fn a_clock_that_leaps_or_wraps_inside_a_transport_stream_adds_no_time() {
+    let studio = Studio::new();
+    let piece = |name: &str, offset: &str| {
+        let clip = studio.film(
+            name,
+            NUMBERED,
+            &format!("{H264} -output_ts_offset {offset}"),
+        );
+        std::fs::read(clip).unwrap()
+    };
+    // The clock of a transport stream has 33 bits at 90 kHz: it wraps after 95443.7 s.
+    for (name, first, second) in [
+        ("forward.ts", "10", "40000"),
+        ("back.ts", "40000", "10"),
+        ("wrap.ts", "95440", "95443"),
+    ] {
+        let bytes = [piece("a.ts", first), piece("b.ts", second)].concat();
+        let clip = studio.write(name, &bytes);
+        let sample = sample(&clip, 10).unwrap();
+        let times: Vec<f64> = sample.frames.iter().map(|f| f.time_s.unwrap()).collect();
+        assert!(
+            times.windows(2).all(|pair| pair[0] < pair[1]),
+            "{name}: {times:?}"
+        );
+        assert!((3.0..6.5).contains(&times[9]), "{name}: {times:?}");
+        let shown = numbers(&sample);
+        assert!(shown[0] < 9 && shown[9] > 40, "{name}: {shown:?}");
+    }
+}

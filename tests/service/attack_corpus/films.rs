@@ -1,4 +1,4 @@
-//! Attacks that the ffmpeg program makes: too long, too large, too fast, out of time, and damaged.
+//! Attacks that the ffmpeg program makes: too long, too large, too many frames, out of time, and damaged.
 
 use std::path::{Path, PathBuf};
 
@@ -71,7 +71,7 @@ fn beyond_limits(studio: &Studio) -> Vec<Attack> {
         "color=size=16x16:rate=10:duration=7200",
         &format!("{H264} -live 1"),
     );
-    let fast = studio.film("fast.mp4", "color=size=16x16:rate=1000:duration=3", H264);
+    let many = studio.film("many.mp4", "color=size=16x16:rate=1000:duration=73", H264);
     let streams = "-map 0 ".repeat(40) + "-c:v mpeg4 -frames:v 3";
     let streams = studio.film(
         "streams.mkv",
@@ -101,9 +101,9 @@ fn beyond_limits(studio: &Studio) -> Vec<Attack> {
             Expected::Refused(422, "too-long"),
         ),
         Attack::new(
-            "1000 frames a second",
-            fast,
-            Expected::Refused(422, "frame-rate-too-high"),
+            "73 000 frames in 73 seconds",
+            many,
+            Expected::Refused(422, "too-many-frames"),
         ),
         Attack::new(
             "40 streams",
