@@ -71,7 +71,7 @@ fn wide_primaries_other_curves_matrices_and_ranges_come_out_alike() {
         ),
         (
             "ntsc",
-            "t=170m:p=170m:m=170m:r=limited",
+            "t=smpte170m:p=smpte170m:m=smpte170m:r=limited",
             "-color_primaries smpte170m -color_trc smpte170m -colorspace smpte170m",
         ),
         (
