@@ -36,6 +36,9 @@ mod limits;
 mod middleware;
 mod negotiate;
 mod openapi;
+mod part_heads;
+#[cfg(test)]
+mod part_heads_tests;
 mod predict;
 mod predict_csv;
 mod predictions;
