@@ -5,7 +5,6 @@
 //! Reading reports every problem at once, each with the setting's name and where the value stood.
 
 use std::fmt::Display;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -14,7 +13,7 @@ use figment::providers::{Env, Format, Serialized, Toml};
 use figment::value::Value;
 use thiserror::Error;
 
-use crate::http::CorsOrigins;
+use crate::http::{CorsOrigins, ListenAddress};
 use crate::inference::{DeviceChoice, FramePrecision, Precision};
 use crate::telemetry::LogFormat;
 
@@ -92,8 +91,8 @@ macro_rules! settings {
 }
 
 settings! {
-    /// Address and port to listen on.
-    bind: SocketAddr = "127.0.0.1:8080";
+    /// Address or name, and port, to listen on.
+    bind: ListenAddress = "127.0.0.1:8080";
     /// PEM file with the server's certificate and those that lead to its authority; empty: plain HTTP.
     tls_certificate: PathBuf = "";
     /// PEM file with its private key.
