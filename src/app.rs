@@ -235,6 +235,7 @@ fn analysis_settings(settings: &Settings) -> AnalysisSettings {
 
 fn http_settings(settings: &Settings) -> HttpSettings {
     HttpSettings {
+        public_path: settings.public_path.clone(),
         guard: GuardSettings {
             require_keys: settings.require_keys,
             max_headers: settings.max_headers,
