@@ -145,7 +145,8 @@ async fn warn_where_anybody_may_ask(
     settings: &Settings,
     records: &RecordStore,
 ) -> Result<(), AppError> {
-    let reachable = !settings.bind.ip().is_loopback();
+    let address = settings.bind.resolve();
+    let reachable = !address.is_ok_and(|address| address.ip().is_loopback());
     if reachable && !settings.require_keys && !records.keys().any().await? {
         tracing::warn!(
             bind = %settings.bind,
@@ -235,6 +236,7 @@ fn analysis_settings(settings: &Settings) -> AnalysisSettings {
 
 fn http_settings(settings: &Settings) -> HttpSettings {
     HttpSettings {
+        public_path: settings.public_path.clone(),
         guard: GuardSettings {
             require_keys: settings.require_keys,
             max_headers: settings.max_headers,

@@ -5,7 +5,6 @@
 //! Reading reports every problem at once, each with the setting's name and where the value stood.
 
 use std::fmt::Display;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -14,7 +13,7 @@ use figment::providers::{Env, Format, Serialized, Toml};
 use figment::value::Value;
 use thiserror::Error;
 
-use crate::http::CorsOrigins;
+use crate::http::{CorsOrigins, ListenAddress, PublicPath};
 use crate::inference::{DeviceChoice, FramePrecision, Precision};
 use crate::telemetry::LogFormat;
 
@@ -92,8 +91,11 @@ macro_rules! settings {
 }
 
 settings! {
-    /// Address and port to listen on.
-    bind: SocketAddr = "127.0.0.1:8080";
+    /// Address or name, and port, to listen on.
+    bind: ListenAddress = "127.0.0.1:8080";
+    /// Path of a site under which a proxy shows the service, such as `/fw`: links in answers begin with
+    /// it, and requests are served with and without it. Empty: the top of the site.
+    public_path: PublicPath = "";
     /// PEM file with the server's certificate and those that lead to its authority; empty: plain HTTP.
     tls_certificate: PathBuf = "";
     /// PEM file with its private key.
@@ -222,8 +224,8 @@ settings! {
     key_requests_per_minute: u32 = "3000" in 0..=1_000_000;
     /// Requests a minute from one address (of IPv6: from one /64); 0: no limit.
     address_requests_per_minute: u32 = "3000" in 0..=1_000_000;
-    /// Take a client's address from the last entry of `X-Forwarded-For`: `true` only behind a proxy
-    /// that writes it.
+    /// Take a client's address from the last entry of `X-Forwarded-For`, and the path that a proxy took
+    /// off from `X-Forwarded-Prefix`: `true` only behind a proxy that writes or removes both.
     trust_forwarded: bool = "false";
     /// Sites whose pages may use the service: origins with commas between them, or `*`; empty: only
     /// its own page.

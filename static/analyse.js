@@ -33,7 +33,7 @@ export function startAnalyse({ limits, onSign }) {
     byId("cancel").focus();
     try {
       refuseTooLarge(file, limits().maxBytes);
-      const { json, serverTiming } = await postForm("/predict?format=framewitness", { file }, { ...progress.callbacks, signal: job.signal });
+      const { json, serverTiming } = await postForm("predict?format=framewitness", { file }, { ...progress.callbacks, signal: job.signal });
       present(json, { timings: serverTimings(serverTiming), onSign: () => onSign(file) });
     } catch (failure) {
       if (failure instanceof Cancelled) say("Cancelled.");
@@ -77,7 +77,7 @@ export function startAnalyse({ limits, onSign }) {
     show(byId("analyse-alert"));
     say("Loading the stored analysis.");
     try {
-      const json = await getJson(`/api/v1/predictions/${encodeURIComponent(id)}`);
+      const json = await getJson(`api/v1/predictions/${encodeURIComponent(id)}`);
       if (wantedId !== id || running) return;
       drop.forget();
       present(json, {});

@@ -8,7 +8,9 @@ const VERDICTS = ["FAKE", "REAL", "INCONCLUSIVE"];
 function artifactUrl(value) {
   if (typeof value !== "string") return null;
   const url = new URL(value, location.origin);
-  return url.origin === location.origin && url.pathname.startsWith("/static/") ? url.pathname : null;
+  // Relative to the page, which may be shown under a path that the service was not told of.
+  const path = /\/(static\/artifacts\/[^/]+\/[^/]+)$/.exec(url.pathname);
+  return url.origin === location.origin && path ? path[1] : null;
 }
 
 function readFace(json) {

@@ -34,7 +34,7 @@ function followAddress() {
 async function publishLimits() {
   let json;
   try {
-    json = await getJson("/api/v1/limits");
+    json = await getJson("api/v1/limits");
   } catch (problem) {
     if (problem.status === 0 || problem.status === 503) note("The service does not answer yet. It may still be starting.");
     return;

@@ -28,7 +28,7 @@ function signForm(limits, say, onVerify) {
   drop.setCompact(true);
   onSubmit("sign", drop, submit, async (file, report) => {
     refuseTooLarge(file, limits().maxBytes);
-    const { json } = await postForm("/integrity/sign", { file }, report);
+    const { json } = await postForm("integrity/sign", { file }, report);
     show(byId("sign-result"), signature(file, json, () => onVerify(file, json.signature_base64)));
     say("Signed.");
   });
@@ -56,7 +56,7 @@ function verifyForm(limits, say) {
   onSubmit("verify", drop, submit, async (file, report) => {
     refuseTooLarge(file, limits().maxBytes);
     const fields = { signature_base64: text.value.replace(/\s+/g, ""), file };
-    const { json } = await postForm("/integrity/verify", fields, report);
+    const { json } = await postForm("integrity/verify", fields, report);
     show(byId("verify-result"), verification(file, json));
     say(json.valid ? "The signature is valid." : "The signature is not valid for this file.");
   });
@@ -125,7 +125,7 @@ function opensslHelp(name, stem) {
   const line = `openssl dgst -sha256 -verify ${KEY_FILE} -signature ${shellQuoted(`${stem}.sig`)} ${shellQuoted(name)}`;
   return h("div", { class: "openssl" },
     h("p", { class: "small" }, "To check it without this service, put the ",
-      h("a", { href: "/integrity/public-key?format=pem", download: KEY_FILE }, "public key"), ", the downloaded ",
+      h("a", { href: "integrity/public-key?format=pem", download: KEY_FILE }, "public key"), ", the downloaded ",
       h("code", {}, ".sig"), " and the file in one folder and run:"),
     h("pre", { tabindex: "0" }, h("code", { id: "openssl-line" }, line)),
     h("div", { class: "actions" }, copyButton("Copy line", () => line), h("span", { class: "muted small" }, "It prints “Verified OK”.")));

@@ -19,7 +19,7 @@ export function startRecent() {
     show(byId("recent-alert"));
     status.textContent = "Loading …";
     try {
-      const json = await getJson(`/api/v1/predictions/recent?limit=${PART}${before ? `&before=${encodeURIComponent(before)}` : ""}`);
+      const json = await getJson(`api/v1/predictions/recent?limit=${PART}${before ? `&before=${encodeURIComponent(before)}` : ""}`);
       if (!before) show(list);
       list.append(...json.predictions.map(entry));
       nextBefore = json.next_before ?? null;

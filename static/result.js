@@ -106,7 +106,7 @@ function actions(answer, json, onSign) {
   const stem = answer.filename.replace(/[^\w.-]+/g, "_").slice(0, 80) || "analysis";
   return [
     answer.id && !hasKey()
-      ? h("a", { class: "button", href: `/api/v1/predictions/${encodeURIComponent(answer.id)}` }, "JSON of this analysis")
+      ? h("a", { class: "button", href: `api/v1/predictions/${encodeURIComponent(answer.id)}` }, "JSON of this analysis")
       : h("button", { type: "button", class: "button", on: { click: () => download(`${stem}.json`, "application/json", JSON.stringify(json, null, 2)) } }, "JSON of this analysis"),
     answer.frames.length > 0 && h("button", {
       type: "button", class: "button", id: "csv", "aria-describedby": "csv-note",

@@ -24,9 +24,10 @@ pub(crate) fn run(settings: Settings) -> ExitCode {
 }
 
 async fn serve(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
-    let bind = settings.bind;
+    let bind = &settings.bind;
     // Bound first: a port in use is said before the networks are loaded.
-    let listener = TcpListener::bind(bind).map_err(|error| {
+    let listener = bind.resolve().and_then(TcpListener::bind);
+    let listener = listener.map_err(|error| {
         std::io::Error::new(
             error.kind(),
             format!("cannot listen on {bind} (setting bind): {error}"),

@@ -6,8 +6,10 @@
 //! 3. [`finish`] completes the answer: request number, security headers, and for every error its
 //!    body, `application/problem+json` or the shape of the service that the path belongs to.
 //! 4. Cross-origin answers, where other sites' pages may ask.
-//! 5. `NormalizePath` cuts trailing slashes before the route is chosen.
-//! 6. [`guard`](super::guard) lets the request in, or not.
+//! 5. [`arrival`](super::arrival) remembers under which path a proxy shows the service, and
+//!    takes it off.
+//! 6. `NormalizePath` cuts trailing slashes before the route is chosen.
+//! 7. [`guard`](super::guard) lets the request in, or not.
 
 use std::time::Instant;
 
@@ -36,7 +38,7 @@ pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
      media-src 'self' blob:; connect-src 'self'; font-src 'self'; form-action 'self'; \
-     base-uri 'none'; frame-ancestors 'none'",
+     base-uri 'self'; frame-ancestors 'none'",
 );
 
 /// Opens a span for each request and logs its end.

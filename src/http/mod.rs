@@ -1,7 +1,7 @@
 //! The service as clients see it: the server, its routes, uploads, errors and documents.
 //!
 //! ```text
-//! listener ─▶ middleware (span, metrics, problem+json, trailing slash, guard) ─▶ route
+//! listener ─▶ middleware (span, metrics, problem+json, public path, trailing slash, guard) ─▶ route
 //!   route with a body:  reception ─▶ upload to disk + SHA-256 ─▶ analysis | integrity ─▶ stores
 //!   route without one:  stores | limits | health | page
 //! ```
@@ -20,6 +20,7 @@
 mod allowance;
 mod analyse_upload;
 mod answer;
+mod arrival;
 mod body;
 mod caller;
 mod compat;
@@ -33,13 +34,19 @@ mod guard;
 mod health;
 mod integrity;
 mod limits;
+mod listen_address;
 mod middleware;
 mod negotiate;
 mod openapi;
+mod part_heads;
+#[cfg(test)]
+mod part_heads_tests;
+mod picture_links;
 mod predict;
 mod predict_csv;
 mod predictions;
 mod problem;
+mod public_path;
 mod reception;
 mod result_cache;
 mod routes;
@@ -60,6 +67,8 @@ pub use allowance::Allowance;
 pub use body::BodyLimits;
 pub use error::HttpError;
 pub use guard::{CorsOrigins, CorsOriginsError, GuardSettings};
+pub use listen_address::{ListenAddress, ListenAddressError};
+pub use public_path::{PublicPath, PublicPathError};
 pub use reception::{Refusal, UploadLimits};
 pub use server::{openapi_document, run};
 pub use service::{HttpSettings, HttpState};

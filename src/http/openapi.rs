@@ -4,7 +4,7 @@
 //! cannot be there without its description or the other way round. The explorer is Swagger UI,
 //! built into the program; nothing is loaded from elsewhere.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use actix_web::dev::ResourceDef;
 use actix_web::http::header::{
@@ -13,14 +13,18 @@ use actix_web::http::header::{
 use actix_web::web::{Data, Json, Path};
 use actix_web::{HttpRequest, HttpResponse, get};
 use utoipa::OpenApi;
+use utoipa::openapi::Server;
 use utoipa::openapi::path::PathItem;
 use utoipa_swagger_ui::Config;
 
 use super::error::HttpError;
 use super::error_shape::CodedError;
+use super::public_path::PublicPath;
 
 /// Where the explorer lives; its other addresses show the same page.
 const EXPLORER: &str = "/apidocs/";
+/// Where the document is that the explorer shows.
+const DOCUMENT: &str = "/openapi.json";
 
 /// Swagger UI sets style attributes and draws its icons from data addresses.
 const EXPLORER_POLICY: HeaderValue = HeaderValue::from_static(
@@ -28,9 +32,6 @@ const EXPLORER_POLICY: HeaderValue = HeaderValue::from_static(
      img-src 'self' data:; connect-src 'self'; font-src 'self' data:; form-action 'self'; \
      base-uri 'self'; frame-ancestors 'none'",
 );
-
-static EXPLORER_CONFIG: LazyLock<Arc<Config<'static>>> =
-    LazyLock::new(|| Arc::new(Config::from("/openapi.json").validator_url("none")));
 
 /// What is said before the routes.
 #[derive(OpenApi)]
@@ -108,33 +109,45 @@ pub(super) async fn no_route(
     (status = 200, description = "OpenAPI 3.1", body = serde_json::Value),
 ))]
 #[get("/openapi.json")]
-pub(super) async fn openapi_json(document: Data<Document>) -> Json<utoipa::openapi::OpenApi> {
-    Json(document.openapi.clone())
+pub(super) async fn openapi_json(
+    document: Data<Document>,
+    at: PublicPath,
+) -> Json<utoipa::openapi::OpenApi> {
+    let mut openapi = document.openapi.clone();
+    // Without one, paths count from the top of the site that the document came from.
+    if !at.is_empty() {
+        openapi.servers = Some(vec![Server::new(at.to_string())]);
+    }
+    Json(openapi)
 }
 
 /// The explorer's page; also at `/docs` and `/api/v1/docs`.
 #[get("/apidocs")]
-pub(super) async fn explorer() -> Result<HttpResponse, HttpError> {
-    explorer_file("index.html")
+pub(super) async fn explorer(at: PublicPath) -> Result<HttpResponse, HttpError> {
+    explorer_file("index.html", &at)
 }
 
 #[get("/docs")]
-pub(super) async fn explorer_at_docs() -> Result<HttpResponse, HttpError> {
-    explorer_file("index.html")
+pub(super) async fn explorer_at_docs(at: PublicPath) -> Result<HttpResponse, HttpError> {
+    explorer_file("index.html", &at)
 }
 
 #[get("/api/v1/docs")]
-pub(super) async fn explorer_at_v1_docs() -> Result<HttpResponse, HttpError> {
-    explorer_file("index.html")
+pub(super) async fn explorer_at_v1_docs(at: PublicPath) -> Result<HttpResponse, HttpError> {
+    explorer_file("index.html", &at)
 }
 
 #[get("/apidocs/{name}")]
-pub(super) async fn explorer_asset(name: Path<String>) -> Result<HttpResponse, HttpError> {
-    explorer_file(&name)
+pub(super) async fn explorer_asset(
+    name: Path<String>,
+    at: PublicPath,
+) -> Result<HttpResponse, HttpError> {
+    explorer_file(&name, &at)
 }
 
-fn explorer_file(name: &str) -> Result<HttpResponse, HttpError> {
-    let file = utoipa_swagger_ui::serve(name, Arc::clone(&EXPLORER_CONFIG))
+fn explorer_file(name: &str, at: &PublicPath) -> Result<HttpResponse, HttpError> {
+    let config = Config::from(at.link(DOCUMENT)).validator_url("none");
+    let file = utoipa_swagger_ui::serve(name, Arc::new(config))
         .ok()
         .flatten()
         .ok_or(HttpError::NotFound("file of the explorer"))?;
@@ -144,7 +157,7 @@ fn explorer_file(name: &str) -> Result<HttpResponse, HttpError> {
     if name == "index.html" {
         // The page names its files relative to itself, and its own address has no trailing slash.
         let page = String::from_utf8_lossy(&file.bytes);
-        let base = format!("<head><base href=\"{EXPLORER}\">");
+        let base = format!("<head><base href=\"{}\">", at.link(EXPLORER));
         let page = page.replacen("<head>", &base, 1);
         return Ok(response.content_type("text/html; charset=utf-8").body(page));
     }
@@ -160,30 +173,34 @@ fn explorer_file(name: &str) -> Result<HttpResponse, HttpError> {
 mod tests {
     use super::*;
 
+    async fn text(name: &str, at: &str) -> String {
+        let response = explorer_file(name, &at.parse().unwrap()).unwrap();
+        let body = actix_web::body::to_bytes(response.into_body()).await;
+        String::from_utf8(body.unwrap().to_vec()).unwrap()
+    }
+
     #[actix_web::test]
     async fn the_explorer_finds_its_files_from_an_address_without_a_slash() {
-        let response = explorer_file("index.html").unwrap();
-        let body = actix_web::body::to_bytes(response.into_body())
-            .await
-            .unwrap();
-        let page = String::from_utf8(body.to_vec()).unwrap();
-        assert!(page.contains("<base href=\"/apidocs/\">"), "{page}");
-        for name in [
-            "swagger-ui.css",
-            "swagger-ui-bundle.js",
-            "swagger-initializer.js",
-        ] {
-            assert!(page.contains(name), "{name} is not in the page");
-            assert!(explorer_file(name).is_ok(), "{name} is not built in");
+        for (at, base) in [("", "/apidocs/"), ("/fw", "/fw/apidocs/")] {
+            let page = text("index.html", at).await;
+            assert!(page.contains(&format!("<base href=\"{base}\">")), "{page}");
+            for name in [
+                "swagger-ui.css",
+                "swagger-ui-bundle.js",
+                "swagger-initializer.js",
+            ] {
+                assert!(page.contains(name), "{name} is not in the page");
+                let file = explorer_file(name, &PublicPath::default());
+                assert!(file.is_ok(), "{name} is not built in");
+            }
         }
     }
 
     #[actix_web::test]
     async fn the_explorer_opens_our_document() {
-        let response = explorer_file("swagger-initializer.js").unwrap();
-        let body = actix_web::body::to_bytes(response.into_body())
-            .await
-            .unwrap();
-        assert!(String::from_utf8_lossy(&body).contains("/openapi.json"));
+        for (at, document) in [("", "\"/openapi.json\""), ("/fw", "\"/fw/openapi.json\"")] {
+            let script = text("swagger-initializer.js", at).await;
+            assert!(script.contains(document), "{script}");
+        }
     }
 }

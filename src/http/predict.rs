@@ -27,6 +27,7 @@ use super::compat::sending::result_url;
 use super::error::HttpError;
 use super::error_shape::{DetailError, ErrorShape, SuccessError};
 use super::problem::Problem;
+use super::public_path::PublicPath;
 use super::upload::{Form, ReceivedFile, receive};
 use super::wish::{StreamQuery, Wish};
 use crate::analysis::AnalysisError;
@@ -160,7 +161,9 @@ pub(super) async fn predict(
     let analysed = analysed.after_upload(upload.took);
     let mut response = HttpResponse::Ok();
     analysed.add_headers(&mut response);
-    Ok(response.json(client.answer(&service, &analysed, started).await?))
+    let at = PublicPath::of(&request);
+    let answer = client.answer(&service, &at, &analysed, started);
+    Ok(response.json(answer.await?))
 }
 
 impl Client {
@@ -190,6 +193,7 @@ impl Client {
     async fn answer(
         self,
         service: &Service,
+        at: &PublicPath,
         analysed: &Analysed,
         started: Instant,
     ) -> Result<PredictAnswer, HttpError> {
@@ -197,13 +201,13 @@ impl Client {
         let analysis = &stored.analysis;
         let judgement = || Judgement::of(analysis, DEFAULT_THRESHOLD);
         Ok(match self {
-            Self::Framewitness => PredictAnswer::Full(Box::new(stored.into())),
+            Self::Framewitness => PredictAnswer::Full(Box::new(AnalysisAnswer::new(stored, at))),
             Self::Dfdetect => {
                 let id = analysis.id.to_string();
                 PredictAnswer::LabelScores(LabelScores::new(&judgement()?, id, started.elapsed()))
             }
             Self::D3Detection => {
-                let url = result_url(service, analysis.id).await;
+                let url = result_url(service, at, analysis.id).await;
                 PredictAnswer::Image(ImageAnswer::new(analysis, &judgement()?, url))
             }
         })

@@ -13,6 +13,7 @@ use super::caller::Caller;
 use super::compat::d3_records::PredictionRecord;
 use super::error::HttpError;
 use super::problem::Problem;
+use super::public_path::PublicPath;
 use crate::domain::{AnalysisId, MediaKind};
 use crate::store::{HistoryFilter, KeyId, PagePosition, Reader};
 
@@ -92,6 +93,7 @@ pub(super) struct StoredAnswer {
 pub(super) async fn recent(
     service: Data<Service>,
     caller: Caller,
+    at: PublicPath,
     page: Query<Page>,
 ) -> Result<Json<RecentAnswer>, HttpError> {
     let limit = page.limit()?;
@@ -102,12 +104,12 @@ pub(super) async fn recent(
     let more = page.len() > limit as usize;
     page.truncate(limit as usize);
     let next_before = page.last().filter(|_| more).map(|a| a.id().to_string());
-    let answers = page.iter().map(AnalysisAnswer::from);
+    let answers = page.iter().map(|stored| AnalysisAnswer::new(stored, &at));
     Ok(Json(RecentAnswer {
         predictions: answers.collect(),
         next_before,
         success: true,
-        data: PredictionRecord::of_all(&service, &page).await,
+        data: PredictionRecord::of_all(&service, &at, &page).await,
     }))
 }
 
@@ -174,6 +176,7 @@ fn moment(name: &str, text: Option<&str>) -> Result<Option<OffsetDateTime>, Http
 pub(super) async fn by_id(
     service: Data<Service>,
     caller: Caller,
+    at: PublicPath,
     id: Path<String>,
 ) -> Result<Json<StoredAnswer>, HttpError> {
     const NOT_FOUND: HttpError = HttpError::NotFound("analysis");
@@ -181,8 +184,8 @@ pub(super) async fn by_id(
     let stored = service.records.get(id, caller.reader()).await?;
     let stored = stored.ok_or(NOT_FOUND)?;
     Ok(Json(StoredAnswer {
-        analysis: AnalysisAnswer::from(&stored),
+        analysis: AnalysisAnswer::new(&stored, &at),
         success: true,
-        data: PredictionRecord::of(&service, &stored).await,
+        data: PredictionRecord::of(&service, &at, &stored).await,
     }))
 }

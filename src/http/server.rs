@@ -15,6 +15,7 @@ use tracing_actix_web::TracingLogger;
 use utoipa::OpenApi;
 use utoipa_actix_web::AppExt;
 
+use super::arrival::arrive;
 use super::error::HttpError;
 use super::guard::{self, CorsOrigins, Guard, RequestLogWriter, RequestLogger, admit};
 use super::middleware::{RequestSpan, finish, measure};
@@ -129,6 +130,7 @@ pub(super) fn app(
         .default_service(web::to(no_route))
         .wrap(from_fn(admit))
         .wrap(NormalizePath::trim())
+        .wrap(from_fn(arrive))
         .wrap(Condition::new(
             cors_origins.any(),
             cors_origins.middleware(),

@@ -8,6 +8,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 
 use super::body::BodyLimits;
 use super::guard::GuardSettings;
+use super::public_path::PublicPath;
 use super::reception::{Reception, UploadLimits};
 use super::result_cache::ResultCache;
 use super::tls::Tls;
@@ -18,6 +19,8 @@ use crate::store::{ArtifactStore, RecordStore, UploadDir};
 /// What the service may cost and how it ends.
 #[derive(Debug, Clone)]
 pub struct HttpSettings {
+    /// Where a proxy shows the service, unless it says so itself.
+    pub public_path: PublicPath,
     /// Who is let in, and how often.
     pub guard: GuardSettings,
     /// Longest time for the head of a request, and for a TLS handshake.

@@ -6,16 +6,20 @@
 use std::sync::LazyLock;
 
 use actix_web::http::header::{CACHE_CONTROL, ETAG, EntityTag, Header, IfNoneMatch};
-use actix_web::web::{Data, Path};
+use actix_web::web::{Bytes, Data, Path};
 use actix_web::{HttpRequest, HttpResponse, get};
 
 use super::Service;
 use super::caller::Caller;
 use super::error::HttpError;
 use super::problem::Problem;
+use super::public_path::PublicPath;
 use crate::domain::AnalysisId;
 use crate::integrity::Sha256Digest;
 use crate::store::{ArtifactName, Reader};
+
+/// The page itself, which names its files and the routes relative to where it is.
+const PAGE: &str = "index.html";
 
 struct PageFile {
     name: &'static str,
@@ -55,7 +59,10 @@ static ENTITY_TAGS: LazyLock<Vec<EntityTag>> = LazyLock::new(|| {
 ))]
 #[get("/")]
 pub(super) async fn page(request: HttpRequest) -> Result<HttpResponse, HttpError> {
-    page_file(&request, "index.html")
+    let at = PublicPath::of(&request);
+    // Told where it is only where that is known: its address may lack the slash at its end.
+    let base = (!at.is_empty()).then(|| at.link("/"));
+    page_file(&request, PAGE, base.as_deref())
 }
 
 /// A file of the page
@@ -72,13 +79,44 @@ pub(super) async fn page_asset(
     request: HttpRequest,
     name: Path<String>,
 ) -> Result<HttpResponse, HttpError> {
-    page_file(&request, &name)
+    // What the page names is beside this folder.
+    let base = (*name == PAGE).then_some("../");
+    page_file(&request, &name, base)
 }
 
-fn page_file(request: &HttpRequest, name: &str) -> Result<HttpResponse, HttpError> {
+fn page_file(
+    request: &HttpRequest,
+    name: &str,
+    base: Option<&str>,
+) -> Result<HttpResponse, HttpError> {
     let position = PAGE_FILES.iter().position(|file| file.name == name);
     let position = position.ok_or(HttpError::NotFound("page file"))?;
     let (file, tag) = (&PAGE_FILES[position], &ENTITY_TAGS[position]);
+    if let Some(base) = base {
+        let text = page_with_base(file, base);
+        let tag = EntityTag::new_strong(Sha256Digest::of(text.as_bytes()).to_hex());
+        return Ok(answer(request, file.media_type, text.into(), &tag));
+    }
+    Ok(answer(
+        request,
+        file.media_type,
+        Bytes::from_static(file.bytes),
+        tag,
+    ))
+}
+
+/// The page with addresses relative to `base` instead of its own.
+fn page_with_base(file: &PageFile, base: &str) -> String {
+    let base = format!("<head>\n  <base href=\"{base}\">");
+    String::from_utf8_lossy(file.bytes).replacen("<head>", &base, 1)
+}
+
+fn answer(
+    request: &HttpRequest,
+    media_type: &'static str,
+    bytes: Bytes,
+    tag: &EntityTag,
+) -> HttpResponse {
     let current = client_has(request, tag);
     let mut response = if current {
         HttpResponse::NotModified()
@@ -89,9 +127,9 @@ fn page_file(request: &HttpRequest, name: &str) -> Result<HttpResponse, HttpErro
     // The names stay the same from release to release, so a copy is asked about each time.
     response.insert_header((CACHE_CONTROL, "no-cache"));
     if current {
-        return Ok(response.finish());
+        return response.finish();
     }
-    Ok(response.content_type(file.media_type).body(file.bytes))
+    response.content_type(media_type).body(bytes)
 }
 
 fn client_has(request: &HttpRequest, tag: &EntityTag) -> bool {
@@ -143,6 +181,31 @@ pub(super) async fn artifact(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_page_names_nothing_from_the_top_of_the_site() {
+        let index = PAGE_FILES.iter().find(|file| file.name == PAGE).unwrap();
+        let shown = page_with_base(index, "/fw/");
+        assert!(shown.contains("<base href=\"/fw/\">"), "{shown}");
+        for file in PAGE_FILES {
+            let text = String::from_utf8_lossy(file.bytes);
+            for from_the_top in [
+                "=\"/",
+                "(\"/",
+                "(`/",
+                "\"/api",
+                "`/api",
+                "\"/static",
+                ": \"/",
+            ] {
+                assert!(
+                    !text.contains(from_the_top),
+                    "{}: {from_the_top}",
+                    file.name
+                );
+            }
+        }
+    }
 
     #[test]
     fn every_file_of_the_page_is_built_in() {

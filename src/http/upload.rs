@@ -1,9 +1,9 @@
 //! Receives a multipart body: files to disk, each hashed on the way, and a few short text fields.
 //!
 //! ```text
-//! Content-Length ─▶ guarded body ─▶ parts ─┬─▶ file part ─▶ temporary file + SHA-256
-//!                                          ├─▶ text part ─▶ memory, up to its own limit
-//!                                          └─▶ other part ─▶ passed over (it still counts)
+//! Content-Length ─▶ guarded body ─▶ readable heads ─▶ parts ─┬─▶ file part ─▶ temporary file + SHA-256
+//!                                                            ├─▶ text part ─▶ memory, up to its own limit
+//!                                                            └─▶ other part ─▶ passed over (it still counts)
 //! ```
 //!
 //! Parts come in any order. Memory stays flat: one buffer of [`WRITE_BUFFER_BYTES`] whatever the
@@ -23,10 +23,12 @@ use actix_web::http::header::{
     CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE,
 };
 use actix_web::web::Bytes;
+use encoding_rs::{Encoding, UTF_8};
 use futures_util::stream::{Stream, StreamExt};
 
 use super::body::{BodyLimits, guarded};
 use super::filename::{DisplayName, plain_filename};
+use super::part_heads::with_readable_heads;
 use super::upload_error::UploadError;
 use crate::integrity::{FileDigest, FileHasher};
 use crate::store::{Upload, UploadDir};
@@ -153,7 +155,8 @@ where
 {
     let started = Instant::now();
     refuse_before_reading(request, limits)?;
-    let mut parts = Multipart::new(request.headers(), guarded(body, limits));
+    let body = with_readable_heads(request.headers(), guarded(body, limits));
+    let mut parts = Multipart::new(request.headers(), body);
     let mut files: Vec<SentFile> = Vec::new();
     let mut texts = BTreeMap::new();
     let mut seen_parts = 0;
@@ -324,11 +327,15 @@ async fn write_and_hash(
     Ok(Ok((upload, digest)))
 }
 
-/// `filename*` (RFC 8187) carries any alphabet and wins over `filename`.
+/// `filename*` (RFC 8187) carries any alphabet, in any code page it names, and wins over `filename`.
 fn name_of(part: &Field, max_chars: usize) -> DisplayName {
     let disposition = part.content_disposition();
-    let extended = (disposition.and_then(|d| d.get_filename_ext()))
-        .map(|value| String::from_utf8_lossy(&value.value).into_owned());
+    let extended = (disposition.and_then(|d| d.get_filename_ext())).map(|value| {
+        let stated = Encoding::for_label(value.charset.to_string().as_bytes());
+        let encoding = stated.unwrap_or(UTF_8);
+        let (text, _) = encoding.decode_without_bom_handling(&value.value);
+        text.into_owned()
+    });
     let header = part.headers().get(CONTENT_DISPOSITION);
     let plain = || plain_filename(&String::from_utf8_lossy(header?.as_bytes()));
     DisplayName::within(&extended.or_else(plain).unwrap_or_default(), max_chars)

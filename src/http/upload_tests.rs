@@ -140,6 +140,10 @@ async fn an_extended_file_name_wins_and_every_name_is_made_safe() {
             "name=\"file\"; filename=\"a.mp4\"; filename*=UTF-8''%D0%B2%D0%B8%D0%B4.mp4",
             "вид.mp4",
         ),
+        (
+            "name=\"file\"; filename*=GB2312''%D5%D5%C6%AC.jpg",
+            "照片.jpg",
+        ),
         ("name=\"file\"; filename=\"../../etc/passwd\"", "passwd"),
         ("name=\"file\"", "unnamed"),
     ] {
@@ -148,6 +152,34 @@ async fn an_extended_file_name_wins_and_every_name_is_made_safe() {
             .await
             .unwrap();
         assert_eq!(received.file.filename.to_string(), shown);
+    }
+}
+
+#[actix_web::test]
+async fn a_file_name_may_come_in_any_bytes_and_its_content_is_not_touched() {
+    let desk = Desk::open().await;
+    let content = b"\xd5\xd5\xff\x00\r\n\xe9\\";
+    for (name, shown) in [
+        (&b"caf\xe9.jpg"[..], "café.jpg"),
+        (b"\xd5\xd5\xc6\xac.jpg", "ÕÕÆ¬.jpg"),
+        // cp932, where the second half of a letter is a backslash, as it is and as curl escapes it.
+        (b"\x95\x5c\x8e\x86.jpg", "•_Ž†.jpg"),
+        (b"\x95\x5c\x5c\x8e\x86.jpg", "•_Ž†.jpg"),
+        (b"\x94\x5c", "”_"),
+        (b"a\x01b.jpg", "a_b.jpg"),
+        ("照片.jpg".as_bytes(), "照片.jpg"),
+    ] {
+        let disposition = [b"form-data; name=\"file\"; filename=\"", name, b"\""].concat();
+        let head = [
+            b"--limit\r\nContent-Disposition: ",
+            &disposition[..],
+            b"\r\n\r\n",
+        ]
+        .concat();
+        let parts = [head, content.to_vec(), b"\r\n".to_vec()].concat();
+        let received = desk.receive(&body(&[parts])).await.unwrap();
+        assert_eq!(received.file.filename.to_string(), shown);
+        assert_eq!(std::fs::read(received.file.upload.path()).unwrap(), content);
     }
 }
 

@@ -46,7 +46,10 @@ pub enum MediaError {
         limit_s: f64,
     },
     /// Over `max_pixels`.
-    #[error("a picture of {width_px}x{height_px} exceeds the limit of {limit_px} pixels")]
+    #[error(
+        "a picture of {width_px}x{height_px} has more than {limit_px} pixels, the limit max_pixels; \
+         scale it down, or raise max_pixels where the service is yours"
+    )]
     TooManyPixels {
         /// Width found.
         width_px: u32,

@@ -84,7 +84,7 @@ impl Browser {
     pub(crate) async fn wait_until(&self, script: &str) {
         let started = Instant::now();
         while self.js(script).await != Value::Bool(true) {
-            let page = self.text("main").await;
+            let page = self.text("body").await;
             assert!(
                 started.elapsed() < PATIENCE,
                 "never true: {script}\nThe page says:\n{page}"

@@ -35,6 +35,7 @@ mod own_models;
 mod page;
 mod picture;
 mod problem;
+mod proxied;
 mod published;
 mod pull;
 mod readme;

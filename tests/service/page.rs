@@ -21,7 +21,7 @@ async fn analysed(server: &Server, video: &str) -> Browser {
 /// The record that the page links to.
 async fn record(server: &Server, browser: &Browser) -> Value {
     let path = browser
-        .js("return document.querySelector('a[href^=\"/api/v1/predictions/\"]').pathname")
+        .js("return document.querySelector('a[href^=\"api/v1/predictions/\"]').pathname")
         .await;
     let response = server
         .get(path.as_str().expect("a link to the record"))

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use reqwest::Method;
+use serde_json::Value;
 
 use crate::held_upload::{HeldUpload, leftovers, uploads_in_progress};
 use crate::isolation::{begun, long_clip};
+use crate::picture;
 use crate::problem::expect_problem;
 use crate::server::{Server, repository};
 
@@ -24,6 +26,70 @@ async fn a_body_over_the_limit_is_refused_whether_or_not_it_says_so_first() {
     let unannounced = held.finish().await.expect("an answer");
     expect_problem(&server, PREDICT, unannounced, (413, "body-too-large")).await;
     assert_eq!(leftovers(&server), Vec::<std::path::PathBuf>::new());
+}
+
+#[tokio::test]
+async fn every_upload_route_takes_file_names_in_the_bytes_of_any_code_page() {
+    let server = Server::shared().await;
+    let document: Value = (server.get("/openapi.json").await.json().await).expect("JSON");
+    let mut routes = 0;
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        let form = &item["post"]["requestBody"]["content"]["multipart/form-data"]["schema"];
+        let Some(schema) = form["$ref"]
+            .as_str()
+            .and_then(|name| name.rsplit('/').next())
+        else {
+            continue;
+        };
+        routes += 1;
+        let fields = &document["components"]["schemas"][schema]["properties"];
+        let field = ["file", "files", "video"]
+            .iter()
+            .find(|name| fields[**name].is_object());
+        let field = field.expect("a field for a file");
+        for name in [
+            &b"\xd5\xd5\xc6\xac.jpg"[..],
+            b"\x95\x5c\x8e\x86.jpg",
+            b"caf\xe9.jpg",
+        ] {
+            let answer = post_named(&server, path, field, name).await;
+            let status = answer.status();
+            let text = answer.text().await.expect("an answer");
+            assert!(
+                !text.contains("malformed-multipart"),
+                "{path}: {status} {text}"
+            );
+        }
+    }
+    assert!(routes >= 15, "{routes} routes take files");
+    let answer = post_named(
+        &server,
+        "/predict?format=framewitness",
+        "file",
+        b"caf\xe9.jpg",
+    )
+    .await;
+    assert_eq!(answer.status(), 200);
+    let answer: Value = answer.json().await.expect("JSON");
+    assert_eq!(answer["filename"], "café.jpg");
+    let digest = framewitness::integrity::Sha256Digest::of(&picture::face());
+    assert_eq!(answer["sha256"], digest.to_hex());
+}
+
+/// Posts the picture of a face under a name in any bytes.
+async fn post_named(server: &Server, path: &str, field: &str, name: &[u8]) -> reqwest::Response {
+    let head = format!("--limit\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"");
+    let body = [
+        head.as_bytes(),
+        name,
+        b"\"\r\n\r\n",
+        &picture::face(),
+        b"\r\n--limit--\r\n",
+    ]
+    .concat();
+    let request = server.client().post(server.url(path)).body(body);
+    let request = request.header("content-type", "multipart/form-data; boundary=limit");
+    request.send().await.expect("the server answers")
 }
 
 #[tokio::test]

@@ -7,11 +7,11 @@ use super::{
     Metadata, Model, PixelBox, Remark, Track, VerdictWord,
 };
 use crate::domain::{
-    self, Analysis, AnalysisId, FaceObservation, FoundationIdentity, FrameResult, MediaInfo,
-    MediaKind, ModelRole, ModelScore, Probability, Reason, SampleNote, TrackResult, Verdict,
-    VerdictLabel,
+    self, Analysis, FaceObservation, FoundationIdentity, FrameResult, MediaInfo, MediaKind,
+    ModelRole, ModelScore, Probability, Reason, SampleNote, TrackResult, Verdict, VerdictLabel,
 };
-
+use crate::http::picture_links::PictureLinks;
+use crate::http::public_path::PublicPath;
 use crate::store::{Pictures, Stored};
 
 /// Frames shown first.
@@ -32,16 +32,23 @@ pub(in crate::http) fn label_of_frame(frame: &FrameResult) -> (DisplayLabel, Opt
     }
 }
 
-impl From<&Analysis> for AnalysisAnswer {
-    fn from(analysis: &Analysis) -> Self {
-        let id = analysis.id;
+impl AnalysisAnswer {
+    /// The answer to a client that reaches the pictures under `at`.
+    pub(in crate::http) fn new(stored: &Stored, at: &PublicPath) -> Self {
+        let mut answer = Self::of(&stored.analysis, at);
+        answer.notes.extend(Remark::of_pictures(stored.pictures));
+        answer
+    }
+
+    pub(super) fn of(analysis: &Analysis, at: &PublicPath) -> Self {
+        let pictures = PictureLinks::new(at, analysis.id);
         let shown = positions_for_display(analysis.frames.len());
         let shown = || shown.iter().map(|position| &analysis.frames[*position]);
         let verdict = VerdictWord::from(analysis.verdict.label);
         Self {
-            id: id.to_string(),
-            frames_for_display: shown().map(|f| DisplayFrame::new(id, f)).collect(),
-            cropped_faces: shown().filter_map(|f| CroppedFace::new(id, f)).collect(),
+            id: analysis.id.to_string(),
+            frames_for_display: shown().map(|f| DisplayFrame::new(pictures, f)).collect(),
+            cropped_faces: (shown().filter_map(|f| CroppedFace::new(pictures, f))).collect(),
             frames_csv_indices: analysis.frames.iter().map(|f| f.frame_index).collect(),
             filename: analysis.filename.clone(),
             analyzed_at: rfc3339(analysis.analyzed_at),
@@ -55,18 +62,10 @@ impl From<&Analysis> for AnalysisAnswer {
             sha256: analysis.sha256.clone(),
             models: analysis.models.iter().map(Model::from).collect(),
             tracks: analysis.tracks.iter().map(Track::from).collect(),
-            frames: analysis.frames.iter().map(|f| Frame::new(id, f)).collect(),
+            frames: (analysis.frames.iter().map(|f| Frame::new(pictures, f))).collect(),
             notes: analysis.notes.iter().map(Remark::from).collect(),
             isolation: analysis.isolation.map(Isolation::from),
         }
-    }
-}
-
-impl From<&Stored> for AnalysisAnswer {
-    fn from(stored: &Stored) -> Self {
-        let mut answer = Self::from(&stored.analysis);
-        answer.notes.extend(Remark::of_pictures(stored.pictures));
-        answer
     }
 }
 
@@ -138,11 +137,6 @@ pub(in crate::http) fn rounded(value: f64, digits: i32) -> f64 {
     (value * scale).round() / scale
 }
 
-/// Where a picture of an analysis is found.
-pub(in crate::http) fn artifact_url(id: AnalysisId, name: &str) -> String {
-    format!("/static/artifacts/{id}/{name}")
-}
-
 impl From<VerdictWord> for VerdictLabel {
     fn from(word: VerdictWord) -> Self {
         match word {
@@ -164,12 +158,12 @@ impl From<VerdictLabel> for VerdictWord {
 }
 
 impl DisplayFrame {
-    fn new(id: AnalysisId, frame: &FrameResult) -> Self {
+    fn new(pictures: PictureLinks<'_>, frame: &FrameResult) -> Self {
         let (label, confidence) = label_of_frame(frame);
         Self {
             frame_index: frame.frame_index,
             frame_time_sec: frame.time_s.map(|s| rounded(s, 6)),
-            url: artifact_url(id, &frame.frame_artifact),
+            url: pictures.to(&frame.frame_artifact),
             confidence,
             label,
         }
@@ -177,31 +171,31 @@ impl DisplayFrame {
 }
 
 impl CroppedFace {
-    fn new(id: AnalysisId, frame: &FrameResult) -> Option<Self> {
+    fn new(pictures: PictureLinks<'_>, frame: &FrameResult) -> Option<Self> {
         let largest = frame.faces.first()?;
         Some(Self {
             frame_index: frame.frame_index,
-            url: artifact_url(id, &largest.crop_artifact),
+            url: pictures.to(&largest.crop_artifact),
         })
     }
 }
 
 impl Frame {
-    fn new(id: AnalysisId, frame: &FrameResult) -> Self {
+    fn new(pictures: PictureLinks<'_>, frame: &FrameResult) -> Self {
         let (label, confidence) = label_of_frame(frame);
         Self {
             frame_index: frame.frame_index,
             frame_time_sec: frame.time_s.map(|s| rounded(s, 6)),
-            url: artifact_url(id, &frame.frame_artifact),
+            url: pictures.to(&frame.frame_artifact),
             label,
             confidence,
-            faces: frame.faces.iter().map(|f| Face::new(id, f)).collect(),
+            faces: frame.faces.iter().map(|f| Face::new(pictures, f)).collect(),
         }
     }
 }
 
 impl Face {
-    fn new(id: AnalysisId, face: &FaceObservation) -> Self {
+    fn new(pictures: PictureLinks<'_>, face: &FaceObservation) -> Self {
         let pixels = |value: f32| rounded(f64::from(value), 2);
         Self {
             track_id: face.track_id,
@@ -211,7 +205,7 @@ impl Face {
                 width: pixels(face.bounds.width),
                 height: pixels(face.bounds.height),
             },
-            crop_url: artifact_url(id, &face.crop_artifact),
+            crop_url: pictures.to(&face.crop_artifact),
             detection_score: rounded(f64::from(face.detection_score), 4),
             sharpness: rounded(f64::from(face.sharpness), 2),
             probability_fake: face.probability_fake.map(fraction),

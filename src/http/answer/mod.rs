@@ -13,7 +13,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub(super) use build::{artifact_url, label_of_frame, rfc3339, role_word, rounded};
+pub(super) use build::{label_of_frame, rfc3339, role_word, rounded};
 
 /// One analysis.
 #[derive(Debug, Clone, Serialize, ToSchema)]

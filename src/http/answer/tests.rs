@@ -10,6 +10,7 @@ use crate::domain::{
     FrameResult, Isolation, MediaInfo, MediaKind, ModelRole, ModelScore, PictureInfo, Probability,
     Reason, Rotation, SampleNote, TrackResult, Verdict, VerdictLabel,
 };
+use crate::http::public_path::PublicPath;
 
 fn p(value: f32) -> Option<Probability> {
     Some(Probability::new(value).unwrap())
@@ -110,7 +111,7 @@ fn analysis(frames: Vec<FrameResult>) -> Analysis {
 }
 
 fn answer(analysis: &Analysis) -> Value {
-    serde_json::to_value(AnalysisAnswer::from(analysis)).unwrap()
+    serde_json::to_value(AnalysisAnswer::of(analysis, &PublicPath::default())).unwrap()
 }
 
 #[test]

@@ -11,6 +11,7 @@ use super::super::Service;
 use super::super::answer::{rfc3339, rounded};
 use super::super::error::HttpError;
 use super::super::error_shape::{SuccessAnalysisErrors, SuccessUploadErrors};
+use super::super::public_path::PublicPath;
 use super::super::upload::Form;
 use super::d3_predict_answers::{
     D3Answer, D3Batch, D3BatchAnswer, D3Item, D3Status, Judged, OldBatchAnswer, OldError, OldItem,
@@ -97,9 +98,10 @@ pub(in crate::http) async fn predict(
     service: Data<Service>,
 ) -> Result<Json<D3Answer>, HttpError> {
     let one = analyse_one(&request, body, &service, FORM).await?;
+    let at = PublicPath::of(&request);
     Ok(Json(D3Answer {
         success: true,
-        data: PredictionRecord::of(&service, &one.analysed.stored).await,
+        data: PredictionRecord::of(&service, &at, &one.analysed.stored).await,
     }))
 }
 
@@ -154,6 +156,7 @@ pub(in crate::http) async fn batch_predict(
     service: Data<Service>,
 ) -> Result<Json<OldBatchAnswer>, HttpError> {
     let many = analyse_batch(&request, body, &service, BATCH_FORM).await?;
+    let at = PublicPath::of(&request);
     let (mut results, mut errors) = (Vec::new(), Vec::new());
     for (index, (filename, judged)) in judged(&many).enumerate() {
         match judged {
@@ -161,7 +164,7 @@ pub(in crate::http) async fn batch_predict(
                 index,
                 filename,
                 prediction: (&judgement).into(),
-                result_image_url: result_url(&service, stored.id()).await,
+                result_image_url: result_url(&service, &at, stored.id()).await,
                 result_filename: RESULT_PICTURE.to_owned(),
                 verdict: judgement.verdict,
             }),

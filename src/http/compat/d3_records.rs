@@ -11,6 +11,7 @@ use super::super::answer::{VerdictWord, rfc3339, rounded};
 use super::super::caller::Caller;
 use super::super::error::HttpError;
 use super::super::error_shape::SuccessError;
+use super::super::public_path::PublicPath;
 use super::judgement::{BinaryLabel, DEFAULT_THRESHOLD, Judgement};
 use super::sending::{D3_CLIP, result_url};
 use crate::analysis::RESULT_PICTURE;
@@ -134,9 +135,10 @@ pub(in crate::http) enum PathLabel {
 pub(in crate::http) async fn recent(
     service: Data<Service>,
     caller: Caller,
+    at: PublicPath,
     page: Query<Recent>,
 ) -> Result<Json<RecordsAnswer>, HttpError> {
-    newest(&service, HistoryFilter::all(caller.reader()), &page).await
+    newest(&service, &at, HistoryFilter::all(caller.reader()), &page).await
 }
 
 /// The newest predictions of one label (D3 Detection API)
@@ -155,6 +157,7 @@ pub(in crate::http) async fn recent(
 pub(in crate::http) async fn by_label(
     service: Data<Service>,
     caller: Caller,
+    at: PublicPath,
     label: Path<String>,
     page: Query<Recent>,
 ) -> Result<Json<RecordsAnswer>, HttpError> {
@@ -171,7 +174,7 @@ pub(in crate::http) async fn by_label(
         label: Some(label),
         ..HistoryFilter::all(caller.reader())
     };
-    newest(&service, filter, &page).await
+    newest(&service, &at, filter, &page).await
 }
 
 /// One prediction (D3 Detection API)
@@ -187,13 +190,14 @@ pub(in crate::http) async fn by_label(
 pub(in crate::http) async fn by_id(
     service: Data<Service>,
     caller: Caller,
+    at: PublicPath,
     id: Path<String>,
 ) -> Result<Json<RecordAnswer>, HttpError> {
     let stored = find(&service, &id, caller.reader()).await?;
     let stored = stored.ok_or(HttpError::NotFound("prediction"))?;
     Ok(Json(RecordAnswer {
         success: true,
-        prediction: PredictionRecord::of(&service, &stored).await,
+        prediction: PredictionRecord::of(&service, &at, &stored).await,
     }))
 }
 
@@ -227,6 +231,7 @@ pub(in crate::http) async fn db_statistics(
 
 async fn newest(
     service: &Service,
+    at: &PublicPath,
     filter: HistoryFilter,
     page: &Recent,
 ) -> Result<Json<RecordsAnswer>, HttpError> {
@@ -239,7 +244,7 @@ async fn newest(
         .records
         .page(&filter, PagePosition::Newest, limit)
         .await?;
-    let predictions = PredictionRecord::of_all(service, &page).await;
+    let predictions = PredictionRecord::of_all(service, at, &page).await;
     Ok(Json(RecordsAnswer {
         success: true,
         count: predictions.len(),
@@ -273,13 +278,13 @@ async fn sums(service: &Service, caller: Caller) -> Result<Json<StatisticsAnswer
 
 impl PredictionRecord {
     /// The record of a stored analysis.
-    pub(in crate::http) async fn of(service: &Service, stored: &Stored) -> Self {
+    pub(in crate::http) async fn of(service: &Service, at: &PublicPath, stored: &Stored) -> Self {
         let (analysis, submission) = (&stored.analysis, &stored.submission);
         let threshold = submission.threshold.map(|p| f64::from(p.get()));
         let judgement = Judgement::of(analysis, threshold.unwrap_or(DEFAULT_THRESHOLD)).ok();
         let label = judgement.as_ref().map(|judgement| judgement.label);
         let result_url = match submission.result_image {
-            Some(_) => Some(result_url(service, analysis.id).await),
+            Some(_) => Some(result_url(service, at, analysis.id).await),
             None => None,
         };
         let timestamp = rfc3339(analysis.analyzed_at);
@@ -302,10 +307,14 @@ impl PredictionRecord {
     }
 
     /// The records of a page.
-    pub(in crate::http) async fn of_all(service: &Service, page: &[Stored]) -> Vec<Self> {
+    pub(in crate::http) async fn of_all(
+        service: &Service,
+        at: &PublicPath,
+        page: &[Stored],
+    ) -> Vec<Self> {
         let mut records = Vec::with_capacity(page.len());
         for stored in page {
-            records.push(Self::of(service, stored).await);
+            records.push(Self::of(service, at, stored).await);
         }
         records
     }

@@ -12,6 +12,7 @@ use super::super::analyse_upload::{Entry, analyse_and_keep};
 use super::super::answer::{VerdictWord, rfc3339, rounded};
 use super::super::error::HttpError;
 use super::super::error_shape::{SuccessAnalysisErrors, SuccessUploadErrors};
+use super::super::public_path::PublicPath;
 use super::super::upload::{Form, Texts, receive};
 use super::super::wish::Wish;
 use super::d3_detection::ImagePrediction;
@@ -199,7 +200,7 @@ pub(in crate::http) async fn predict(
     };
     let analysed = analyse_and_keep(&service, &upload.file, place, wish).await?;
     let analysis = &analysed.stored.analysis;
-    let url = result_url(&service, analysis.id).await;
+    let url = result_url(&service, &PublicPath::of(&request), analysis.id).await;
     Ok(Json(VideoAnswer::new(analysis, selection, url)?))
 }
 

@@ -20,6 +20,7 @@ use super::super::answer::rfc3339;
 use super::super::caller::{Caller, Sender};
 use super::super::error::HttpError;
 use super::super::error_shape::{SuccessError, SuccessUploadErrors};
+use super::super::public_path::PublicPath;
 use super::super::upload::{Form, receive};
 use super::sending::stored_url;
 use crate::analysis::AnalysisError;
@@ -71,6 +72,7 @@ pub(in crate::http) async fn upload(
     body: Payload,
     service: Data<Service>,
     caller: Caller,
+    at: PublicPath,
 ) -> Result<Json<KeptVideo>, HttpError> {
     let visit = Arc::new(service.reception.enter(Sender::of(&request))?);
     let limits = service.settings.body;
@@ -95,7 +97,7 @@ pub(in crate::http) async fn upload(
     Ok(Json(KeptVideo {
         success: true,
         filename,
-        video_url: link.unwrap_or_else(|| format!("/video/uploads/{id}")),
+        video_url: link.unwrap_or_else(|| at.link(&format!("/video/uploads/{id}"))),
         timestamp: rfc3339(OffsetDateTime::now_utc()),
     }))
 }

@@ -12,12 +12,14 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::super::Service;
 use super::super::analyse_upload::{Entry, FORM, Place, VideoForm, media_of, named};
-use super::super::answer::{Metadata, artifact_url, rounded};
+use super::super::answer::{Metadata, rounded};
 use super::super::error::HttpError;
+use super::super::picture_links::PictureLinks;
 use super::super::problem::{AnalysisProblems, UploadProblems};
+use super::super::public_path::PublicPath;
 use super::super::upload::receive;
 use crate::analysis::{FacesFound, MAX_ASKED_FRAMES};
-use crate::domain::{AnalysisId, FaceObservation, FrameRate, FrameResult};
+use crate::domain::{FrameRate, FrameResult};
 use crate::media::SampleOptions;
 
 const DEFAULT_SAMPLES: u32 = 30;
@@ -60,7 +62,7 @@ pub(in crate::http) async fn detect_faces(
 ) -> Result<Json<DetectedFaces>, HttpError> {
     let sample = service.analyzer.settings().sample;
     let found = find_faces(&request, body, &service, sample).await?;
-    Ok(Json(DetectedFaces::from(&found)))
+    Ok(Json(DetectedFaces::new(&found, &PublicPath::of(&request))))
 }
 
 /// How many frames to look at.
@@ -144,7 +146,8 @@ pub(in crate::http) async fn sample_faces(
     let frames = query.frames()?;
     let found = find_faces(&request, body, &service, SampleOptions::even(frames)).await?;
     let algorithm = service.analyzer.detector().name.clone();
-    Ok(Json(SampledFaces::new(&found, frames, algorithm)))
+    let at = PublicPath::of(&request);
+    Ok(Json(SampledFaces::new(&found, &at, frames, algorithm)))
 }
 
 /// Receives the file, finds its faces and keeps the pictures.
@@ -171,8 +174,9 @@ async fn find_faces(
     Ok(found)
 }
 
-impl From<&FacesFound> for DetectedFaces {
-    fn from(found: &FacesFound) -> Self {
+impl DetectedFaces {
+    fn new(found: &FacesFound, at: &PublicPath) -> Self {
+        let pictures = PictureLinks::new(at, found.id);
         let Some(frame) = found.frames.iter().find(|frame| !frame.faces.is_empty()) else {
             return Self {
                 faces: Vec::new(),
@@ -182,7 +186,7 @@ impl From<&FacesFound> for DetectedFaces {
         };
         let faces: Vec<_> = (frame.faces.iter())
             .map(|face| FaceLink {
-                url: crop_url(found.id, face),
+                url: pictures.to(&face.crop_artifact),
             })
             .collect();
         let message = match faces.len() {
@@ -198,7 +202,8 @@ impl From<&FacesFound> for DetectedFaces {
 }
 
 impl SampledFaces {
-    fn new(found: &FacesFound, n_requested: u32, algorithm: String) -> Self {
+    fn new(found: &FacesFound, at: &PublicPath, n_requested: u32, algorithm: String) -> Self {
+        let pictures = PictureLinks::new(at, found.id);
         let picture = &found.media.picture;
         Self {
             filename: found.filename.clone(),
@@ -209,7 +214,7 @@ impl SampledFaces {
             fps: picture.frame_rate.map(FrameRate::per_second),
             sampled_indices: found.frames.iter().map(|f| f.frame_index).collect(),
             faces: (found.frames.iter())
-                .map(|frame| SampledFace::new(found.id, frame))
+                .map(|frame| SampledFace::new(pictures, frame))
                 .collect(),
             metadata: Metadata::from(&found.media),
             processing_time_sec: rounded(found.took.as_secs_f64(), 3),
@@ -218,7 +223,7 @@ impl SampledFaces {
 }
 
 impl SampledFace {
-    fn new(id: AnalysisId, frame: &FrameResult) -> Self {
+    fn new(pictures: PictureLinks<'_>, frame: &FrameResult) -> Self {
         let face = frame.faces.first();
         Self {
             frame_index: frame.frame_index,
@@ -228,11 +233,7 @@ impl SampledFace {
                 let bounds = face.bounds;
                 [bounds.x, bounds.y, bounds.width, bounds.height].map(|px| px.round() as i64)
             }),
-            url: face.map(|face| crop_url(id, face)),
+            url: face.map(|face| pictures.to(&face.crop_artifact)),
         }
     }
-}
-
-fn crop_url(id: AnalysisId, face: &FaceObservation) -> String {
-    artifact_url(id, &face.crop_artifact)
 }

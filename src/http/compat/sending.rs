@@ -11,6 +11,8 @@ use super::super::Service;
 use super::super::analyse_upload::{Analysed, Entry, analyse_and_keep, analyse_many};
 use super::super::error::HttpError;
 use super::super::filename::DisplayName;
+use super::super::picture_links::PictureLinks;
+use super::super::public_path::PublicPath;
 use super::super::upload::{Form, Texts, receive, receive_many};
 use super::super::wish::Wish;
 use super::judgement::DEFAULT_THRESHOLD;
@@ -120,13 +122,17 @@ fn read_threshold(text: &str) -> Result<Probability, HttpError> {
 }
 
 /// Where the picture with the result drawn on it can be had.
-pub(in crate::http) async fn result_url(service: &Service, id: AnalysisId) -> String {
+pub(in crate::http) async fn result_url(
+    service: &Service,
+    at: &PublicPath,
+    id: AnalysisId,
+) -> String {
     let link = match ArtifactName::parse(RESULT_PICTURE) {
         Ok(name) => stored_url(service, id, &name).await,
         Err(_) => None,
     };
     // A store that gives no link is asked on the client's behalf by our own route.
-    link.unwrap_or_else(|| format!("/static/artifacts/{id}/{RESULT_PICTURE}"))
+    link.unwrap_or_else(|| PictureLinks::new(at, id).to(RESULT_PICTURE))
 }
 
 /// The store's own link to an artifact, if it gives one.

@@ -77,6 +77,12 @@ pub(in crate::http) fn stated(path: &str) -> Option<Access> {
     entry.map(|(_, access)| *access)
 }
 
+/// Whether a route of ours, or a page of documents, begins with this part.
+pub(in crate::http) fn begins_a_route(part: &str) -> bool {
+    let first = |path: &'static str| path.split('/').nth(1);
+    (TABLE.iter()).any(|(path, _)| first(path) == Some(part))
+}
+
 /// What `path` asks. A path that leads nowhere tells so to those who have a key.
 pub(in crate::http) fn of(path: &str) -> Access {
     stated(path).unwrap_or(AnyKey)
