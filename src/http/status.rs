@@ -98,6 +98,7 @@ fn of_media(error: &MediaError) -> StatusCode {
         MediaError::NoVideoStream
         | MediaError::Encrypted
         | MediaError::Damaged { .. }
+        | MediaError::CutOff { .. }
         | MediaError::NoFrames
         | MediaError::TooLong { .. }
         | MediaError::TooManyPixels { .. }

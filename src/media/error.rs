@@ -34,6 +34,14 @@ pub enum MediaError {
         /// Container or image format.
         container: String,
     },
+    /// The file ends in the middle of its only picture.
+    #[error(
+        "the {container} file is cut off: it ends in the middle of the picture; send the whole file"
+    )]
+    CutOff {
+        /// Image format.
+        container: String,
+    },
     /// Opened, but not one picture could be decoded.
     #[error("no frame of the file could be decoded; it is damaged or holds no pictures")]
     NoFrames,
@@ -104,7 +112,7 @@ impl MediaError {
             Self::UnsupportedCodec { .. } => "unsupported-codec",
             Self::NoVideoStream => "no-video-stream",
             Self::Encrypted => "encrypted-media",
-            Self::Damaged { .. } => "damaged-media",
+            Self::Damaged { .. } | Self::CutOff { .. } => "damaged-media",
             Self::NoFrames => "no-frames",
             Self::TooLong { .. } => "too-long",
             Self::TooManyPixels { .. } => "too-many-pixels",

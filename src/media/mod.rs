@@ -11,7 +11,7 @@
 //! | `probe`, `orientation` | what the container states |
 //! | `options`, `index`, `plan`, `h264` | which frames to take and how to reach them |
 //! | `task`, `sampler`, `survey`, `decoder`, `picker`, `render` | decoding them, catching them, making them RGB |
-//! | `still` | images |
+//! | `still`, `jpeg` | images, and how much of a JPEG is there |
 //! | `annotate`, `variation` | pictures drawn on, and changed |
 //! | `native` | the unsafe edge |
 
@@ -22,6 +22,7 @@ mod error;
 pub(crate) mod fuzzing;
 mod h264;
 mod index;
+mod jpeg;
 mod limits;
 mod native;
 mod options;
@@ -55,6 +56,7 @@ use crate::domain::{MediaInfo, MediaKind, Rgb8Image, Sample};
 use limits::Deadline;
 use recognise::{HEAD_BYTES, Recognised};
 use source::VideoSource;
+use still::StillFile;
 use task::{Strategy, Task};
 
 /// Whether `file` is a still image or a video, by its first bytes alone; `None` when they are those
@@ -78,7 +80,10 @@ pub fn kind(file: &File) -> Result<Option<MediaKind>, MediaError> {
 pub fn probe(file: &File, limits: &MediaLimits) -> Result<MediaInfo, MediaError> {
     let deadline = Deadline::after(limits.deadline);
     match recognise_file(file)? {
-        Recognised::Still(format) => still::probe(file, format, limits, deadline),
+        Recognised::Still(format) => {
+            let still = StillFile::new(file, format, limits, deadline);
+            still::probe(still)
+        }
         recognised @ (Recognised::Container(_) | Recognised::Sound | Recognised::Unknown) => {
             let source = VideoSource::open(file, limits, deadline, recognised)?;
             probe::check_header(&source, limits)?;
@@ -100,7 +105,10 @@ pub fn sample(
 ) -> Result<Sample, MediaError> {
     let deadline = Deadline::after(limits.deadline);
     match recognise_file(file)? {
-        Recognised::Still(format) => still::sample(file, format, limits, deadline),
+        Recognised::Still(format) => {
+            let still = StillFile::new(file, format, limits, deadline);
+            still::sample(still)
+        }
         recognised @ (Recognised::Container(_) | Recognised::Sound | Recognised::Unknown) => {
             let (sample, _) = sampler::sample(&Task {
                 file,

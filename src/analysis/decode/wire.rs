@@ -11,7 +11,7 @@ use crate::isolation::Span;
 use crate::media::{MediaError, SampleOptions};
 
 /// Both ends are the same program, started at different times: a mismatch means a foreign worker.
-pub(super) const PROTOCOL: u32 = 2;
+pub(super) const PROTOCOL: u32 = 3;
 
 /// Longest [`Setup`], [`Started`] and [`Look`], bytes.
 pub(super) const SHORT_MESSAGE_BYTES: u32 = 64 * 1024;
@@ -116,6 +116,9 @@ pub(super) enum Refusal {
     Damaged {
         container: String,
     },
+    CutOff {
+        container: String,
+    },
     NoFrames,
     TooLong {
         duration_s: f64,
@@ -159,6 +162,7 @@ impl From<MediaError> for Refusal {
             MediaError::NoVideoStream => Self::NoVideoStream,
             MediaError::Encrypted => Self::Encrypted,
             MediaError::Damaged { container } => Self::Damaged { container },
+            MediaError::CutOff { container } => Self::CutOff { container },
             MediaError::NoFrames => Self::NoFrames,
             MediaError::TooLong {
                 duration_s,
@@ -206,6 +210,9 @@ impl From<Refusal> for AnalysisError {
             Refusal::NoVideoStream => MediaError::NoVideoStream,
             Refusal::Encrypted => MediaError::Encrypted,
             Refusal::Damaged { container } => MediaError::Damaged {
+                container: clean(&container),
+            },
+            Refusal::CutOff { container } => MediaError::CutOff {
                 container: clean(&container),
             },
             Refusal::NoFrames => MediaError::NoFrames,

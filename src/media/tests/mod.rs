@@ -2,6 +2,7 @@
 
 mod containers;
 mod corpus;
+mod damaged_stills;
 #[path = "../../../tests/support/films.rs"]
 mod films;
 mod hostile;
