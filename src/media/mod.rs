@@ -7,7 +7,7 @@
 //!
 //! | file | tells |
 //! |---|---|
-//! | `recognise`, `reader`, `source` | what a file is, how it is read, how it is opened safely |
+//! | `recognise`, `foreign`, `reader`, `source` | what a file is, how it is read, how it is opened safely |
 //! | `probe`, `orientation` | what the container states |
 //! | `options`, `index`, `plan`, `h264` | which frames to take and how to reach them |
 //! | `task`, `sampler`, `survey`, `decoder`, `picker`, `render` | decoding them, catching them, making them RGB |
@@ -18,6 +18,7 @@
 mod annotate;
 mod decoder;
 mod error;
+mod foreign;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod h264;
@@ -68,7 +69,7 @@ pub fn kind(file: &File) -> Result<Option<MediaKind>, MediaError> {
     Ok(match recognise_file(file)? {
         Recognised::Still(_) => Some(MediaKind::Image),
         Recognised::Container(_) => Some(MediaKind::Video),
-        Recognised::Sound | Recognised::Unknown => None,
+        Recognised::Sound | Recognised::Foreign(_) | Recognised::Unknown => None,
     })
 }
 
@@ -84,6 +85,7 @@ pub fn probe(file: &File, limits: &MediaLimits) -> Result<MediaInfo, MediaError>
             let still = StillFile::new(file, format, limits, deadline);
             still::probe(still)
         }
+        Recognised::Foreign(what) => Err(MediaError::foreign(what)),
         recognised @ (Recognised::Container(_) | Recognised::Sound | Recognised::Unknown) => {
             let source = VideoSource::open(file, limits, deadline, recognised)?;
             probe::check_header(&source, limits)?;
@@ -109,6 +111,7 @@ pub fn sample(
             let still = StillFile::new(file, format, limits, deadline);
             still::sample(still)
         }
+        Recognised::Foreign(what) => Err(MediaError::foreign(what)),
         recognised @ (Recognised::Container(_) | Recognised::Sound | Recognised::Unknown) => {
             let (sample, _) = sampler::sample(&Task {
                 file,

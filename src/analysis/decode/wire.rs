@@ -108,6 +108,9 @@ pub(super) struct ReportedFace {
 pub(super) enum Refusal {
     EmptyFile,
     UnsupportedMedia,
+    ForeignFormat {
+        format: String,
+    },
     UnsupportedCodec {
         codec: String,
     },
@@ -158,6 +161,7 @@ impl From<MediaError> for Refusal {
         match error {
             MediaError::EmptyFile => Self::EmptyFile,
             MediaError::UnsupportedMedia => Self::UnsupportedMedia,
+            MediaError::ForeignFormat { format } => Self::ForeignFormat { format },
             MediaError::UnsupportedCodec { codec } => Self::UnsupportedCodec { codec },
             MediaError::NoVideoStream => Self::NoVideoStream,
             MediaError::Encrypted => Self::Encrypted,
@@ -204,6 +208,9 @@ impl From<Refusal> for AnalysisError {
         let media = match refusal {
             Refusal::EmptyFile => MediaError::EmptyFile,
             Refusal::UnsupportedMedia => MediaError::UnsupportedMedia,
+            Refusal::ForeignFormat { format } => MediaError::ForeignFormat {
+                format: clean(&format),
+            },
             Refusal::UnsupportedCodec { codec } => MediaError::UnsupportedCodec {
                 codec: clean(&codec),
             },
