@@ -11,7 +11,7 @@
 //! | `probe`, `orientation` | what the container states |
 //! | `options`, `index`, `plan`, `h264` | which frames to take and how to reach them |
 //! | `task`, `sampler`, `survey`, `decoder`, `picker`, `render` | decoding them, catching them, making them RGB |
-//! | `still`, `jpeg` | images, and how much of a JPEG is there |
+//! | `still`, `jpeg`, `icc` | images, how much of a JPEG is there, colours |
 //! | `annotate`, `variation` | pictures drawn on, and changed |
 //! | `native` | the unsafe edge |
 
@@ -22,6 +22,7 @@ mod foreign;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod h264;
+mod icc;
 mod index;
 mod jpeg;
 mod limits;

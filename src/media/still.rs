@@ -7,10 +7,10 @@ use image::codecs::jpeg::JpegEncoder;
 use image::metadata::Orientation;
 use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageFormat, ImageReader, Limits};
 
-use super::MediaError;
 use super::jpeg::{self, Condition};
 use super::limits::{Deadline, MediaLimits};
 use super::reader::{PositionedReader, RanOut};
+use super::{MediaError, icc};
 use crate::domain::{
     DeviceTags, MediaInfo, MediaKind, PictureInfo, PixelArea, Rgb8Image, Rotation, Sample,
     SampleNote, SampledFrame,
@@ -70,11 +70,14 @@ pub(super) fn probe(still: StillFile) -> Result<MediaInfo, MediaError> {
 
 /// Decodes the image upright, as a sample of one.
 pub(super) fn sample(still: StillFile) -> Result<Sample, MediaError> {
-    let image = still.open()?;
+    let mut image = still.open()?;
     let condition = still.condition()?;
-    let mut picture = DynamicImage::from_decoder(image.decoder)
+    // A profile that does not decode is as good as none.
+    let profile = image.decoder.icc_profile().ok().flatten();
+    let picture = DynamicImage::from_decoder(image.decoder)
         .map_err(|error| still.explain(&error, &image.ran_out))?;
     let stored_size = (picture.width(), picture.height());
+    let mut picture = DynamicImage::from(icc::to_srgb(picture, profile.as_deref()));
     picture.apply_orientation(image.orientation);
     let upright = picture.into_rgb8();
     let (width, height) = upright.dimensions();

@@ -6,6 +6,7 @@ mod damaged_stills;
 #[path = "../../../tests/support/films.rs"]
 mod films;
 mod hostile;
+mod icc;
 mod pictures;
 mod routes;
 mod stills;
