@@ -131,11 +131,41 @@ pub enum SampleNote {
     },
 }
 
+/// A rectangle of an upright picture, in whole pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PixelArea {
+    /// Left edge.
+    pub x: u32,
+    /// Top edge.
+    pub y: u32,
+    /// Width; may be 0.
+    pub width: u32,
+    /// Height; may be 0.
+    pub height: u32,
+}
+
+impl PixelArea {
+    /// Whether every point `[x, y]` lies in it. A point outside the picture, which is `width_px` by
+    /// `height_px`, counts as the nearest one inside.
+    pub fn holds(&self, points: &[[f64; 2]], width_px: u32, height_px: u32) -> bool {
+        let within = |value: f64, side: u32, begin: u32, length: u32| {
+            let value = value.clamp(0.0, f64::from(side));
+            length > 0 && value >= f64::from(begin) && value <= f64::from(begin) + f64::from(length)
+        };
+        points.iter().all(|[x, y]| {
+            within(*x, width_px, self.x, self.width) && within(*y, height_px, self.y, self.height)
+        })
+    }
+}
+
 /// Frames spread evenly over a video, in time order, and what was noticed on the way.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
     /// The frames; at least one.
     pub frames: Vec<SampledFrame>,
+    /// The part of each frame that was decoded; `None` when that is all of it. What lies outside
+    /// is a filling.
+    pub decoded: Option<PixelArea>,
     /// What was noticed.
     pub notes: Vec<SampleNote>,
     /// Seconds there are to see, where that is another length than the container states.
@@ -145,6 +175,21 @@ pub struct Sample {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_area_holds_what_lies_in_it_and_what_sticks_out_of_the_picture_beside_it() {
+        let top = PixelArea {
+            x: 0,
+            y: 0,
+            width: 100,
+            height: 40,
+        };
+        let holds = |points: &[[f64; 2]]| top.holds(points, 100, 80);
+        assert!(holds(&[[-5.0, -9.0], [105.0, 40.0]]));
+        assert!(!holds(&[[10.0, 10.0], [10.0, 40.5]]));
+        let nothing = PixelArea { height: 0, ..top };
+        assert!(!nothing.holds(&[[0.0, 0.0]], 100, 80));
+    }
 
     #[test]
     fn an_image_holds_exactly_its_pixels() {

@@ -19,7 +19,7 @@ mod verdict;
 pub use analysis::{Analysis, AnalysisId, FaceObservation, FrameResult, ModelScore, TrackResult};
 pub use cell::inert_cell;
 pub use face::{CROP_CANVAS_PX, CROP_MARGIN_RATIO, Face, FaceBox, Landmarks, Track, TrackedFace};
-pub use frame::{FrameError, Rgb8Image, Sample, SampleNote, SampledFrame};
+pub use frame::{FrameError, PixelArea, Rgb8Image, Sample, SampleNote, SampledFrame};
 pub use isolation::Isolation;
 pub use manipulation_map::ManipulationMap;
 pub use media::{DeviceTags, FrameRate, MediaInfo, MediaKind, PictureInfo, Rotation};

@@ -41,6 +41,19 @@ pub fn aligned_crop(image: &Rgb8Image, landmarks: &Landmarks) -> Result<Rgb8Imag
     picture::to_image(&canvas)
 }
 
+/// The corners of what [`aligned_crop`] shows, `[x, y]` in pixels of the frame; they may lie
+/// outside it.
+///
+/// # Errors
+/// [`FacesError::DegenerateLandmarks`].
+pub fn crop_corners(landmarks: &Landmarks) -> Result<[[f64; 2]; 4], FacesError> {
+    let side = f64::from(CROP_CANVAS_PX);
+    let to_frame = Similarity::fit(&canvas_landmarks(), &landmarks.0.map(|p| p.map(f64::from)))
+        .ok_or(FacesError::DegenerateLandmarks(landmarks.0))?;
+    let corners = [[0.0, 0.0], [side, 0.0], [0.0, side], [side, side]];
+    Ok(corners.map(|[x, y]| to_frame.rows().map(|[p, q, r]| p * x + q * y + r)))
+}
+
 /// The template in canvas pixels, enlarged about the centre by the margin. Rounded to f32, as the
 /// training code's is.
 fn canvas_landmarks() -> [[f64; 2]; 5] {
@@ -149,6 +162,14 @@ mod tests {
         assert_eq!((crop.width_px(), crop.height_px()), (256, 256));
         assert!(near(pixel(&crop, 0, 0), pixel(&frame, 50, 20)));
         assert!(near(pixel(&crop, 255, 255), pixel(&frame, 305, 275)));
+    }
+
+    #[test]
+    fn the_corners_of_a_crop_lie_where_the_frame_is_cut() {
+        let corners = crop_corners(&landmarks(2.0, [50.0, 20.0])).unwrap();
+        let wanted = [[50.0, 20.0], [562.0, 20.0], [50.0, 532.0], [562.0, 532.0]];
+        let pairs = corners.as_flattened().iter().zip(wanted.as_flattened());
+        assert!(pairs.map(|(a, b)| (a - b).abs()).all(|error| error < 0.01));
     }
 
     #[test]

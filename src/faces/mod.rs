@@ -21,7 +21,7 @@ mod similarity;
 mod suppress;
 mod track;
 
-pub use crop::{aligned_crop, sharpness};
+pub use crop::{aligned_crop, crop_corners, sharpness};
 pub use detector::{Detector, bound_threads};
 pub use error::FacesError;
 pub use track::{confirmed, track};

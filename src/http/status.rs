@@ -92,12 +92,13 @@ fn of_analysis(error: &AnalysisError) -> StatusCode {
 fn of_media(error: &MediaError) -> StatusCode {
     match error {
         MediaError::EmptyFile => StatusCode::BAD_REQUEST,
-        MediaError::UnsupportedMedia | MediaError::UnsupportedCodec { .. } => {
-            StatusCode::UNSUPPORTED_MEDIA_TYPE
-        }
+        MediaError::UnsupportedMedia
+        | MediaError::ForeignFormat { .. }
+        | MediaError::UnsupportedCodec { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         MediaError::NoVideoStream
         | MediaError::Encrypted
         | MediaError::Damaged { .. }
+        | MediaError::CutOff { .. }
         | MediaError::NoFrames
         | MediaError::TooLong { .. }
         | MediaError::TooManyPixels { .. }

@@ -16,6 +16,12 @@ pub enum MediaError {
          MPEG-TS, JPEG, PNG, WebP, BMP or GIF"
     )]
     UnsupportedMedia,
+    /// Known, and not one of those.
+    #[error("this is {format}, which is not read; send a JPEG or PNG image, or a video as MP4")]
+    ForeignFormat {
+        /// What it is, with an article.
+        format: String,
+    },
     /// A supported container around a codec that is not decoded.
     #[error("video codec `{codec}` is not supported; convert the video to H.264 and send it again")]
     UnsupportedCodec {
@@ -32,6 +38,14 @@ pub enum MediaError {
     #[error("the {container} file is damaged or cut off: its header cannot be read")]
     Damaged {
         /// Container or image format.
+        container: String,
+    },
+    /// The file ends in the middle of its only picture.
+    #[error(
+        "the {container} file is cut off: it ends in the middle of the picture; send the whole file"
+    )]
+    CutOff {
+        /// Image format.
         container: String,
     },
     /// Opened, but not one picture could be decoded.
@@ -119,15 +133,21 @@ pub enum MediaError {
 }
 
 impl MediaError {
+    pub(super) fn foreign(format: &str) -> Self {
+        Self::ForeignFormat {
+            format: format.to_owned(),
+        }
+    }
+
     /// Stable name for clients, in kebab-case.
     pub fn code(&self) -> &'static str {
         match self {
             Self::EmptyFile => "empty-file",
-            Self::UnsupportedMedia => "unsupported-media",
+            Self::UnsupportedMedia | Self::ForeignFormat { .. } => "unsupported-media",
             Self::UnsupportedCodec { .. } => "unsupported-codec",
             Self::NoVideoStream => "no-video-stream",
             Self::Encrypted => "encrypted-media",
-            Self::Damaged { .. } => "damaged-media",
+            Self::Damaged { .. } | Self::CutOff { .. } => "damaged-media",
             Self::NoFrames => "no-frames",
             Self::TooLong { .. } => "too-long",
             Self::TooManyPixels { .. } => "too-many-pixels",

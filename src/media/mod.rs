@@ -7,12 +7,12 @@
 //!
 //! | file | tells |
 //! |---|---|
-//! | `recognise`, `reader`, `source` | what a file is, how it is read, how it is opened safely |
+//! | `recognise`, `foreign`, `reader`, `source` | what a file is, how it is read, how it is opened safely |
 //! | `probe`, `orientation` | what the container states |
 //! | `options`, `index`, `clock`, `plan`, `h264` | which frames to take and how to reach them |
 //! | `task`, `sampler`, `survey`, `decoder`, `picker` | decoding them, catching them |
 //! | `render`, `colour` | making them upright sRGB |
-//! | `still` | images |
+//! | `still`, `jpeg`, `icc` | images, how much of a JPEG is there, colours |
 //! | `annotate`, `variation` | pictures drawn on, and changed |
 //! | `native` | the unsafe edge |
 
@@ -21,10 +21,13 @@ mod clock;
 mod colour;
 mod decoder;
 mod error;
+mod foreign;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod h264;
+mod icc;
 mod index;
+mod jpeg;
 mod limits;
 mod native;
 mod options;
@@ -59,6 +62,7 @@ use crate::domain::{MediaInfo, MediaKind, Rgb8Image, Sample};
 use limits::Deadline;
 use recognise::{HEAD_BYTES, Recognised};
 use source::{Opening, VideoSource};
+use still::StillFile;
 use task::{Strategy, Task};
 
 /// Whether `file` is a still image or a video, by its first bytes alone; `None` when they are those
@@ -70,7 +74,7 @@ pub fn kind(file: &File) -> Result<Option<MediaKind>, MediaError> {
     Ok(match recognise_file(file)? {
         Recognised::Still(_) => Some(MediaKind::Image),
         Recognised::Container(_) => Some(MediaKind::Video),
-        Recognised::Sound | Recognised::Unknown => None,
+        Recognised::Sound | Recognised::Foreign(_) | Recognised::Unknown => None,
     })
 }
 
@@ -96,9 +100,10 @@ pub fn probe_streams(
     let deadline = Deadline::after(limits.deadline);
     match recognise_file(file)? {
         Recognised::Still(format) => {
-            let info = still::probe(file, format, limits, deadline)?;
-            Ok((info, MovingStreams::default()))
+            let still = StillFile::new(file, format, limits, deadline);
+            Ok((still::probe(still)?, MovingStreams::default()))
         }
+        Recognised::Foreign(what) => Err(MediaError::foreign(what)),
         recognised @ (Recognised::Container(_) | Recognised::Sound | Recognised::Unknown) => {
             let opening = Opening {
                 limits,
@@ -126,7 +131,11 @@ pub fn sample(
 ) -> Result<Sample, MediaError> {
     let deadline = Deadline::after(limits.deadline);
     match recognise_file(file)? {
-        Recognised::Still(format) => still::sample(file, format, limits, deadline),
+        Recognised::Still(format) => {
+            let still = StillFile::new(file, format, limits, deadline);
+            still::sample(still)
+        }
+        Recognised::Foreign(what) => Err(MediaError::foreign(what)),
         recognised @ (Recognised::Container(_) | Recognised::Sound | Recognised::Unknown) => {
             let (sample, _) = sampler::sample(&Task {
                 file,

@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::limits::Deadline;
 use super::native;
@@ -14,6 +16,17 @@ pub(super) struct PositionedReader {
     position: u64,
     size_bytes: u64,
     deadline: Deadline,
+    ran_out: Arc<AtomicBool>,
+}
+
+/// Tells, after a reader was given away, whether more was asked of it than the file has.
+#[derive(Debug, Clone)]
+pub(super) struct RanOut(Arc<AtomicBool>);
+
+impl RanOut {
+    pub(super) fn has_happened(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl PositionedReader {
@@ -24,7 +37,13 @@ impl PositionedReader {
             position: 0,
             size_bytes: native::file_size(file)?,
             deadline,
+            ran_out: Arc::default(),
         })
+    }
+
+    /// Tells later whether the end of the file was met.
+    pub(super) fn ran_out(&self) -> RanOut {
+        RanOut(Arc::clone(&self.ran_out))
     }
 
     /// Size of the file in bytes.
@@ -40,6 +59,9 @@ impl Read for PositionedReader {
         }
         let count = self.file.read_at(buffer, self.position)?;
         self.position += count as u64;
+        if count == 0 && !buffer.is_empty() {
+            self.ran_out.store(true, Ordering::Relaxed);
+        }
         Ok(count)
     }
 }

@@ -2,6 +2,8 @@
 
 use image::ImageFormat;
 
+use super::foreign::{self, Brand};
+
 /// Bytes that are looked at.
 pub(super) const HEAD_BYTES: usize = 1024;
 
@@ -14,17 +16,27 @@ pub(super) enum Recognised {
     Sound,
     /// A video container, by name.
     Container(&'static str),
+    /// Something that is not read, by name.
+    Foreign(&'static str),
     /// None of these; FFmpeg may still know it.
     Unknown,
 }
 
 /// Recognises `head`, the first bytes of a file.
 pub(super) fn recognise(head: &[u8]) -> Recognised {
+    match foreign::brand(head) {
+        Some(Brand::Foreign(what)) => return Recognised::Foreign(what),
+        Some(Brand::Unknown) => return Recognised::Unknown,
+        Some(Brand::Video) | None => {}
+    }
     if let Some(container) = container(head) {
         return Recognised::Container(container);
     }
     if let Some(still) = still(head) {
         return Recognised::Still(still);
+    }
+    if let Some(what) = foreign::start(head) {
+        return Recognised::Foreign(what);
     }
     if is_sound(head) {
         return Recognised::Sound;
@@ -112,12 +124,22 @@ mod tests {
     }
 
     #[test]
-    fn text_playlists_and_other_images_are_unknown() {
+    fn what_is_not_read_is_named() {
+        let cr3 = recognise(b"\0\0\0\x18ftypcrx \0\0\0\x01crx isom");
+        assert_eq!(cr3, Recognised::Foreign("a raw photograph (Canon CR3)"));
+        let bare = recognise(b"\xff\x0a\x7a\x1f");
+        assert_eq!(bare, Recognised::Foreign("a JPEG XL image"));
+        let tiff = recognise(b"II*\0\x08\0\0\0");
+        assert!(matches!(tiff, Recognised::Foreign(what) if what.contains("TIFF")));
+    }
+
+    #[test]
+    fn text_playlists_and_unknown_brands_are_unknown() {
         for head in [
             &b"#EXTM3U\n"[..],
             b"ffconcat version 1.0",
             b"hello",
-            b"II*\0",
+            b"\0\0\0\x10ftypwhat\0\0\0\0",
             b"",
             b"G",
         ] {

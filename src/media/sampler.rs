@@ -37,6 +37,7 @@ pub(super) fn sample(task: &Task<'_>) -> Result<(Sample, Route), MediaError> {
     let notes = found.notes(&index, task.options);
     let sample = Sample {
         frames: found.frames,
+        decoded: None,
         notes,
         seen_s: index.seen_s,
     };

@@ -318,6 +318,7 @@ fn explain(error: Error, recognised: Recognised, deadline: Deadline) -> MediaErr
             container: name.to_owned(),
         },
         Recognised::Sound => MediaError::NoVideoStream,
+        Recognised::Foreign(what) => MediaError::foreign(what),
         Recognised::Still(_) | Recognised::Unknown => MediaError::UnsupportedMedia,
     }
 }

@@ -1,38 +1,45 @@
 //! Still images: decoded by the `image` crate, never by FFmpeg.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read};
 
 use image::codecs::jpeg::JpegEncoder;
 use image::metadata::Orientation;
 use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageFormat, ImageReader, Limits};
 
-use super::MediaError;
+use super::jpeg::{self, Condition};
 use super::limits::{Deadline, MediaLimits};
-use super::reader::PositionedReader;
+use super::reader::{PositionedReader, RanOut};
+use super::{MediaError, icc};
 use crate::domain::{
-    DeviceTags, MediaInfo, MediaKind, PictureInfo, Rgb8Image, Rotation, Sample, SampledFrame,
+    DeviceTags, MediaInfo, MediaKind, PictureInfo, PixelArea, Rgb8Image, Rotation, Sample,
+    SampleNote, SampledFrame,
 };
 
 /// Bytes a decoder may use for each pixel: 16-bit RGBA, twice.
 const DECODER_BYTES_PER_PIXEL: u64 = 16;
 
-/// An opened image: format and orientation are known, sizes are within the limits.
-struct OpenImage<D> {
-    decoder: D,
-    orientation: Orientation,
-    format: ImageFormat,
-    size_bytes: u64,
+/// The file of an image, what it is and what it may cost.
+#[derive(Clone, Copy)]
+pub(super) struct StillFile<'a> {
+    pub(super) file: &'a File,
+    /// What it is, by its first bytes.
+    pub(super) format: ImageFormat,
+    pub(super) limits: &'a MediaLimits,
+    pub(super) deadline: Deadline,
 }
 
-/// Describes the image in `file`.
-pub(super) fn probe(
-    file: &File,
-    format: ImageFormat,
-    limits: &MediaLimits,
-    deadline: Deadline,
-) -> Result<MediaInfo, MediaError> {
-    let image = open(file, format, limits, deadline)?;
+/// An opened image: format and orientation are known, sizes are within the limits.
+pub(super) struct OpenImage<D> {
+    pub(super) decoder: D,
+    pub(super) orientation: Orientation,
+    size_bytes: u64,
+    pub(super) ran_out: RanOut,
+}
+
+/// Describes the image.
+pub(super) fn probe(still: StillFile) -> Result<MediaInfo, MediaError> {
+    let image = still.open()?;
     let (width, height) = image.decoder.dimensions();
     let rotation = rotation(image.orientation);
     let (width_px, height_px) = if rotation.swaps_sides() {
@@ -42,14 +49,14 @@ pub(super) fn probe(
     };
     Ok(MediaInfo {
         kind: MediaKind::Image,
-        container: format!("{} image", name(format).to_uppercase()),
+        container: format!("{} image", name(still.format).to_uppercase()),
         size_bytes: image.size_bytes,
         duration_s: None,
         bit_rate_bps: None,
         creation_time: None,
         device: DeviceTags::default(),
         picture: PictureInfo {
-            codec: name(image.format).to_owned(),
+            codec: name(still.format).to_owned(),
             width_px,
             height_px,
             rotation,
@@ -61,28 +68,31 @@ pub(super) fn probe(
     })
 }
 
-/// Decodes the image in `file` (of an animation the first frame) upright, as a sample of one.
-pub(super) fn sample(
-    file: &File,
-    format: ImageFormat,
-    limits: &MediaLimits,
-    deadline: Deadline,
-) -> Result<Sample, MediaError> {
-    let image = open(file, format, limits, deadline)?;
-    let mut picture = DynamicImage::from_decoder(image.decoder)
-        .map_err(|error| explain(&error, format, deadline))?;
+/// Decodes the image upright, as a sample of one.
+pub(super) fn sample(still: StillFile) -> Result<Sample, MediaError> {
+    let mut image = still.open()?;
+    let condition = still.condition()?;
+    // A profile that does not decode is as good as none.
+    let profile = image.decoder.icc_profile().ok().flatten();
+    let picture = DynamicImage::from_decoder(image.decoder)
+        .map_err(|error| still.explain(&error, &image.ran_out))?;
+    let stored_size = (picture.width(), picture.height());
+    let mut picture = DynamicImage::from(icc::to_srgb(picture, profile.as_deref()));
     picture.apply_orientation(image.orientation);
     let upright = picture.into_rgb8();
     let (width, height) = upright.dimensions();
-    let image =
+    let picture =
         Rgb8Image::new(width, height, upright.into_raw()).map_err(|_| MediaError::NoFrames)?;
     Ok(Sample {
         frames: vec![SampledFrame {
             frame_index: 0,
             time_s: Some(0.0),
-            image,
+            image: picture,
         }],
-        notes: Vec::new(),
+        decoded: condition
+            .filter(|condition| condition.whole_rows < stored_size.1)
+            .map(|condition| top_rows(stored_size, condition.whole_rows, image.orientation)),
+        notes: condition.map_or(Vec::new(), notes),
         seen_s: None,
     })
 }
@@ -112,38 +122,99 @@ pub(super) fn decode_jpeg(bytes: &[u8]) -> Result<Rgb8Image, MediaError> {
     Rgb8Image::new(width, height, picture.into_raw()).map_err(|_| damaged())
 }
 
-fn open(
-    file: &File,
-    format: ImageFormat,
-    limits: &MediaLimits,
-    deadline: Deadline,
-) -> Result<OpenImage<impl ImageDecoder>, MediaError> {
-    let explain = |error| explain(&error, format, deadline);
-    let reader = PositionedReader::new(file, deadline)?;
-    let size_bytes = reader.size_bytes();
-    let mut reader = ImageReader::with_format(BufReader::new(reader), format);
-    let mut memory = Limits::no_limits();
-    memory.max_alloc = Some(limits.max_pixels.saturating_mul(DECODER_BYTES_PER_PIXEL));
-    reader.limits(memory);
-    let mut decoder = reader.into_decoder().map_err(explain)?;
-    let (width, height) = decoder.dimensions();
-    limits.check_pixels(width, height)?;
-    let orientation = decoder.orientation().map_err(explain)?;
-    Ok(OpenImage {
-        decoder,
-        orientation,
-        format,
-        size_bytes,
-    })
+impl<'a> StillFile<'a> {
+    pub(super) fn new(
+        file: &'a File,
+        format: ImageFormat,
+        limits: &'a MediaLimits,
+        deadline: Deadline,
+    ) -> Self {
+        Self {
+            file,
+            format,
+            limits,
+            deadline,
+        }
+    }
+
+    pub(super) fn open(&self) -> Result<OpenImage<impl ImageDecoder>, MediaError> {
+        let reader = PositionedReader::new(self.file, self.deadline)?;
+        let (size_bytes, ran_out) = (reader.size_bytes(), reader.ran_out());
+        let explain = |error| self.explain(&error, &ran_out);
+        let mut reader = ImageReader::with_format(BufReader::new(reader), self.format);
+        reader.limits(self.memory());
+        let mut decoder = reader.into_decoder().map_err(explain)?;
+        let (width, height) = decoder.dimensions();
+        self.limits.check_pixels(width, height)?;
+        let orientation = decoder.orientation().map_err(explain)?;
+        Ok(OpenImage {
+            decoder,
+            orientation,
+            size_bytes,
+            ran_out,
+        })
+    }
+
+    /// What a decoder may allocate.
+    pub(super) fn memory(&self) -> Limits {
+        let most = (self.limits.max_pixels).saturating_mul(DECODER_BYTES_PER_PIXEL);
+        let mut memory = Limits::no_limits();
+        memory.max_alloc = Some(most);
+        memory
+    }
+
+    /// Of a JPEG how much of it is there; its decoder never says. `None` for other formats, whose
+    /// decoders fail, and for what only the decoder understands.
+    fn condition(&self) -> Result<Option<Condition>, MediaError> {
+        if self.format != ImageFormat::Jpeg {
+            return Ok(None);
+        }
+        let mut bytes = Vec::new();
+        PositionedReader::new(self.file, self.deadline)?.read_to_end(&mut bytes)?;
+        jpeg::condition(&bytes, self.deadline)
+    }
+
+    pub(super) fn explain(&self, error: &image::ImageError, ran_out: &RanOut) -> MediaError {
+        if self.deadline.has_passed() {
+            return self.deadline.exceeded();
+        }
+        tracing::debug!(%error, "image does not decode");
+        let container = name(self.format).to_uppercase();
+        // The JPEG decoder reads every file to its end before it begins.
+        let is_cut = if self.format == ImageFormat::Jpeg {
+            (self.condition()).is_ok_and(|found| found.is_some_and(|found| found.is_cut))
+        } else {
+            ran_out.has_happened()
+        };
+        if is_cut {
+            MediaError::CutOff { container }
+        } else {
+            MediaError::Damaged { container }
+        }
+    }
 }
 
-fn explain(error: &image::ImageError, format: ImageFormat, deadline: Deadline) -> MediaError {
-    if deadline.has_passed() {
-        return deadline.exceeded();
-    }
-    tracing::debug!(%error, "image does not decode");
-    MediaError::Damaged {
-        container: name(format).to_uppercase(),
+fn notes(condition: Condition) -> Vec<SampleNote> {
+    let count = condition.damaged_scans;
+    let damaged = (count > 0).then_some(SampleNote::DamagedPackets { count });
+    let cut = condition.is_cut.then_some(SampleNote::BrokenTail);
+    cut.into_iter().chain(damaged).collect()
+}
+
+/// Where the first `rows` rows of a stored picture of this size lie once it is upright.
+fn top_rows((width, height): (u32, u32), rows: u32, orientation: Orientation) -> PixelArea {
+    let far = height - rows;
+    let (x, y, width, height) = match orientation {
+        Orientation::NoTransforms | Orientation::FlipHorizontal => (0, 0, width, rows),
+        Orientation::Rotate180 | Orientation::FlipVertical => (0, far, width, rows),
+        Orientation::Rotate270 | Orientation::Rotate90FlipH => (0, 0, rows, width),
+        Orientation::Rotate90 | Orientation::Rotate270FlipH => (far, 0, rows, width),
+    };
+    PixelArea {
+        x,
+        y,
+        width,
+        height,
     }
 }
 

@@ -10,7 +10,9 @@ use super::super::{AnalysisError, AnalysisSettings};
 use super::observation::is_usable;
 use super::stream_choice;
 use super::wire::{Report, ReportedFace, ReportedFrame, ReportedTrack};
-use crate::domain::{Face, MediaInfo, Rgb8Image, SampleNote, SampledFrame, Track};
+use crate::domain::{
+    Face, FaceBox, MediaInfo, PixelArea, Rgb8Image, SampleNote, SampledFrame, Track,
+};
 use crate::faces::{self, Detector};
 use crate::isolation::{RegionWriter, Span};
 use crate::media::{self, SampleOptions};
@@ -58,7 +60,7 @@ pub(super) fn observe(
     let mut frames = Vec::with_capacity(sample.frames.len());
     let mut sightings = Vec::with_capacity(sample.frames.len());
     for frame in sample.frames {
-        sightings.push(observer.find_faces(&frame.image)?);
+        sightings.push(observer.find_faces(&frame.image, sample.decoded)?);
         frames.push(observer.keep_frame(&frame)?);
     }
     let tracks = observer.follow_people(sightings)?;
@@ -91,9 +93,17 @@ struct Observer<'a, P> {
 }
 
 impl<P: Pictures> Observer<'_, P> {
-    fn find_faces(&mut self, image: &Rgb8Image) -> Result<Vec<Sighting>, AnalysisError> {
+    /// The faces of `image`, of which `decoded` is true picture (`None`: all of it).
+    fn find_faces(
+        &mut self,
+        image: &Rgb8Image,
+        decoded: Option<PixelArea>,
+    ) -> Result<Vec<Sighting>, AnalysisError> {
         let started = Instant::now();
         let mut found = self.detector.detect(image)?;
+        if let Some(area) = decoded {
+            found.retain(|face| is_whole(face, area, image));
+        }
         found.sort_by(|a, b| b.bounds.area().total_cmp(&a.bounds.area()));
         found.truncate(self.settings.max_faces_per_frame);
         let sightings = found
@@ -174,6 +184,21 @@ impl<P: Pictures> Observer<'_, P> {
     }
 }
 
+/// Whether all that is judged of a face was decoded. Models would judge the filling, too.
+fn is_whole(face: &Face, decoded: PixelArea, image: &Rgb8Image) -> bool {
+    let FaceBox {
+        x,
+        y,
+        width,
+        height,
+    } = face.bounds;
+    let bounds = [[x, y], [x + width, y + height]].map(|point| point.map(f64::from));
+    let is_decoded =
+        |points: &[[f64; 2]]| decoded.holds(points, image.width_px(), image.height_px());
+    is_decoded(&bounds)
+        && faces::crop_corners(&face.landmarks).is_ok_and(|corners| is_decoded(&corners))
+}
+
 /// Keeps the people seen in most frames, in the order of their numbers.
 fn keep_longest(tracks: &mut Vec<Track>, max_tracks: usize) {
     tracks.sort_by_key(|track| std::cmp::Reverse(track.faces.len()));
@@ -191,7 +216,38 @@ fn take_sighting(frame: &mut [Option<Sighting>], face: &Face) -> Option<Sighting
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{FaceBox, Landmarks, TrackedFace};
+    use crate::domain::{Landmarks, TrackedFace};
+
+    #[test]
+    fn a_face_is_whole_where_its_box_and_its_crop_were_decoded() {
+        let face = Face {
+            bounds: FaceBox {
+                x: 60.0,
+                y: 60.0,
+                width: 80.0,
+                height: 80.0,
+            },
+            landmarks: Landmarks([
+                [84.0, 92.0],
+                [116.0, 92.0],
+                [100.0, 110.0],
+                [87.0, 128.0],
+                [113.0, 128.0],
+            ]),
+            detection_score: 0.9,
+        };
+        let image = Rgb8Image::new(200, 300, vec![0; 180_000]).unwrap();
+        let down_to = |height| PixelArea {
+            x: 0,
+            y: 0,
+            width: 200,
+            height,
+        };
+        assert!(is_whole(&face, down_to(200), &image));
+        // The box is decoded, but not all of the wider crop.
+        assert!(!is_whole(&face, down_to(141), &image));
+        assert!(!is_whole(&face, down_to(100), &image));
+    }
 
     #[test]
     fn the_people_seen_longest_are_kept_in_the_order_of_their_numbers() {

@@ -11,7 +11,7 @@ use crate::isolation::Span;
 use crate::media::{MediaError, SampleOptions};
 
 /// Both ends are the same program, started at different times: a mismatch means a foreign worker.
-pub(super) const PROTOCOL: u32 = 2;
+pub(super) const PROTOCOL: u32 = 3;
 
 /// Longest [`Setup`], [`Started`] and [`Look`], bytes.
 pub(super) const SHORT_MESSAGE_BYTES: u32 = 64 * 1024;
@@ -108,12 +108,18 @@ pub(super) struct ReportedFace {
 pub(super) enum Refusal {
     EmptyFile,
     UnsupportedMedia,
+    ForeignFormat {
+        format: String,
+    },
     UnsupportedCodec {
         codec: String,
     },
     NoVideoStream,
     Encrypted,
     Damaged {
+        container: String,
+    },
+    CutOff {
         container: String,
     },
     NoFrames,
@@ -163,10 +169,12 @@ impl From<MediaError> for Refusal {
         match error {
             MediaError::EmptyFile => Self::EmptyFile,
             MediaError::UnsupportedMedia => Self::UnsupportedMedia,
+            MediaError::ForeignFormat { format } => Self::ForeignFormat { format },
             MediaError::UnsupportedCodec { codec } => Self::UnsupportedCodec { codec },
             MediaError::NoVideoStream => Self::NoVideoStream,
             MediaError::Encrypted => Self::Encrypted,
             MediaError::Damaged { container } => Self::Damaged { container },
+            MediaError::CutOff { container } => Self::CutOff { container },
             MediaError::NoFrames => Self::NoFrames,
             MediaError::TooLong {
                 duration_s,
@@ -206,12 +214,18 @@ impl From<Refusal> for AnalysisError {
         let media = match refusal {
             Refusal::EmptyFile => MediaError::EmptyFile,
             Refusal::UnsupportedMedia => MediaError::UnsupportedMedia,
+            Refusal::ForeignFormat { format } => MediaError::ForeignFormat {
+                format: clean(&format),
+            },
             Refusal::UnsupportedCodec { codec } => MediaError::UnsupportedCodec {
                 codec: clean(&codec),
             },
             Refusal::NoVideoStream => MediaError::NoVideoStream,
             Refusal::Encrypted => MediaError::Encrypted,
             Refusal::Damaged { container } => MediaError::Damaged {
+                container: clean(&container),
+            },
+            Refusal::CutOff { container } => MediaError::CutOff {
                 container: clean(&container),
             },
             Refusal::NoFrames => MediaError::NoFrames,

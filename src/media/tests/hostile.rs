@@ -57,7 +57,6 @@ fn sound_alone_is_refused_with_and_without_cover_art() {
     for (name, arguments) in [
         ("a.mp3", ""),
         ("a.wav", ""),
-        ("a.m4a", ""),
         ("a.flac", ""),
         ("a.mka", "-c:a aac"),
     ] {
@@ -72,7 +71,8 @@ fn sound_alone_is_refused_with_and_without_cover_art() {
         "-frames:v 1",
     );
     let song = studio.path("song.m4a");
-    let sound = studio.path("a.m4a");
+    let sound = studio.film("a.m4a", "sine=duration=1", "");
+    assert_refused(&sound, "unsupported-media");
     ffmpeg(&[
         "-i",
         sound.to_str().unwrap(),
@@ -88,7 +88,33 @@ fn sound_alone_is_refused_with_and_without_cover_art() {
         "attached_pic",
         song.to_str().unwrap(),
     ]);
-    assert_refused(&song, "no-video-stream");
+    assert_refused(&song, "unsupported-media");
+}
+
+#[test]
+fn what_is_known_and_not_read_is_refused_by_its_name() {
+    let studio = Studio::new();
+    for (head, name) in [
+        (&b"\0\0\0\x18ftypcrx \0\0\0\x01crx isom"[..], "Canon CR3"),
+        (
+            b"\0\0\0\x0cJXL \r\n\x87\n\0\0\0\x14ftypjxl \0\0\0\0jxl ",
+            "JPEG XL",
+        ),
+        (b"\xff\x0a\x00\x10\xb0\x13", "JPEG XL"),
+        (b"\0\0\0\x1cftypM4B \0\0\x02\0M4B isomiso2", "audio book"),
+        (b"MM\0*\0\0\0\x08", "TIFF"),
+    ] {
+        // The name of a file is never asked.
+        let file = studio.write("holiday.mp4", &[head, &[0; 4000]].concat());
+        assert_refused(&file, "unsupported-media");
+        let text = sample(&file, 1).unwrap_err().to_string();
+        assert!(
+            text.contains(name) && text.contains("send a JPEG"),
+            "{text}"
+        );
+    }
+    let brand = studio.write("a.mp4", b"\0\0\0\x14ftypwhat\0\0\0\0ever");
+    assert_refused(&brand, "unsupported-media");
 }
 
 #[test]

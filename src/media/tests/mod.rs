@@ -3,9 +3,11 @@
 mod colour;
 mod containers;
 mod corpus;
+mod damaged_stills;
 #[path = "../../../tests/support/films.rs"]
 mod films;
 mod hostile;
+mod icc;
 mod pictures;
 mod routes;
 mod stills;

@@ -68,9 +68,8 @@ fn of_an_animated_gif_the_first_frame_is_taken() {
     assert!(is_red(&sample.frames[0].image, 8, 8));
 }
 
-/// A JPEG whose EXIF block states `orientation`.
-fn with_exif_orientation(orientation: u8) -> Vec<u8> {
-    let jpeg = encoded(ImageFormat::Jpeg);
+/// A JPEG with an EXIF block that states `orientation`.
+pub(super) fn turned(jpeg: &[u8], orientation: u8) -> Vec<u8> {
     let mut exif =
         b"\xff\xe1\x00\x22Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".to_vec();
     exif.extend([orientation, 0, 0, 0, 0, 0, 0, 0]);
@@ -88,7 +87,7 @@ fn exif_orientation_is_applied() {
         (6, Rotation::Quarter, (20, 40), (10, 5)),
         (8, Rotation::ThreeQuarter, (20, 40), (10, 35)),
     ] {
-        let path = studio.write("turned.jpg", &with_exif_orientation(orientation));
+        let path = studio.write("turned.jpg", &turned(&encoded(ImageFormat::Jpeg), orientation));
         let info = probe(&path).unwrap();
         assert_eq!(info.picture.rotation, rotation, "orientation {orientation}");
         assert_eq!(

@@ -221,7 +221,11 @@ fn without_pictures(studio: &Studio) -> Vec<Attack> {
     vec![
         Attack::new("sound as MP3", sound("a.mp3"), none),
         Attack::new("sound as WAV", sound("a.wav"), none),
-        Attack::new("sound as M4A", sound("a.m4a"), none),
+        Attack::new(
+            "sound as M4A",
+            sound("a.m4a"),
+            Expected::Refused(415, "unsupported-media"),
+        ),
         Attack::new("sound as FLAC", sound("a.flac"), none),
         Attack::new(
             "an encrypted MP4",
