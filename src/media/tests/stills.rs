@@ -87,7 +87,10 @@ fn exif_orientation_is_applied() {
         (6, Rotation::Quarter, (20, 40), (10, 5)),
         (8, Rotation::ThreeQuarter, (20, 40), (10, 35)),
     ] {
-        let path = studio.write("turned.jpg", &turned(&encoded(ImageFormat::Jpeg), orientation));
+        let path = studio.write(
+            "turned.jpg",
+            &turned(&encoded(ImageFormat::Jpeg), orientation),
+        );
         let info = probe(&path).unwrap();
         assert_eq!(info.picture.rotation, rotation, "orientation {orientation}");
         assert_eq!(
