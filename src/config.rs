@@ -131,10 +131,10 @@ settings! {
     precision: Precision = "fp32";
     /// The same of the frame model alone: `same` (as `precision`), `auto` (`bf16` on a processor
     /// that computes in it, AVX-512 BF16), `fp32`, `bf16` or `fp16`.
-    frame_model_precision: FramePrecision = "same";
+    frame_model_precision: FramePrecision = "auto";
     /// Frames of a person that the frame model looks at, evenly spread over those that are scored;
     /// 0: all.
-    frame_model_frames: usize = "0" in 0..=200;
+    frame_model_frames: usize = "8" in 0..=200;
     /// Log lines as `text` or `json`.
     log_format: LogFormat = "text";
     /// What is logged, in the syntax of `RUST_LOG`.

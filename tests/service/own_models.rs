@@ -114,9 +114,15 @@ async fn a_quantised_onnx_classifier_is_added_and_serves_without_a_sequence_mode
     let roles = answer["models"].as_array().expect("models").iter();
     let roles: Vec<_> = roles.map(|model| model["role"].clone()).collect();
     assert_eq!(roles, ["detector", "frame"]);
-    let face = &answer["frames"][0]["faces"][0];
-    assert_eq!(face["frame_probability"], face["probability_fake"]);
-    assert!(face["probability_fake"].is_number(), "{face}");
+    // It looks at some frames of a person; in the others the face has no score.
+    let frames = answer["frames"].as_array().expect("frames").iter();
+    let faces: Vec<_> = frames.map(|frame| &frame["faces"][0]).collect();
+    assert!(
+        faces
+            .iter()
+            .all(|face| face["frame_probability"] == face["probability_fake"])
+    );
+    assert!(faces.iter().any(|face| face["probability_fake"].is_number()));
 }
 
 #[tokio::test]

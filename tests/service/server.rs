@@ -16,7 +16,11 @@ use crate::home::{BACKEND_VARIABLE, Home, Kept, Remote};
 
 /// What a server of one test does less of than by default, where the test asks for nothing else: few
 /// frames and one worker are as good for what does not depend on them. The shared server has the defaults.
-const FRUGAL: [(&str, &str); 2] = [("sample_frames", "8"), ("decode_threads", "1")];
+const FRUGAL: [(&str, &str); 3] = [
+    ("sample_frames", "8"),
+    ("decode_threads", "1"),
+    ("frame_model_frames", "2"),
+];
 
 /// Loading libtorch and the models on a busy machine takes seconds, never this long.
 const START_DEADLINE: Duration = Duration::from_secs(90);

@@ -45,7 +45,11 @@ fn copy_folder(from: &Path, to: &Path) {
 async fn a_face_beyond_the_limit_is_neither_real_nor_fake_and_keeps_its_probability() {
     let wary = wary_bundle();
     let models_dir = wary.path().to_str().expect("UTF-8");
-    let wary = [("models_dir", models_dir), ("sample_frames", "30")];
+    let wary = [
+        ("models_dir", models_dir),
+        ("sample_frames", "30"),
+        ("frame_model_frames", "8"),
+    ];
     let (wary, usual) = (Server::start_with(&wary).await, Server::shared().await);
     for clip in ["videos/manipulated.mp4", "videos/genuine.mp4"] {
         let (held_back, said) = (wary.predict(clip).await, usual.predict(clip).await);
