@@ -12,6 +12,7 @@
 //! | `options`, `index`, `plan`, `h264` | which frames to take and how to reach them |
 //! | `task`, `sampler`, `survey`, `decoder`, `picker`, `render` | decoding them, catching them, making them RGB |
 //! | `still`, `jpeg`, `icc` | images, how much of a JPEG is there, colours |
+//! | `moving` | images of several frames |
 //! | `annotate`, `variation` | pictures drawn on, and changed |
 //! | `native` | the unsafe edge |
 
@@ -26,6 +27,7 @@ mod icc;
 mod index;
 mod jpeg;
 mod limits;
+mod moving;
 mod native;
 mod options;
 mod orientation;
@@ -56,6 +58,7 @@ pub use variation::Variation;
 
 use crate::domain::{MediaInfo, MediaKind, Rgb8Image, Sample};
 use limits::Deadline;
+use moving::Timeline;
 use recognise::{HEAD_BYTES, Recognised};
 use source::VideoSource;
 use still::StillFile;
@@ -68,7 +71,17 @@ use task::{Strategy, Task};
 /// [`MediaError::EmptyFile`], and when the file cannot be read.
 pub fn kind(file: &File) -> Result<Option<MediaKind>, MediaError> {
     Ok(match recognise_file(file)? {
-        Recognised::Still(_) => Some(MediaKind::Image),
+        Recognised::Still(format) => {
+            let limits = MediaLimits::default();
+            let deadline = Deadline::after(limits.deadline);
+            let timeline = Timeline::of(StillFile::new(file, format, &limits, deadline));
+            let is_moving = timeline.is_ok_and(|timeline| timeline.is_moving());
+            Some(if is_moving {
+                MediaKind::Video
+            } else {
+                MediaKind::Image
+            })
+        }
         Recognised::Container(_) => Some(MediaKind::Video),
         Recognised::Sound | Recognised::Foreign(_) | Recognised::Unknown => None,
     })
@@ -84,7 +97,12 @@ pub fn probe(file: &File, limits: &MediaLimits) -> Result<MediaInfo, MediaError>
     match recognise_file(file)? {
         Recognised::Still(format) => {
             let still = StillFile::new(file, format, limits, deadline);
-            still::probe(still)
+            let timeline = Timeline::of(still)?;
+            if timeline.is_moving() {
+                moving::probe(still, &timeline)
+            } else {
+                still::probe(still)
+            }
         }
         Recognised::Foreign(what) => Err(MediaError::foreign(what)),
         recognised @ (Recognised::Container(_) | Recognised::Sound | Recognised::Unknown) => {
@@ -96,7 +114,7 @@ pub fn probe(file: &File, limits: &MediaLimits) -> Result<MediaInfo, MediaError>
 }
 
 /// Takes `options.frames` upright frames at even times from `file`; all of them when it has fewer,
-/// one from a still image. Frames at `options.steps` come first and the even ones fill up. At no time are more frames than these held. The same file gives the
+/// one from a still image of a single frame. Frames at `options.steps` come first and the even ones fill up. At no time are more frames than these held. The same file gives the
 /// same pixels each time.
 ///
 /// # Errors
@@ -110,7 +128,12 @@ pub fn sample(
     match recognise_file(file)? {
         Recognised::Still(format) => {
             let still = StillFile::new(file, format, limits, deadline);
-            still::sample(still)
+            let timeline = Timeline::of(still)?;
+            if timeline.is_moving() {
+                moving::sample(still, &timeline, options)
+            } else {
+                still::sample(still)
+            }
         }
         Recognised::Foreign(what) => Err(MediaError::foreign(what)),
         recognised @ (Recognised::Container(_) | Recognised::Sound | Recognised::Unknown) => {
