@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MediaKind {
-    /// A container with a video stream.
+    /// A container with a video stream, or an image of several frames.
     Video,
-    /// A still image, or the first frame of an animated one.
+    /// A still image.
     Image,
 }
 

@@ -36,7 +36,7 @@ const FILMS: [(&str, &str); 17] = [
     ("ts", "-c:v libx264 -preset ultrafast"),
     ("ts", "-c:v mpeg1video -r 25"),
 ];
-const PICTURES: [(&str, &str); 9] = [
+const PICTURES: [(&str, &str); 12] = [
     ("jpg", "-pix_fmt yuvj420p"),
     ("jpg", "-pix_fmt yuvj444p -q:v 31"),
     ("png", "-pix_fmt rgb24"),
@@ -46,6 +46,9 @@ const PICTURES: [(&str, &str); 9] = [
     ("gif", ""),
     ("webp", "-c:v libwebp -lossless 1"),
     ("webp", "-c:v libwebp -q:v 20"),
+    ("gif", "-vf fps=4,rotate=0.3*n"),
+    ("webp", "-vf fps=4,rotate=0.3*n -c:v libwebp_anim"),
+    ("png", "-vf fps=4,rotate=0.3*n -c:v apng -f apng"),
 ];
 /// Small files of `tests/fixtures/checkpoints`.
 const CHECKPOINTS: [&str; 6] = [

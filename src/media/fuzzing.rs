@@ -63,14 +63,20 @@ pub fn image(input: &[u8]) {
     let probed = checked(probe(&file, &LIMITS));
     if let Some(info) = &probed {
         check_info(info, input);
-        assert_eq!(info.kind, MediaKind::Image);
     }
-    let Some(sample) = checked(sample(&file, &SampleOptions::default(), &LIMITS)) else {
+    let Some(sample) = checked(sample(&file, &SampleOptions::even(FRAMES), &LIMITS)) else {
         return;
     };
-    check_sample(&sample, &SampleOptions::even(1));
-    let picture = &sample.frames[0].image;
     let info = probed.expect("an image that decodes has a header that reads");
+    let is_still = info.kind == MediaKind::Image;
+    check_sample(
+        &sample,
+        &SampleOptions::even(if is_still { 1 } else { FRAMES }),
+    );
+    if !is_still {
+        return;
+    }
+    let picture = &sample.frames[0].image;
     let size = (picture.width_px(), picture.height_px());
     assert_eq!(size, (info.picture.width_px, info.picture.height_px));
     let jpeg = encode_jpeg(picture, 90).expect("a picture within the limits is one for JPEG too");

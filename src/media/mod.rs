@@ -13,6 +13,7 @@
 //! | `task`, `sampler`, `survey`, `decoder`, `picker` | decoding them, catching them |
 //! | `render`, `colour` | making them upright sRGB |
 //! | `still`, `jpeg`, `icc` | images, how much of a JPEG is there, colours |
+//! | `moving` | images of several frames |
 //! | `annotate`, `variation` | pictures drawn on, and changed |
 //! | `native` | the unsafe edge |
 
@@ -29,6 +30,7 @@ mod icc;
 mod index;
 mod jpeg;
 mod limits;
+mod moving;
 mod native;
 mod options;
 mod orientation;
@@ -60,6 +62,7 @@ pub use variation::Variation;
 
 use crate::domain::{MediaInfo, MediaKind, Rgb8Image, Sample};
 use limits::Deadline;
+use moving::Timeline;
 use recognise::{HEAD_BYTES, Recognised};
 use source::{Opening, VideoSource};
 use still::StillFile;
@@ -72,7 +75,17 @@ use task::{Strategy, Task};
 /// [`MediaError::EmptyFile`], and when the file cannot be read.
 pub fn kind(file: &File) -> Result<Option<MediaKind>, MediaError> {
     Ok(match recognise_file(file)? {
-        Recognised::Still(_) => Some(MediaKind::Image),
+        Recognised::Still(format) => {
+            let limits = MediaLimits::default();
+            let deadline = Deadline::after(limits.deadline);
+            let timeline = Timeline::of(StillFile::new(file, format, &limits, deadline));
+            let is_moving = timeline.is_ok_and(|timeline| timeline.is_moving());
+            Some(if is_moving {
+                MediaKind::Video
+            } else {
+                MediaKind::Image
+            })
+        }
         Recognised::Container(_) => Some(MediaKind::Video),
         Recognised::Sound | Recognised::Foreign(_) | Recognised::Unknown => None,
     })
@@ -101,7 +114,13 @@ pub fn probe_streams(
     match recognise_file(file)? {
         Recognised::Still(format) => {
             let still = StillFile::new(file, format, limits, deadline);
-            Ok((still::probe(still)?, MovingStreams::default()))
+            let timeline = Timeline::of(still)?;
+            let info = if timeline.is_moving() {
+                moving::probe(still, &timeline)?
+            } else {
+                still::probe(still)?
+            };
+            Ok((info, MovingStreams::default()))
         }
         Recognised::Foreign(what) => Err(MediaError::foreign(what)),
         recognised @ (Recognised::Container(_) | Recognised::Sound | Recognised::Unknown) => {
@@ -119,7 +138,7 @@ pub fn probe_streams(
 }
 
 /// Takes `options.frames` upright frames at even times from `file`; all of them when it has fewer,
-/// one from a still image. Frames at `options.steps` come first and the even ones fill up. At no time are more frames than these held. The same file gives the
+/// one from a still image of a single frame. Frames at `options.steps` come first and the even ones fill up. At no time are more frames than these held. The same file gives the
 /// same pixels each time.
 ///
 /// # Errors
@@ -133,7 +152,12 @@ pub fn sample(
     match recognise_file(file)? {
         Recognised::Still(format) => {
             let still = StillFile::new(file, format, limits, deadline);
-            still::sample(still)
+            let timeline = Timeline::of(still)?;
+            if timeline.is_moving() {
+                moving::sample(still, &timeline, options)
+            } else {
+                still::sample(still)
+            }
         }
         Recognised::Foreign(what) => Err(MediaError::foreign(what)),
         recognised @ (Recognised::Container(_) | Recognised::Sound | Recognised::Unknown) => {

@@ -122,7 +122,11 @@ async fn a_quantised_onnx_classifier_is_added_and_serves_without_a_sequence_mode
             .iter()
             .all(|face| face["frame_probability"] == face["probability_fake"])
     );
-    assert!(faces.iter().any(|face| face["probability_fake"].is_number()));
+    assert!(
+        faces
+            .iter()
+            .any(|face| face["probability_fake"].is_number())
+    );
 }
 
 #[tokio::test]

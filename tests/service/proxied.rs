@@ -141,11 +141,12 @@ fn links(answer: &Value) -> Vec<String> {
         Value::Object(fields) => (fields.iter())
             .flat_map(|(name, value)| match value {
                 Value::String(link) if name.ends_with("url") => vec![link.clone()],
-                value => links(value),
+                value @ (Value::Object(_) | Value::Array(_)) => links(value),
+                Value::String(_) | Value::Number(_) | Value::Bool(_) | Value::Null => Vec::new(),
             })
             .collect(),
         Value::Array(items) => items.iter().flat_map(links).collect(),
-        _ => Vec::new(),
+        Value::String(_) | Value::Number(_) | Value::Bool(_) | Value::Null => Vec::new(),
     }
 }
 

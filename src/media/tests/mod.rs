@@ -8,6 +8,7 @@ mod damaged_stills;
 mod films;
 mod hostile;
 mod icc;
+mod moving;
 mod pictures;
 mod routes;
 mod stills;

@@ -1,7 +1,6 @@
 //! Still images.
 
-use image::codecs::gif::GifEncoder;
-use image::{Delay, Frame, ImageFormat, RgbImage, Rgba, RgbaImage};
+use image::{ImageFormat, RgbImage};
 
 use super::*;
 use crate::domain::{MediaKind, Rotation};
@@ -45,27 +44,6 @@ fn jpeg_png_webp_and_bmp_decode_through_the_same_types() {
         let image = &sample.frames[0].image;
         assert!(is_red(image, 5, 10) && !is_red(image, 35, 10), "{name}");
     }
-}
-
-#[test]
-fn of_an_animated_gif_the_first_frame_is_taken() {
-    let studio = Studio::new();
-    let mut bytes = Vec::new();
-    let mut gif = GifEncoder::new(&mut bytes);
-    for colour in [[250, 0, 0, 255], [0, 0, 250, 255]] {
-        let picture = RgbaImage::from_pixel(16, 16, Rgba(colour));
-        gif.encode_frame(Frame::from_parts(
-            picture,
-            0,
-            0,
-            Delay::from_numer_denom_ms(100, 1),
-        ))
-        .unwrap();
-    }
-    drop(gif);
-    let sample = sample(&studio.write("a.gif", &bytes), 30).unwrap();
-    assert_eq!(sample.frames.len(), 1);
-    assert!(is_red(&sample.frames[0].image, 8, 8));
 }
 
 /// A JPEG with an EXIF block that states `orientation`.
