@@ -64,8 +64,8 @@ async fn each_limit_on_a_file_lets_pass_what_is_at_it_and_refuses_one_more() {
             "too-many-pixels",
         ),
         (
-            film("r0.mp4", "size=64x64:rate=240:duration=.2", ""),
-            film("r1.mp4", "size=64x64:rate=240:duration=.22", ""),
+            film("r0.mp4", "size=64x64:rate=240:duration=0.2", ""),
+            film("r1.mp4", "size=64x64:rate=240:duration=0.22", ""),
             "too-many-frames",
         ),
         (

@@ -58,7 +58,7 @@ async fn high_dynamic_range_is_judged_like_its_standard_original() {
             "zscale=t=linear:npl=203,format=gbrpf32le,zscale=t={transfer}:p=2020:m=2020_ncl:r=limited:npl=203,format=yuv420p10le"
         );
         let tags = format!("-color_primaries bt2020 -color_trc {transfer} -colorspace bt2020nc");
-        let coder = "-an -c:v libx265 -preset ultrafast -crf 18 -x265-params log-level=error";
+        let coder = "-an -c:v libx265 -preset veryfast -crf 10 -x265-params log-level=error";
         let words = format!("-vf {filters} {coder} {tags}");
         let hdr = answer_to(server, &made_over(PLAIN, "hdr.mov", &words), "").await;
         let (here, there) = (probability(&hdr), probability(&plain));
