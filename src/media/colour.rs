@@ -21,15 +21,6 @@ const PEAK: f64 = 1000.0 / WHITE_NITS as f64;
 /// Linear light in units of white up to which tone-mapping changes nothing.
 const KNEE: f64 = 0.85;
 
-/// Numbers of ITU-T H.273 and FFmpeg, as a picture carries them. Any number may occur.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct ColourTags {
-    pub(super) matrix: i32,
-    pub(super) range: i32,
-    pub(super) transfer: i32,
-    pub(super) primaries: i32,
-}
-
 /// How values relate to light.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Curve {
@@ -134,6 +125,7 @@ fn curve(stated: i32) -> Curve {
 
 #[cfg(test)]
 mod tests {
+    use super::super::native::ColourTags;
     use super::*;
 
     fn shape(size: (u32, u32), colour: ColourTags) -> FrameShape {

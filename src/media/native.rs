@@ -15,8 +15,6 @@ use ffmpeg_next::format::context::{Input, StreamIo};
 use ffmpeg_next::util::interrupt;
 use ffmpeg_next::{Dictionary, Error, Packet, Stream, error, ffi, filter, frame};
 
-use super::colour::ColourTags;
-
 /// Longest tag value that is kept, bytes.
 const MAX_TAG_BYTES: usize = 512;
 /// Most tags that are read from one dictionary.
@@ -260,6 +258,15 @@ unsafe fn text(string: *const c_char) -> String {
 pub(super) fn is_discarded(packet: &Packet) -> bool {
     // SAFETY: reads a plain integer of a live packet.
     unsafe { (*packet.as_ptr()).flags & ffi::AV_PKT_FLAG_DISCARD != 0 }
+}
+
+/// Numbers of ITU-T H.273 and FFmpeg, as a picture carries them. Any number may occur.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ColourTags {
+    pub(super) matrix: i32,
+    pub(super) range: i32,
+    pub(super) transfer: i32,
+    pub(super) primaries: i32,
 }
 
 /// Size and pixel layout of a decoded picture.
