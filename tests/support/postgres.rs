@@ -20,29 +20,82 @@ use super::kept::Kept;
 /// The superuser's password; no answer, error or log line may contain it.
 pub(crate) const PASSWORD: &str = "Tr0ub4dor-hunter2";
 const USER: &str = "examiner";
+/// Names its socket; nobody listens on a network.
+const POOLER_PORT: u16 = 6432;
 const START_DEADLINE: Duration = Duration::from_secs(60);
 
 /// URL of a new, empty database. It goes with the server, at the end of the run.
 pub(crate) fn database() -> String {
+    url(&made(), server().folder())
+}
+
+/// The same through a real pgbouncer, which gives out the server's few connections for a transaction at
+/// a time.
+#[allow(dead_code, reason = "not everybody who has a database has it pooled")]
+pub(crate) fn pooled_database() -> String {
+    static POOLER: OnceLock<Kept> = OnceLock::new();
+    let pooler = POOLER.get_or_init(start_pooler);
+    url(&made(), pooler.folder()).replace("@localhost/", &format!("@localhost:{POOLER_PORT}/"))
+}
+
+/// The server of the run.
+fn server() -> &'static Kept {
     static SERVER: OnceLock<Kept> = OnceLock::new();
-    static MADE: AtomicU32 = AtomicU32::new(1);
-    let server = SERVER.get_or_init(|| {
+    SERVER.get_or_init(|| {
         let cluster = Cluster::make();
         let command = cluster.serve();
         let server = Kept::start(&command, "QUIT", cluster.directory.keep());
         wait_until_ready(server.folder(), || server.is_running());
         server
-    });
+    })
+}
+
+/// Name of a new database on it.
+fn made() -> String {
+    static MADE: AtomicU32 = AtomicU32::new(1);
     let name = format!("test_{}", MADE.fetch_add(1, Ordering::Relaxed));
     let made = Command::new(binaries().join("createdb"))
         .arg("--host")
-        .arg(server.folder())
+        .arg(server().folder())
         .args(["--username", USER, &name])
         .env("PGPASSWORD", PASSWORD)
         .output()
         .expect("createdb runs");
     assert!(made.status.success(), "{}", text(&made.stderr));
-    url(&name, server.folder())
+    name
+}
+
+fn start_pooler() -> Kept {
+    let program = Path::new("/usr/sbin/pgbouncer");
+    assert!(
+        program.is_file(),
+        "pgbouncer is missing; run scripts/setup.sh --test"
+    );
+    let directory = tempfile::tempdir().expect("a temporary directory").keep();
+    let settings = directory.join("pgbouncer.ini");
+    let (server, own) = (server().folder().display(), directory.display());
+    // Two connections a database, so that clients do meet each other's statements.
+    let text = format!(
+        "[databases]\n* = host={server} user={USER} password={PASSWORD}\n\
+         [pgbouncer]\nlisten_addr =\nlisten_port = {POOLER_PORT}\nunix_socket_dir = {own}\n\
+         auth_type = any\npool_mode = transaction\ndefault_pool_size = 2\nmax_client_conn = 1000\n\
+         server_idle_timeout = 2\n"
+    );
+    fs::write(&settings, text).expect("the pooler's settings");
+    give_to_postgres(&directory);
+    give_to_postgres(&settings);
+    let mut command = command_of(program);
+    command.arg(&settings);
+    let pooler = Kept::start(&command, "QUIT", directory);
+    let socket = pooler.folder().join(format!(".s.PGSQL.{POOLER_PORT}"));
+    let started = Instant::now();
+    while !socket.exists() {
+        let log = fs::read_to_string(pooler.folder().join("log.txt")).unwrap_or_default();
+        assert!(pooler.is_running(), "pgbouncer ended at its start:\n{log}");
+        assert!(started.elapsed() < START_DEADLINE, "not ready:\n{log}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    pooler
 }
 
 fn url(database: &str, socket: &Path) -> String {
@@ -165,6 +218,10 @@ impl Cluster {
 
 /// A program of PostgreSQL's under a user it accepts.
 fn command(program: &str) -> Command {
+    command_of(&binaries().join(program))
+}
+
+fn command_of(program: &Path) -> Command {
     let mut command = Command::new("setpriv");
     command.arg("--pdeathsig=QUIT");
     if let Some((user, group)) = postgres_user() {
@@ -172,7 +229,7 @@ fn command(program: &str) -> Command {
         command.arg(format!("--regid={group}"));
         command.arg("--clear-groups");
     }
-    command.arg(binaries().join(program));
+    command.arg(program);
     command.current_dir("/");
     command
 }

@@ -35,6 +35,17 @@ impl Bench {
         }
     }
 
+    /// Behind a pooler whose connections all share.
+    pub(super) async fn pooled() -> Self {
+        let url = server::pooled_database();
+        Self {
+            records: RecordStore::open(&url).await.unwrap(),
+            url,
+            server: None,
+            _folder: None,
+        }
+    }
+
     /// On a server of its own, which can be stopped.
     pub(super) async fn postgres_alone() -> Self {
         let server = Postgres::start();

@@ -36,6 +36,14 @@ macro_rules! on_every_database {
                 }
             )+)+
         }
+        mod on_postgres_behind_a_pooler {
+            $($(
+                #[tokio::test]
+                async fn $sentence() {
+                    super::$module::$sentence(super::Bench::pooled().await).await;
+                }
+            )+)+
+        }
     };
 }
 

@@ -130,3 +130,61 @@ async fn a_server_whose_disk_is_full_is_reported_as_such() {
         .unwrap();
     insert().await.unwrap();
 }
+
+#[tokio::test]
+async fn several_processes_may_start_behind_a_pooler_at_once() {
+    let bench = Bench::pooled().await;
+    bench
+        .tamper("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        .await;
+    let (first, second, third) = tokio::join!(bench.another(), bench.another(), bench.another());
+    for store in [first, second, third] {
+        store.health().await.unwrap();
+        assert!(!store.keys().any().await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn an_answer_with_other_columns_than_were_asked_for_judges_nobody() {
+    let bench = Bench::postgres().await;
+    // A value of another kind under a name that was asked for.
+    bench
+        .tamper(
+            "ALTER TABLE api_keys DROP COLUMN name, ADD COLUMN name INTEGER DEFAULT 7; \
+             INSERT INTO api_keys (secret_sha256, scopes, created_at_us) \
+             VALUES (repeat('a', 64), 'admin', 1)",
+        )
+        .await;
+    let error = bench.records.keys().list().await.unwrap_err();
+    assert_eq!(error.code(), "database-away", "{error:?}");
+}
+
+#[tokio::test]
+async fn a_password_of_any_characters_opens_the_database_written_in_percents_and_is_never_shown() {
+    let bench = Bench::postgres().await;
+    let role = "CREATE ROLE \"odd\" SUPERUSER LOGIN PASSWORD 'p@ss/w:rd?1#%'";
+    bench.tamper(role).await;
+    let (_, place) = bench.url.split_once('@').unwrap();
+    let escaped = format!("postgres://odd:p%40ss%2Fw%3Ard%3F1%23%25@{place}");
+    let store = RecordStore::open(&escaped).await.unwrap();
+    store.health().await.unwrap();
+    // None of these is what was meant; none shows a part of what it was.
+    for bare in ["p@ss", "12/ss", "12?ss", "12#ss", "pa/ss@x"] {
+        let error = RecordStore::open(&format!("postgres://odd:{bare}@{place}")).await;
+        let error = error.unwrap_err();
+        let shown = format!("{error} {error:?}");
+        assert!(
+            !shown.contains("ss@") && !shown.contains("12"),
+            "{bare}: {shown}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn encryption_that_is_asked_for_is_not_done_without() {
+    let bench = Bench::postgres().await;
+    for (mode, opens) in [("disable", true), ("prefer", true), ("require", false)] {
+        let opened = RecordStore::open(&format!("{}&sslmode={mode}", bench.url)).await;
+        assert_eq!(opened.is_ok(), opens, "{mode}");
+    }
+}
