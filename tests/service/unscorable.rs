@@ -19,7 +19,7 @@ async fn unscored_because(filter: &str) -> String {
     let clip = filtered(filter);
     let server = Server::shared().await;
     let response = server.post_file("/predict", &clip).await;
-    assert_eq!(response.status(), 200);
+    assert_eq!(response.status(), 200, "{}", server.log());
     let answer: Value = response.json().await.expect("JSON");
     assert_eq!(answer["verdict"], "INCONCLUSIVE");
     assert_eq!(answer["probability_fake"], Value::Null);
