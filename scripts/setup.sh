@@ -21,6 +21,7 @@ readonly BUILD_PACKAGES=(
     build-essential ca-certificates clang curl libclang-dev pkg-config
     libavcodec-dev libavfilter-dev libavformat-dev libavutil-dev libswresample-dev libswscale-dev
     libopencv-core-dev libopencv-dnn-dev libopencv-imgproc-dev
+    libheif-dev
 )
 readonly WHEEL_PACKAGES=(python3 python3-pip unzip)
 # pip is told the platform instead of looking at this machine's Python, so that one list of hashes serves all.
@@ -64,21 +65,42 @@ install_system_packages() {
     if [ ! -d "$LIBTORCH" ] || { [ "$with_cuda" = true ] && [ ! -d "$CUDA_HALF" ]; } || [ "$foundation_is_here" = false ]; then
         wanted+=("${WHEEL_PACKAGES[@]}")
     fi
-    local missing=() package
-    # shellcheck disable=SC2048 # one element may name two packages
-    for package in ${wanted[*]}; do
-        is_installed "$package" || missing+=("$package")
-    done
+    local missing
+    # shellcheck disable=SC2046,SC2048,SC2086 # one element may name two packages
+    mapfile -t missing < <(missing_among ${wanted[*]} $(heif_decoders))
     [ ${#missing[@]} -gt 0 ] || return 0
 
     step "Installing system packages: ${missing[*]}"
     as_root apt-get -q update
+    # A machine that never asked before knows only now what this release has.
+    # shellcheck disable=SC2046,SC2048,SC2086
+    mapfile -t missing < <(missing_among ${wanted[*]} $(heif_decoders))
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 \
         install -y --no-install-recommends "${missing[@]}"
 }
 
+missing_among() {
+    local package
+    for package in "$@"; do
+        is_installed "$package" || echo "$package"
+    done
+}
+
 is_installed() {
     [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# Whether this release has a package of that name.
+is_on_offer() {
+    LC_ALL=C apt-cache policy "$1" | grep -q 'Candidate: [0-9]'
+}
+
+# The decoders of libheif, where they are packages apart from it: in releases after Debian 12.
+heif_decoders() {
+    local package
+    for package in libheif-plugin-libde265 libheif-plugin-dav1d; do
+        ! is_on_offer "$package" || echo "$package"
+    done
 }
 
 # Debian and Ubuntu name the browser and its driver differently.
@@ -109,7 +131,7 @@ has_rust() {
 
 install_rustup() {
     step "Installing rustup, Rust's own installer, because Rust is missing or another version than rust-toolchain.toml asks for"
-    if LC_ALL=C apt-cache policy rustup | grep -q 'Candidate: [0-9]'; then
+    if is_on_offer rustup; then
         as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends rustup
         return
     fi
