@@ -6,7 +6,7 @@
 //! | module | owns | the only place that names |
 //! |---|---|---|
 //! | [`domain`] | plain values: media facts, frame, face, score, analysis, verdict | – |
-//! | [`media`] | probing, frame sampling, image decoding and encoding | FFmpeg |
+//! | [`media`] | probing, frame sampling, image decoding and encoding | FFmpeg, libheif |
 //! | [`faces`] | detection, tracking through frames, aligned crops, sharpness | OpenCV |
 //! | [`inference`] | devices, weights, networks, preprocessing, the batching model worker | libtorch |
 //! | [`analysis`] | the story: media → faces → scores → verdict; CSV | – |

@@ -8,7 +8,7 @@ import { dropZone } from "./drop.js";
 import { bytes, percent } from "./format.js";
 import { drawResult } from "./result.js";
 
-const MEDIA = "video/*,image/*,.mkv,.flv,.wmv,.avi,.mov,.mts,.m2ts,.ts,.mpg,.mpeg,.vob";
+const MEDIA = "video/*,image/*,.heic,.heif,.avif,.mkv,.flv,.wmv,.avi,.mov,.mts,.m2ts,.ts,.mpg,.mpeg,.vob";
 
 /** Wires the tab. `limits()` answers the published limits; `onSign(file)` hands a file to the other tab. */
 export function startAnalyse({ limits, onSign }) {

@@ -44,7 +44,7 @@ export class Problem extends Error {
       case 404: return "It may have been removed by the retention rule, or never existed here.";
       case 408: return "Check the connection, then try again.";
       case 413: return "Choose a smaller file, or cut out the part that matters, and try again.";
-      case 415: return "Choose a video (MP4, MOV, MKV, WebM, AVI …) or a picture (JPEG, PNG, WebP …).";
+      case 415: return "Choose a video (MP4, MOV, MKV, WebM, AVI …) or a picture (JPEG, PNG, WebP, HEIC …).";
       case 422: return "The file could be opened but not judged. Try another copy, or the original recording.";
       case 429: return "Wait a moment, then try again; the file stays chosen.";
       case 503: return "It is starting or shutting down. Try again in a few seconds.";

@@ -37,7 +37,7 @@ pub(super) const FORM: Form = Form::of_one_file(&["file", "video"]);
     reason = "describes the form; the body is read part by part"
 )]
 pub(super) struct VideoForm {
-    /// A video (MP4, MOV, MKV, WebM, AVI, FLV, WMV, MPEG) or an image (JPEG, PNG, WebP, BMP, GIF),
+    /// A video (MP4, MOV, MKV, WebM, AVI, FLV, WMV, MPEG) or an image (JPEG, PNG, WebP, HEIC, AVIF, BMP, GIF),
     /// recognised by its bytes.
     #[schema(value_type = Option<String>, format = Binary)]
     file: Vec<u8>,

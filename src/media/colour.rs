@@ -10,7 +10,7 @@
 //! Tags are honoured. Where the matrix is missing, it is guessed as players do: BT.709 for pictures
 //! at least 1280 wide or more than 576 high, BT.601 for smaller ones.
 
-use super::native::FrameShape;
+use super::native::{ColourTags, FrameShape};
 
 const SCALE_FLAGS: &str = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp+bitexact";
 
@@ -38,8 +38,7 @@ pub(super) fn filters(shape: FrameShape, (width, height): (u32, u32), margins: &
     let tags = shape.colour;
     let (curve, primaries) = (curve(tags.transfer), primaries(tags.primaries));
     let scale = format!("scale=w={width}:h={height}:flags={SCALE_FLAGS}");
-    let is_plain = curve == Curve::Display && primaries.is_none() && swscale_knows(tags.matrix);
-    if is_plain {
+    if is_shown_as_it_is(tags) {
         let matrix = if tags.matrix == UNSTATED && is_large(shape) {
             ":in_color_matrix=bt709"
         } else {
@@ -70,6 +69,17 @@ pub(super) fn filters(shape: FrameShape, (width, height): (u32, u32), margins: &
     format!(
         "{scale}:in_range={range}:out_range=full{margins},format={unpacked},{light},format=gbrp,format=rgb24"
     )
+}
+
+/// Whether the numbers of such a picture pass as they are, once matrix and range are undone.
+pub(super) fn is_shown_as_it_is(tags: ColourTags) -> bool {
+    let is_display = curve(tags.transfer) == Curve::Display;
+    is_display && primaries(tags.primaries).is_none() && swscale_knows(tags.matrix)
+}
+
+/// Whether such a picture is PQ or HLG.
+pub(super) fn is_high_range(tags: ColourTags) -> bool {
+    curve(tags.transfer) == Curve::HighRange
 }
 
 /// What standard video holds and screens show.
@@ -125,7 +135,6 @@ fn curve(stated: i32) -> Curve {
 
 #[cfg(test)]
 mod tests {
-    use super::super::native::ColourTags;
     use super::*;
 
     fn shape(size: (u32, u32), colour: ColourTags) -> FrameShape {

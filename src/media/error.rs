@@ -13,7 +13,7 @@ pub enum MediaError {
     /// Not one of the containers and image formats that are read.
     #[error(
         "this is not a supported video or image; send MP4, MOV, MKV, WebM, AVI, FLV, WMV, MPEG-PS, \
-         MPEG-TS, JPEG, PNG, WebP, BMP or GIF"
+         MPEG-TS, JPEG, PNG, WebP, HEIC, AVIF, BMP or GIF"
     )]
     UnsupportedMedia,
     /// Known, and not one of those.

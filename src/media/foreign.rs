@@ -1,5 +1,7 @@
-//! Files that are known and not read: what they are, by their first bytes, so that a refusal can
-//! say so.
+//! What the brand of an ISO media file says that it holds, and files that are known and not read: what
+//! they are, by their first bytes, so that a refusal can say so.
+
+use super::heif::Flavour;
 
 /// Brands of videos in ISO media files (ISO 14496-12). Those of 3GPP begin with `3gp` or `3g2`.
 const VIDEO_BRANDS: [&[u8; 4]; 29] = [
@@ -9,32 +11,40 @@ const VIDEO_BRANDS: [&[u8; 4]; 29] = [
 ];
 
 /// Brands of other things, in the order in which they are looked for.
-const FOREIGN_BRANDS: [(&[u8; 4], &str); 25] = [
-    (b"crx ", "a raw photograph (Canon CR3)"),
-    (b"jxl ", "a JPEG XL image"),
-    (b"jp2 ", "a JPEG 2000 image"),
-    (b"jpx ", "a JPEG 2000 image"),
-    (b"jpm ", "a JPEG 2000 image"),
-    (b"mjp2", "a JPEG 2000 film"),
-    (b"M4A ", "a sound file (M4A)"),
-    (b"M4B ", "an audio book (M4B)"),
-    (b"M4P ", "a protected sound file (M4P)"),
-    (b"F4A ", "a sound file (F4A)"),
-    (b"F4B ", "an audio book (F4B)"),
-    (b"aax ", "an audio book (Audible AAX)"),
-    (b"aaxc", "an audio book (Audible AAXC)"),
-    (b"avif", "an AVIF image"),
-    (b"avis", "an AVIF image"),
-    (b"heic", "a HEIC image"),
-    (b"heix", "a HEIC image"),
-    (b"heim", "a HEIC image"),
-    (b"heis", "a HEIC image"),
-    (b"hevc", "a HEIC image"),
-    (b"hevx", "a HEIC image"),
-    (b"mif1", "a HEIF image"),
-    (b"mif2", "a HEIF image"),
-    (b"msf1", "a HEIF image"),
-    (b"miaf", "a HEIF image"),
+const OTHER_BRANDS: [(&[u8; 4], Brand); 33] = [
+    (b"crx ", Brand::Foreign("a raw photograph (Canon CR3)")),
+    (b"jxl ", Brand::Foreign("a JPEG XL image")),
+    (b"jp2 ", Brand::Foreign("a JPEG 2000 image")),
+    (b"jpx ", Brand::Foreign("a JPEG 2000 image")),
+    (b"jpm ", Brand::Foreign("a JPEG 2000 image")),
+    (b"mjp2", Brand::Foreign("a JPEG 2000 film")),
+    (b"M4A ", Brand::Foreign("a sound file (M4A)")),
+    (b"M4B ", Brand::Foreign("an audio book (M4B)")),
+    (b"M4P ", Brand::Foreign("a protected sound file (M4P)")),
+    (b"F4A ", Brand::Foreign("a sound file (F4A)")),
+    (b"F4B ", Brand::Foreign("an audio book (F4B)")),
+    (b"aax ", Brand::Foreign("an audio book (Audible AAX)")),
+    (b"aaxc", Brand::Foreign("an audio book (Audible AAXC)")),
+    (b"avif", Brand::Heif(Flavour::Avif)),
+    (b"avis", Brand::Heif(Flavour::Avif)),
+    (b"heic", Brand::Heif(Flavour::Heic)),
+    (b"heix", Brand::Heif(Flavour::Heic)),
+    (b"heim", Brand::Heif(Flavour::Heic)),
+    (b"heis", Brand::Heif(Flavour::Heic)),
+    (b"hevc", Brand::Heif(Flavour::Heic)),
+    (b"hevx", Brand::Heif(Flavour::Heic)),
+    (b"avci", Brand::Foreign("a HEIF image in H.264")),
+    (b"avcs", Brand::Foreign("a HEIF image in H.264")),
+    (b"vvic", Brand::Foreign("a HEIF image in VVC")),
+    (b"vvis", Brand::Foreign("a HEIF image in VVC")),
+    (b"evbi", Brand::Foreign("a HEIF image in EVC")),
+    (b"evmi", Brand::Foreign("a HEIF image in EVC")),
+    (b"j2ki", Brand::Foreign("a HEIF image in JPEG 2000")),
+    (b"j2is", Brand::Foreign("a HEIF image in JPEG 2000")),
+    (b"mif1", Brand::Heif(Flavour::Heif)),
+    (b"mif2", Brand::Heif(Flavour::Heif)),
+    (b"msf1", Brand::Heif(Flavour::Heif)),
+    (b"miaf", Brand::Heif(Flavour::Heif)),
 ];
 
 /// First bytes of other things.
@@ -64,6 +74,8 @@ const TIFF: &str = "a TIFF image or raw photograph (DNG, NEF, CR2, ARW)";
 pub(super) enum Brand {
     /// A video.
     Video,
+    /// A still image of that family.
+    Heif(Flavour),
     /// Something that is not read.
     Foreign(&'static str),
     /// Nothing that is known.
@@ -91,8 +103,8 @@ pub(super) fn brand(head: &[u8]) -> Option<Brand> {
         .collect();
     Some(match of_major(major) {
         // These name any HEIF file; the compatible brands tell its codec.
-        Brand::Foreign("a HEIF image") | Brand::Unknown => of_compatible(&compatible, major),
-        known @ (Brand::Video | Brand::Foreign(_)) => known,
+        Brand::Heif(Flavour::Heif) | Brand::Unknown => of_compatible(&compatible, major),
+        known @ (Brand::Video | Brand::Heif(_) | Brand::Foreign(_)) => known,
     })
 }
 
@@ -101,8 +113,8 @@ fn of_major(brand: &[u8]) -> Brand {
     if is_3gpp || VIDEO_BRANDS.iter().any(|video| brand == *video) {
         return Brand::Video;
     }
-    let foreign = FOREIGN_BRANDS.iter().find(|(name, _)| brand == *name);
-    foreign.map_or(Brand::Unknown, |(_, what)| Brand::Foreign(what))
+    let other = OTHER_BRANDS.iter().find(|(name, _)| brand == *name);
+    other.map_or(Brand::Unknown, |(_, what)| *what)
 }
 
 fn of_compatible(compatible: &[&[u8]], major: &[u8]) -> Brand {
@@ -114,8 +126,8 @@ fn of_compatible(compatible: &[&[u8]], major: &[u8]) -> Brand {
         return Brand::Video;
     }
     let all = || compatible.iter().copied().chain([major]);
-    let foreign = (FOREIGN_BRANDS.iter()).find(|(name, _)| all().any(|brand| brand == *name));
-    foreign.map_or(Brand::Unknown, |(_, what)| Brand::Foreign(what))
+    let other = (OTHER_BRANDS.iter()).find(|(name, _)| all().any(|brand| brand == *name));
+    other.map_or(Brand::Unknown, |(_, what)| *what)
 }
 
 /// What begins with these bytes and is not read.
@@ -144,6 +156,8 @@ mod tests {
         assert_eq!(of(b"isom", &[b"avif"]), Some(Brand::Video));
         assert_eq!(of(b"qt  ", &[]), Some(Brand::Video));
         assert_eq!(of(b"3gp5", &[]), Some(Brand::Video));
+        let heic = Some(Brand::Heif(Flavour::Heic));
+        assert_eq!(of(b"heic", &[b"mif1", b"isom"]), heic);
         let cr3 = "a raw photograph (Canon CR3)";
         assert_eq!(of(b"crx ", &[b"isom"]), Some(Brand::Foreign(cr3)));
         let m4a = "a sound file (M4A)";
@@ -153,13 +167,12 @@ mod tests {
     #[test]
     fn compatible_brands_tell_where_the_major_one_does_not() {
         assert_eq!(of(b"NIKO", &[b"mp42"]), Some(Brand::Video));
-        let avif = Some(Brand::Foreign("an AVIF image"));
-        assert_eq!(of(b"mif1", &[b"miaf", b"avif"]), avif);
-        assert_eq!(
-            of(b"mif1", &[b"heic"]),
-            Some(Brand::Foreign("a HEIC image"))
-        );
-        assert_eq!(of(b"mif1", &[]), Some(Brand::Foreign("a HEIF image")));
+        let heif = |flavour| Some(Brand::Heif(flavour));
+        assert_eq!(of(b"mif1", &[b"miaf", b"avif"]), heif(Flavour::Avif));
+        assert_eq!(of(b"mif1", &[b"heic"]), heif(Flavour::Heic));
+        assert_eq!(of(b"mif1", &[]), heif(Flavour::Heif));
+        let vvc = Some(Brand::Foreign("a HEIF image in VVC"));
+        assert_eq!(of(b"mif1", &[b"vvic", b"miaf"]), vvc);
         assert_eq!(of(b"none", &[b"what"]), Some(Brand::Unknown));
         assert_eq!(brand(b"\0\0\0\x08wide"), None);
     }

@@ -1,4 +1,5 @@
-//! Probing, frame sampling, image decoding and encoding: the only place that names FFmpeg.
+//! Probing, frame sampling, image decoding and encoding: the only place that names FFmpeg and
+//! libheif.
 //!
 //! [`probe`] tells what a file says about itself; [`sample`] takes frames at even times. Both
 //! recognise a file by its bytes, never by its name, and treat it as hostile: bytes reach FFmpeg
@@ -13,6 +14,7 @@
 //! | `task`, `sampler`, `survey`, `decoder`, `picker` | decoding them, catching them |
 //! | `render`, `colour` | making them upright sRGB |
 //! | `still`, `jpeg`, `icc` | images, how much of a JPEG is there, colours |
+//! | `heif` | HEIC and AVIF |
 //! | `moving` | images of several frames |
 //! | `annotate`, `variation` | pictures drawn on, and changed |
 //! | `native` | the unsafe edge |
@@ -26,6 +28,7 @@ mod foreign;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod h264;
+mod heif;
 mod icc;
 mod index;
 mod jpeg;
@@ -61,6 +64,7 @@ pub use source::MovingStreams;
 pub use variation::Variation;
 
 use crate::domain::{MediaInfo, MediaKind, Rgb8Image, Sample};
+use heif::HeifFile;
 use limits::Deadline;
 use moving::Timeline;
 use recognise::{HEAD_BYTES, Recognised};
@@ -86,6 +90,8 @@ pub fn kind(file: &File) -> Result<Option<MediaKind>, MediaError> {
                 MediaKind::Image
             })
         }
+        // Told by its brand alone: this runs outside the worker too, and libheif does not.
+        Recognised::Heif(_) => Some(MediaKind::Image),
         Recognised::Container(_) => Some(MediaKind::Video),
         Recognised::Sound | Recognised::Foreign(_) | Recognised::Unknown => None,
     })
@@ -120,6 +126,10 @@ pub fn probe_streams(
             } else {
                 still::probe(still)?
             };
+            Ok((info, MovingStreams::default()))
+        }
+        Recognised::Heif(flavour) => {
+            let info = heif::probe(HeifFile::new(file, flavour, limits, deadline))?;
             Ok((info, MovingStreams::default()))
         }
         Recognised::Foreign(what) => Err(MediaError::foreign(what)),
@@ -159,6 +169,7 @@ pub fn sample(
                 still::sample(still)
             }
         }
+        Recognised::Heif(flavour) => heif::sample(HeifFile::new(file, flavour, limits, deadline)),
         Recognised::Foreign(what) => Err(MediaError::foreign(what)),
         recognised @ (Recognised::Container(_) | Recognised::Sound | Recognised::Unknown) => {
             let (sample, _) = sampler::sample(&Task {
@@ -172,6 +183,12 @@ pub fn sample(
             Ok(sample)
         }
     }
+}
+
+/// Loads what [`sample`] otherwise loads from disk at the first HEIC or AVIF: a worker that shuts
+/// itself in calls this before.
+pub fn load_decoders() {
+    heif::load_decoders();
 }
 
 /// Encodes `image` as JPEG of `quality` 1 to 100.

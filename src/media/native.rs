@@ -269,6 +269,19 @@ pub(super) struct ColourTags {
     pub(super) primaries: i32,
 }
 
+/// Tags `frame`, whose pixels stay as they are.
+pub(super) fn set_colour(frame: &mut frame::Video, colour: ColourTags) {
+    // SAFETY: writes of enum fields as integers; whoever reads them here does so as integers too.
+    unsafe {
+        let frame = frame.as_mut_ptr();
+        let write = |field: *mut c_int, number| field.write(number);
+        write((&raw mut (*frame).colorspace).cast(), colour.matrix);
+        write((&raw mut (*frame).color_range).cast(), colour.range);
+        write((&raw mut (*frame).color_trc).cast(), colour.transfer);
+        write((&raw mut (*frame).color_primaries).cast(), colour.primaries);
+    }
+}
+
 /// Size and pixel layout of a decoded picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FrameShape {

@@ -3,6 +3,7 @@
 use image::ImageFormat;
 
 use super::foreign::{self, Brand};
+use super::heif::Flavour;
 
 /// Bytes that are looked at.
 pub(super) const HEAD_BYTES: usize = 1024;
@@ -10,8 +11,10 @@ pub(super) const HEAD_BYTES: usize = 1024;
 /// What the first bytes look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Recognised {
-    /// A still image that is decoded.
+    /// A still image that the `image` crate decodes.
     Still(ImageFormat),
+    /// A still image that libheif decodes.
+    Heif(Flavour),
     /// A sound format that cannot hold moving pictures.
     Sound,
     /// A video container, by name.
@@ -25,6 +28,7 @@ pub(super) enum Recognised {
 /// Recognises `head`, the first bytes of a file.
 pub(super) fn recognise(head: &[u8]) -> Recognised {
     match foreign::brand(head) {
+        Some(Brand::Heif(flavour)) => return Recognised::Heif(flavour),
         Some(Brand::Foreign(what)) => return Recognised::Foreign(what),
         Some(Brand::Unknown) => return Recognised::Unknown,
         Some(Brand::Video) | None => {}
@@ -118,6 +122,10 @@ mod tests {
         assert_eq!(
             recognise(b"....ftypisom"),
             Recognised::Container("MP4 or MOV")
+        );
+        assert_eq!(
+            recognise(b"\0\0\0\x18ftypavif\0\0\0\0avifmif1"),
+            Recognised::Heif(Flavour::Avif)
         );
         assert_eq!(recognise(b"RIFF....WAVEfmt "), Recognised::Sound);
         assert_eq!(recognise(b"ID3\x04"), Recognised::Sound);

@@ -319,6 +319,8 @@ fn explain(error: Error, recognised: Recognised, deadline: Deadline) -> MediaErr
         },
         Recognised::Sound => MediaError::NoVideoStream,
         Recognised::Foreign(what) => MediaError::foreign(what),
-        Recognised::Still(_) | Recognised::Unknown => MediaError::UnsupportedMedia,
+        Recognised::Still(_) | Recognised::Heif(_) | Recognised::Unknown => {
+            MediaError::UnsupportedMedia
+        }
     }
 }

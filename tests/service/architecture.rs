@@ -98,6 +98,7 @@ const MODULES: &[(&str, &[&[&str]])] = &[
 /// Libraries that only their owners may name. Faces and inference hash the weights they load.
 const OWNERS: &[(&str, &[&str])] = &[
     ("ffmpeg_next", &["media"]),
+    ("libheif_sys", &["media"]),
     ("image", &["media"]),
     ("opencv", &["faces"]),
     ("tch", &["inference"]),

@@ -15,6 +15,7 @@ use crate::faces::{self, Detector};
 use crate::isolation::{
     Channel, IsolationError, RegionWriter, SandboxLimits, enter_sandbox, prepare_worker,
 };
+use crate::media;
 
 /// The command-line argument that makes this program a worker.
 pub const WORKER_ARGUMENT: &str = "decode-worker";
@@ -47,6 +48,7 @@ fn set_up(setup: Setup) -> Result<(Bench, Ready), AnalysisError> {
     // The workers are the parallelism: OpenCV's own threads would only contend with them.
     faces::bound_threads(1)?;
     let detector = Detector::load(&setup.detector_dir)?;
+    media::load_decoders();
     let settings = setup.settings;
     let isolation = enter_sandbox(&SandboxLimits {
         memory_bytes: settings.worker.memory_bytes,
