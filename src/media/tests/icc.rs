@@ -9,14 +9,14 @@ use moxcms::{ColorProfile, Layout, TransformOptions};
 use super::*;
 
 /// Soft colours all over, none beyond what both sRGB and Display P3 hold.
-fn original() -> RgbImage {
+pub(super) fn original() -> RgbImage {
     RgbImage::from_fn(96, 64, |x, y| {
         image::Rgb([40 + 2 * x as u8, 60 + 2 * y as u8, 200 - (x + y) as u8])
     })
 }
 
 /// The same colours as numbers of another space.
-fn numbers_in(profile: &ColorProfile) -> RgbImage {
+pub(super) fn numbers_in(profile: &ColorProfile) -> RgbImage {
     let picture = original();
     let mut numbers = vec![0; picture.len()];
     ColorProfile::new_srgb()
@@ -59,7 +59,7 @@ fn decoded(studio: &Studio, bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Mean difference of two pictures, levels of 255.
-fn difference(a: &[u8], b: &[u8]) -> f64 {
+pub(super) fn difference(a: &[u8], b: &[u8]) -> f64 {
     assert_eq!(a.len(), b.len());
     let sum: u64 = a
         .iter()

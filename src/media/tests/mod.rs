@@ -6,6 +6,9 @@ mod corpus;
 mod damaged_stills;
 #[path = "../../../tests/support/films.rs"]
 mod films;
+mod heif;
+#[path = "../../../tests/support/heif.rs"]
+mod heif_files;
 mod hostile;
 mod icc;
 mod moving;
@@ -14,6 +17,8 @@ mod routes;
 mod stills;
 mod streams;
 mod timing;
+
+pub(super) use heif::small_files as small_heif_files;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
