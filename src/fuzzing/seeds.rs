@@ -75,9 +75,7 @@ fn write_the_first_inputs() {
 fn seeds(target: &str) -> Vec<Vec<u8>> {
     match target {
         "checkpoint" => checkpoints(),
-        "image" => PICTURES
-            .map(|made| film("testsrc2=size=24x16:rate=1:duration=1", made))
-            .into(),
+        "image" => pictures(),
         "multipart" => forms(),
         "protocol" => crate::analysis::fuzzing::seeds(),
         "signature" => crate::integrity::fuzzing::signature_seeds(),
@@ -102,6 +100,14 @@ fn film(source: &str, (ending, arguments): (&str, &str)) -> Vec<u8> {
     let said = String::from_utf8_lossy(&made.stderr);
     assert!(made.status.success(), "{ending} {arguments}: {said}");
     fs::read(path).unwrap()
+}
+
+fn pictures() -> Vec<Vec<u8>> {
+    let source = "testsrc2=size=24x16:rate=1:duration=1";
+    let made = PICTURES.map(|made| film(source, made));
+    made.into_iter()
+        .chain(crate::media::fuzzing::seeds())
+        .collect()
 }
 
 fn checkpoints() -> Vec<Vec<u8>> {

@@ -57,7 +57,8 @@ fn options(input: &[u8]) -> SampleOptions {
 pub fn image(input: &[u8]) {
     let file = file_of(input);
     // The rest goes to FFmpeg, which `video` looks after.
-    if !matches!(super::recognise_file(&file), Ok(Recognised::Still(_))) {
+    let recognised = super::recognise_file(&file);
+    if !matches!(recognised, Ok(Recognised::Still(_) | Recognised::Heif(_))) {
         return;
     }
     let probed = checked(probe(&file, &LIMITS));
@@ -82,6 +83,12 @@ pub fn image(input: &[u8]) {
     let jpeg = encode_jpeg(picture, 90).expect("a picture within the limits is one for JPEG too");
     let again = decode_jpeg(&jpeg).expect("a JPEG of ours decodes");
     assert_eq!(size, (again.width_px(), again.height_px()));
+}
+
+/// First inputs, which no program at hand writes.
+#[cfg(test)]
+pub(crate) fn seeds() -> Vec<Vec<u8>> {
+    super::tests::small_heif_files().to_vec()
 }
 
 fn file_of(bytes: &[u8]) -> File {
