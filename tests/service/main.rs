@@ -18,6 +18,9 @@ mod exchange;
 mod extent;
 #[path = "../support/films.rs"]
 mod films;
+#[allow(dead_code, reason = "the tests of src/media use the rest")]
+#[path = "../support/heif.rs"]
+mod heif_files;
 mod held_upload;
 mod history;
 mod home;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::films::film;
+use crate::heif_files::{Codec, coded};
 use crate::server::{Server, repository};
 
 const PLAIN: &str = "videos/two-people.mp4";
@@ -107,4 +108,32 @@ async fn a_live_recording_is_as_long_as_what_there_is_to_see() {
     let length = answer["metadata"]["duration"].as_str().expect("a length");
     let length: f64 = length.parse().expect("seconds");
     assert!((length - 2.0).abs() < 0.1, "{length}");
+}
+
+#[tokio::test]
+async fn a_photograph_as_phones_and_browsers_save_it_is_judged_like_its_jpeg() {
+    let server = &Server::shared().await;
+    let size = "scale=640:480";
+    let jpeg = format!("-frames:v 1 -vf {size} -q:v 2");
+    let jpeg = made_over("videos/genuine.mp4", "frame.jpg", &jpeg);
+    let jpeg = answer_to(server, &jpeg, "").await;
+    let clip = repository("videos/genuine.mp4");
+    let arguments = [
+        "-i",
+        clip.to_str().expect("UTF-8"),
+        "-vf",
+        size,
+        "-pix_fmt",
+        "yuv420p",
+    ];
+    for (codec, brand) in [(Codec::Hevc, b"heic"), (Codec::Av1, b"avif")] {
+        let item = coded(codec, &arguments, &[&clip], (640, 480, 8));
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("photograph.jpg");
+        std::fs::write(&path, item.file(brand)).expect("room for a picture");
+        let answer = answer_to(server, &path, "").await;
+        assert!(has_reason(&answer, "still-image"), "{codec:?}: {answer}");
+        let (here, there) = (probability(&answer), probability(&jpeg));
+        assert!((here - there).abs() <= 0.1, "{codec:?}: {here}, {there}");
+    }
 }

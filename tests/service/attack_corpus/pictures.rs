@@ -16,6 +16,7 @@ pub(super) fn all(studio: &Studio, flips: u32) -> Vec<Attack> {
         ("still.bmp", ""),
         ("still.gif", ""),
         ("still.webp", "-c:v libwebp"),
+        ("still.avif", "-c:v libaom-av1 -cpu-used 8 -still-picture 1"),
     ] {
         let from = repository("videos/genuine.mp4").display().to_string();
         let path = studio.make(name, &["-i", &from, "-frames:v", "1"], arguments);
