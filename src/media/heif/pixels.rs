@@ -1,5 +1,7 @@
 //! Decoded planes of red, green and blue to sRGB.
 
+use std::io::ErrorKind;
+
 use ffmpeg_next::format::Pixel;
 use ffmpeg_next::frame;
 use image::{DynamicImage, RgbImage};
@@ -53,11 +55,12 @@ fn eight_bits(planes: [Plane; 3]) -> RgbImage {
     let (width, height) = (red.width_px as usize, red.height_px as usize);
     let mut pixels = vec![0; width * height * 3];
     for (channel, plane) in planes.into_iter().enumerate() {
+        let scale = Scale::new(plane.depth, 8);
         for (y, row) in pixels.chunks_exact_mut(width * 3).enumerate() {
             let places = row.iter_mut().skip(channel).step_by(3);
             places
                 .zip(plane.samples(y))
-                .for_each(|(place, sample)| *place = scaled(sample, plane.depth, 8) as u8);
+                .for_each(|(place, sample)| *place = scale.of(sample) as u8);
         }
     }
     RgbImage::from_raw(red.width_px, red.height_px, pixels)
@@ -68,15 +71,19 @@ fn eight_bits(planes: [Plane; 3]) -> RgbImage {
 fn rendered(planes: [Plane; 3], tags: ColourTags) -> Result<Rgb8Image, MediaError> {
     let [red, green, blue] = planes;
     let mut frame = frame::Video::new(Pixel::GBRP16LE, red.width_px, red.height_px);
+    // That is how it tells that there was no memory.
+    if frame.planes() < planes.len() {
+        return Err(MediaError::Read(ErrorKind::OutOfMemory.into()));
+    }
     for (at, plane) in [green, blue, red].into_iter().enumerate() {
+        let scale = Scale::new(plane.depth, 16);
         let stride = frame.stride(at);
         let rows = frame.data_mut(at).chunks_exact_mut(stride);
         for (y, row) in rows.take(plane.height_px as usize).enumerate() {
             row.chunks_exact_mut(2)
                 .zip(plane.samples(y))
                 .for_each(|(place, sample)| {
-                    let sample = scaled(sample, plane.depth, 16) as u16;
-                    place.copy_from_slice(&sample.to_le_bytes());
+                    place.copy_from_slice(&scale.of(sample).to_le_bytes());
                 });
         }
     }
@@ -85,12 +92,21 @@ fn rendered(planes: [Plane; 3], tags: ColourTags) -> Result<Rgb8Image, MediaErro
     Renderer::new(upright, square, u64::MAX).render(&frame)
 }
 
-/// A sample of `depth` bits as one of `target` bits, rounded.
-fn scaled(sample: u16, depth: u32, target: u32) -> u32 {
-    let (most, most_target) = ((1u32 << depth) - 1, (1u64 << target) - 1);
-    let sample = u64::from(u32::from(sample).min(most));
-    // Both factors have at most sixteen bits.
-    ((sample * most_target + u64::from(most / 2)) / u64::from(most)) as u32
+/// Every sample of one depth as one of another, rounded.
+struct Scale(Vec<u16>);
+
+impl Scale {
+    /// From `depth` to `target` bits, both at most sixteen.
+    fn new(depth: u32, target: u32) -> Self {
+        let (most, most_target) = ((1u64 << depth) - 1, (1u64 << target) - 1);
+        let scaled = |sample: u64| (sample * most_target + most / 2) / most;
+        Self((0..=most).map(|sample| scaled(sample) as u16).collect())
+    }
+
+    fn of(&self, sample: u16) -> u16 {
+        let at = usize::from(sample).min(self.0.len() - 1);
+        self.0[at]
+    }
 }
 
 impl<'a> Plane<'a> {
@@ -117,12 +133,15 @@ mod tests {
     #[test]
     fn black_and_white_stay_such_in_every_depth() {
         for depth in 8..=16 {
-            let white = ((1u32 << depth) - 1) as u16;
-            for (sample, of_255, of_65535) in [(0, 0, 0), (white, 255, 65_535)] {
-                assert_eq!(scaled(sample, depth, 8), of_255, "{depth}");
-                assert_eq!(scaled(sample, depth, 16), of_65535, "{depth}");
+            for (target, white) in [(8, 255), (16, 65_535)] {
+                let scale = Scale::new(depth, target);
+                let most = ((1u32 << depth) - 1) as u16;
+                assert_eq!((scale.of(0), scale.of(most)), (0, white), "{depth}");
+                assert!(scale.0.is_sorted(), "{depth}");
             }
         }
-        assert_eq!((scaled(512, 10, 8), scaled(128, 8, 16)), (128, 32_896));
+        let middle = (Scale::new(10, 8).of(512), Scale::new(8, 16).of(128));
+        assert_eq!(middle, (128, 32_896));
+        assert_eq!(Scale::new(10, 8).of(u16::MAX), 255);
     }
 }
