@@ -33,7 +33,7 @@ enum Curve {
 }
 
 /// Filters that bring a picture of `shape` to `width` times `height` pixels, or into them with
-/// `margins`, as 8-bit sRGB.
+/// `margins`, as 8-bit sRGB in planes.
 pub(super) fn filters(shape: FrameShape, (width, height): (u32, u32), margins: &str) -> String {
     let tags = shape.colour;
     let (curve, primaries) = (curve(tags.transfer), primaries(tags.primaries));
@@ -44,7 +44,7 @@ pub(super) fn filters(shape: FrameShape, (width, height): (u32, u32), margins: &
         } else {
             ""
         };
-        return format!("{scale}{matrix}{margins},format=rgb24");
+        return format!("{scale}{matrix}{margins},format=gbrp");
     }
     // Scaled as every other picture is, then every sample has its colour and zimg the full range.
     let is_rgb = tags.matrix == RGB;
@@ -67,7 +67,7 @@ pub(super) fn filters(shape: FrameShape, (width, height): (u32, u32), margins: &
         ),
     };
     format!(
-        "{scale}:in_range={range}:out_range=full{margins},format={unpacked},{light},format=gbrp,format=rgb24"
+        "{scale}:in_range={range}:out_range=full{margins},format={unpacked},{light},format=gbrp"
     )
 }
 
@@ -187,7 +187,7 @@ mod tests {
             transfer in 0i32..30, primaries in proptest::num::i32::ANY
         ) {
             let colour = ColourTags { matrix, range, transfer, primaries };
-            proptest::prop_assert!(filters(shape((64, 48), colour), (64, 48), "").ends_with("format=rgb24"));
+            proptest::prop_assert!(filters(shape((64, 48), colour), (64, 48), "").ends_with("format=gbrp"));
         }
     }
 }

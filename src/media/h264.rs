@@ -5,51 +5,20 @@
 //! x264 before build 151 coded High 4:4:4 with a fault that decoders undo when they know the build,
 //! which only the first packet tells; a decoder that starts later needs it as an option.
 
+use super::nal::NalFraming;
+
 /// NAL unit type of a slice of an IDR picture.
 const IDR_SLICE: u8 = 5;
 /// What x264 writes before its build number, in a user-data SEI.
 const X264_BANNER: &[u8] = b"x264 - core ";
 
-/// How NAL units are told apart in packets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NalFraming {
-    /// Each behind its length in this many bytes (MP4, MKV, FLV).
-    Length(usize),
-    /// Each behind a start code (MPEG-TS, AVI).
-    StartCode,
-}
-
-impl NalFraming {
-    /// Reads the decoder configuration: an avcC record names the length, else start codes are used.
-    pub(super) fn of_extradata(extradata: &[u8]) -> Self {
-        match extradata {
-            [1, _, _, _, length, ..] => Self::Length(usize::from(length & 3) + 1),
-            _ => Self::StartCode,
-        }
-    }
-}
-
 /// Whether `packet` holds a slice of an IDR picture.
 pub(super) fn holds_idr(packet: &[u8], framing: NalFraming) -> bool {
-    let is_idr = |header: &u8| header & 0x1f == IDR_SLICE;
-    match framing {
-        NalFraming::Length(size) => {
-            let mut rest = packet;
-            while let Some((length, nal)) = rest.split_at_checked(size) {
-                if nal.first().is_some_and(is_idr) {
-                    return true;
-                }
-                let length = length
-                    .iter()
-                    .fold(0, |sum, byte| sum << 8 | usize::from(*byte));
-                rest = nal.get(length..).unwrap_or_default();
-            }
-            false
-        }
-        NalFraming::StartCode => packet
-            .windows(4)
-            .any(|window| window.starts_with(&[0, 0, 1]) && is_idr(&window[3])),
-    }
+    let is_idr = |unit: &[u8]| {
+        unit.first()
+            .is_some_and(|header| header & 0x1f == IDR_SLICE)
+    };
+    framing.units(packet).any(is_idr)
 }
 
 /// The x264 build that `packet` names, if it does.

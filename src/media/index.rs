@@ -6,8 +6,9 @@ use ffmpeg_next::{Packet, Rational};
 
 use super::MediaError;
 use super::clock::SeenTime;
-use super::h264::{self, NalFraming};
+use super::h264;
 use super::limits::MediaLimits;
+use super::nal::{self, NalFraming, Picture};
 use super::native;
 use super::source::{ReadOutcome, VideoSource};
 
@@ -43,6 +44,15 @@ pub(super) struct PacketEntry {
     pub(super) dts: Option<i64>,
     /// Whether decoding can start here.
     pub(super) can_start: bool,
+    /// Whether no other picture refers to this one.
+    pub(super) is_spare: bool,
+}
+
+impl PacketEntry {
+    /// What seeking to it asks for.
+    pub(super) fn seek_time(&self) -> Option<i64> {
+        self.dts.or(self.pts)
+    }
 }
 
 /// The packets of the picture stream.
@@ -116,6 +126,9 @@ struct Scan {
     codec: Codec,
     is_shown: Vec<bool>,
     is_key: Vec<bool>,
+    /// Of the packets that nothing refers to, their temporal layer.
+    spare_in_layer: Vec<Option<u8>>,
+    highest_layer: u8,
     /// Earliest start and latest end of any stream, seconds.
     reach_s: Option<(f64, f64)>,
     /// Where the clock may jump.
@@ -125,6 +138,7 @@ struct Scan {
 /// Codecs whose packets are looked into.
 enum Codec {
     H264(NalFraming),
+    Hevc(NalFraming),
     Vp8,
     Other,
 }
@@ -139,12 +153,15 @@ impl Scan {
             limits,
             time_base: source.time_base(),
             codec: match source.facts.codec.as_str() {
-                "h264" => Codec::H264(NalFraming::of_extradata(&source.facts.extradata)),
+                "h264" => Codec::H264(NalFraming::of_avcc(&source.facts.extradata)),
+                "hevc" => Codec::Hevc(NalFraming::of_hvcc(&source.facts.extradata)),
                 "vp8" => Codec::Vp8,
                 _ => Codec::Other,
             },
             is_shown: Vec::new(),
             is_key: Vec::new(),
+            spare_in_layer: Vec::new(),
+            highest_layer: 0,
             reach_s: None,
             seen: (source.clock_may_jump()).then(|| SeenTime::new(f64::from(source.time_base()))),
         }
@@ -171,10 +188,12 @@ impl Scan {
         self.index.is_cut_short = packet.is_corrupt();
         self.is_key.push(packet.is_key());
         self.is_shown.push(self.shows_picture(packet, data));
+        self.note_picture(data);
         self.index.entries.push(PacketEntry {
             pts: packet.pts(),
             dts: packet.dts(),
             can_start: packet.is_key() && self.is_clean_start(data),
+            is_spare: false,
         });
         if let (Some(seen), Some(time)) = (&mut self.seen, packet.dts().or(packet.pts())) {
             seen.advance(time);
@@ -191,7 +210,25 @@ impl Scan {
     fn is_clean_start(&self, data: &[u8]) -> bool {
         match self.codec {
             Codec::H264(framing) => h264::holds_idr(data, framing),
-            Codec::Vp8 | Codec::Other => true,
+            Codec::Hevc(_) | Codec::Vp8 | Codec::Other => true,
+        }
+    }
+
+    fn note_picture(&mut self, data: &[u8]) {
+        let picture = match self.codec {
+            Codec::H264(framing) => nal::h264_picture(data, framing),
+            Codec::Hevc(framing) => nal::hevc_picture(data, framing),
+            Codec::Vp8 | Codec::Other => Picture::default(),
+        };
+        self.highest_layer = self.highest_layer.max(picture.layer);
+        self.spare_in_layer.push(picture.spare_in_layer);
+    }
+
+    /// Pictures of lower layers may be referred to from higher ones.
+    fn mark_spare(&mut self) {
+        let highest = Some(self.highest_layer);
+        for (entry, layer) in self.index.entries.iter_mut().zip(&self.spare_in_layer) {
+            entry.is_spare = *layer == highest;
         }
     }
 
@@ -228,6 +265,7 @@ impl Scan {
             return Err(MediaError::NoFrames);
         }
         self.order_by_presentation();
+        self.mark_spare();
         if let Some(seen) = self.seen.filter(|seen| seen.has_leapt()) {
             // Times name no frames then: two may bear the same.
             self.index.is_timed = false;

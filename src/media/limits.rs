@@ -23,7 +23,8 @@ pub struct MediaLimits {
     pub max_streams: u32,
     /// Longest time for one call, wall clock. Default 60 s.
     pub deadline: Duration,
-    /// Decoder threads for one file. Default 2.
+    /// Decoder threads for one file. Default 3: one more than most workers' cores, as FFmpeg itself
+    /// chooses, keeps two cores busy.
     pub decoder_threads: u32,
     /// Pixels that all sampled frames of a video hold together; larger frames are scaled down to
     /// fit. Default 270 million: thirty frames of 4K, 810 MB.
@@ -39,7 +40,7 @@ impl Default for MediaLimits {
             max_decoded_pixels: 600_000_000_000,
             max_streams: 32,
             deadline: Duration::from_secs(60),
-            decoder_threads: 2,
+            decoder_threads: 3,
             max_sample_pixels: 270_000_000,
         }
     }

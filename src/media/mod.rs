@@ -10,9 +10,9 @@
 //! |---|---|
 //! | `recognise`, `foreign`, `reader`, `source` | what a file is, how it is read, how it is opened safely |
 //! | `probe`, `orientation` | what the container states |
-//! | `options`, `index`, `clock`, `plan`, `h264` | which frames to take and how to reach them |
+//! | `options`, `index`, `clock`, `plan`, `h264`, `nal` | which frames to take and how to reach them |
 //! | `task`, `sampler`, `survey`, `decoder`, `picker` | decoding them, catching them |
-//! | `render`, `colour` | making them upright sRGB |
+//! | `render`, `rendering`, `colour` | making them upright sRGB, beside the decoder |
 //! | `still`, `jpeg`, `icc` | images, how much of a JPEG is there, colours |
 //! | `heif` | HEIC and AVIF |
 //! | `moving` | images of several frames |
@@ -34,6 +34,7 @@ mod index;
 mod jpeg;
 mod limits;
 mod moving;
+mod nal;
 mod native;
 mod options;
 mod orientation;
@@ -43,6 +44,7 @@ mod probe;
 mod reader;
 mod recognise;
 mod render;
+mod rendering;
 mod sampler;
 mod source;
 mod still;
@@ -139,6 +141,7 @@ pub fn probe_streams(
                 deadline,
                 recognised,
                 stream,
+                is_described: true,
             };
             let source = VideoSource::open(file, &opening)?;
             probe::check_header(&source, limits)?;

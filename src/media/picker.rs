@@ -1,12 +1,14 @@
-//! Catches the wanted frames from a stream of decoded ones, and keeps nothing else.
+//! Catches the wanted frames from a stream of decoded ones, hands them on to be rendered, and keeps
+//! nothing else.
+
+use std::sync::mpsc::SyncSender;
 
 use ffmpeg_next::frame;
 
 use super::MediaError;
 use super::decoder::FrameSink;
 use super::native;
-use super::render::{Neighbourhood, Renderer};
-use crate::domain::SampledFrame;
+use super::rendering::{Catch, Target};
 
 /// How decoded frames are told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,22 +19,12 @@ pub(super) enum FrameName {
     Ordinal,
 }
 
-/// A frame to be caught.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Target {
-    /// Its time or ordinal.
-    pub(super) name: i64,
-    pub(super) frame_index: u64,
-    pub(super) time_s: Option<f64>,
-}
-
 /// Catches `targets`, which ascend.
 pub(super) struct Picker {
     named_by: FrameName,
     targets: std::vec::IntoIter<Target>,
     next: Option<Target>,
-    renderer: Renderer,
-    caught: Vec<SampledFrame>,
+    catches: SyncSender<Catch>,
     seen: i64,
     /// The frame before, where deinterlacing may need it.
     before: Option<frame::Video>,
@@ -43,15 +35,18 @@ pub(super) struct Picker {
 }
 
 impl Picker {
-    /// Will catch `targets`.
-    pub(super) fn new(named_by: FrameName, targets: Vec<Target>, renderer: Renderer) -> Self {
+    /// Will catch `targets` and send them on.
+    pub(super) fn new(
+        named_by: FrameName,
+        targets: Vec<Target>,
+        catches: SyncSender<Catch>,
+    ) -> Self {
         let mut targets = targets.into_iter();
         Self {
             named_by,
             next: targets.next(),
-            caught: Vec::with_capacity(targets.len() + 1),
             targets,
-            renderer,
+            catches,
             seen: 0,
             before: None,
             waiting: None,
@@ -82,42 +77,37 @@ impl Picker {
         self.has_interlaced
     }
 
-    /// The caught frames, and whether their sizes differed.
-    pub(super) fn into_frames(self) -> (Vec<SampledFrame>, bool) {
-        let has_size_change = self.renderer.has_size_change();
-        (self.caught, has_size_change)
+    /// Frames that came out.
+    pub(super) fn seen(&self) -> u64 {
+        self.seen.unsigned_abs()
     }
 
     fn catch(&mut self, target: Target, frame: &frame::Video) -> Result<(), MediaError> {
+        let frame = share(frame)?;
         if frame.is_interlaced() {
             self.has_interlaced = true;
-            self.waiting = Some((target, share(frame)?, self.before.take()));
+            self.waiting = Some((target, frame, self.before.take()));
             return Ok(());
         }
-        let image = self.renderer.render(frame)?;
-        self.keep(target, image);
-        Ok(())
+        self.send(Catch::Progressive { target, frame })
     }
 
     fn render_waiting(&mut self, after: Option<&frame::Video>) -> Result<(), MediaError> {
         let Some((target, frame, before)) = self.waiting.take() else {
             return Ok(());
         };
-        let image = self.renderer.render_interlaced(&Neighbourhood {
-            before: before.as_ref(),
-            frame: &frame,
+        let after = after.map(share).transpose()?;
+        self.send(Catch::Interlaced {
+            target,
+            before,
+            frame,
             after,
-        })?;
-        self.keep(target, image);
-        Ok(())
+        })
     }
 
-    fn keep(&mut self, target: Target, image: crate::domain::Rgb8Image) {
-        self.caught.push(SampledFrame {
-            frame_index: target.frame_index,
-            time_s: target.time_s,
-            image,
-        });
+    fn send(&self, catch: Catch) -> Result<(), MediaError> {
+        // Who renders has then ended, with an error that says more.
+        self.catches.send(catch).map_err(|_| MediaError::NoFrames)
     }
 }
 

@@ -84,6 +84,40 @@ pub(super) fn segments(
     Some(segments)
 }
 
+/// Which packets the pictures at `wanted` (positions in `shown`) take to decode: themselves, and what
+/// comes before them since a clean start and may be referred to.
+///
+/// Where nothing before a start is needed by what follows it, the pictures that lead it go too: they
+/// refer to what was left out.
+pub(super) fn needed(entries: &[PacketEntry], shown: &[usize], wanted: &[usize]) -> Vec<bool> {
+    let mut needed = vec![false; entries.len()];
+    wanted
+        .iter()
+        .for_each(|position| needed[shown[*position]] = true);
+    // Of the wanted packets since the last start, walking backwards: the earliest time.
+    let mut earliest: Option<Option<i64>> = None;
+    let mut end = entries.len();
+    for at in (0..entries.len()).rev() {
+        let entry = &entries[at];
+        if needed[at] {
+            earliest = Some(earliest.map_or(entry.pts, |time| time.min(entry.pts)));
+        }
+        needed[at] |= earliest.is_some() && !entry.is_spare;
+        let is_clean = entry.pts.is_some() && earliest.is_none_or(|time| time >= entry.pts);
+        if entry.can_start && is_clean {
+            let leads = |packet: &usize| {
+                let time = entries[*packet].pts;
+                time.is_some() && time < entry.pts
+            };
+            (at + 1..end)
+                .filter(leads)
+                .for_each(|packet| needed[packet] = false);
+            (earliest, end) = (None, at);
+        }
+    }
+    needed
+}
+
 /// The last packet from which every packet of `group` decodes: a key frame that precedes them all
 /// both in decoding order and, so that none is a leading picture of it, in presentation.
 fn starting_point(entries: &[PacketEntry], group: &[usize]) -> Option<usize> {
@@ -123,6 +157,7 @@ mod tests {
             pts: Some(at as i64),
             dts: Some(at as i64),
             can_start: at.is_multiple_of(group),
+            is_spare: false,
         };
         ((0..packets).map(entry).collect(), (0..packets).collect())
     }
@@ -170,12 +205,56 @@ mod tests {
                 pts: Some(*pts),
                 dts: None,
                 can_start: at == 0 || at == 4,
+                is_spare: false,
             })
             .collect();
         let shown = [0, 2, 3, 1, 5, 6, 4];
         let at = |position| segments(&entries, &shown, &[position], 0).unwrap()[0];
         assert_eq!(at(4), Segment { start: 0, end: 5 });
         assert_eq!(at(6), Segment { start: 4, end: 4 });
+    }
+
+    #[test]
+    fn what_no_wanted_picture_refers_to_is_left_out() {
+        // Decoding order I0 P3 b1 b2 | I4 P7 b5 b6, of which the second b is spare.
+        let pts = [0, 3, 1, 2, 4, 7, 5, 6];
+        let entry = |(at, pts): (usize, &i64)| PacketEntry {
+            pts: Some(*pts),
+            dts: None,
+            can_start: at == 0 || at == 4,
+            is_spare: at % 4 >= 2,
+        };
+        let entries: Vec<PacketEntry> = pts.iter().enumerate().map(entry).collect();
+        let shown = [0, 2, 3, 1, 4, 6, 7, 5];
+        let packets = |wanted: &[usize]| -> Vec<usize> {
+            let needed = needed(&entries, &shown, wanted);
+            (0..needed.len()).filter(|at| needed[*at]).collect()
+        };
+        assert_eq!(packets(&[2]), [0, 1, 3]);
+        assert_eq!(packets(&[0, 5]), [0, 4, 5, 6]);
+        assert_eq!(packets(&[]), [0_usize; 0]);
+    }
+
+    #[test]
+    fn leading_pictures_are_left_out_where_what_they_refer_to_is() {
+        // I0 P1 | I6 with b4 and b5 before it in time, referring to P1 too; then P7.
+        let pts = [0, 1, 6, 4, 5, 7];
+        let entry = |(at, pts): (usize, &i64)| PacketEntry {
+            pts: Some(*pts),
+            dts: None,
+            can_start: at == 0 || at == 2,
+            is_spare: false,
+        };
+        let entries: Vec<PacketEntry> = pts.iter().enumerate().map(entry).collect();
+        let shown = [0, 1, 3, 4, 2, 5];
+        assert_eq!(
+            needed(&entries, &shown, &[0, 5]),
+            [true, false, true, false, false, true]
+        );
+        assert_eq!(
+            needed(&entries, &shown, &[3]),
+            [true, true, true, true, true, false]
+        );
     }
 
     fn steps(every: u32, most: u32) -> SampleOptions {

@@ -106,19 +106,28 @@ impl Renderer {
 
     fn turn(&self, rendered: &frame::Video) -> Result<Rgb8Image, MediaError> {
         let (width, height) = (rendered.width(), rendered.height());
-        let row_bytes = width as usize * 3;
-        let rows = rendered
-            .data(0)
-            .chunks(rendered.stride(0))
-            .take(height as usize);
-        let mut pixels = Vec::with_capacity(row_bytes * height as usize);
-        rows.for_each(|row| pixels.extend_from_slice(&row[..row_bytes]));
-        let image = RgbImage::from_raw(width, height, pixels)
+        let image = RgbImage::from_raw(width, height, interleave(rendered))
             .expect("a frame of this size has this many rows of this many bytes");
         let upright = self.orientation.apply(image);
         let (width, height) = upright.dimensions();
         Rgb8Image::new(width, height, upright.into_raw()).map_err(|_| MediaError::NoFrames)
     }
+}
+
+/// The planes G, B and R that [`colour::filters`] ends with, pixel by pixel as R, G and B. The filters
+/// would do that too, several times slower.
+fn interleave(planes: &frame::Video) -> Vec<u8> {
+    let (width, height) = (planes.width() as usize, planes.height() as usize);
+    let rows = |plane| planes.data(plane).chunks(planes.stride(plane));
+    let mut pixels = vec![0; width * height * 3];
+    let rows = rows(2).zip(rows(0)).zip(rows(1));
+    for (pixels, ((red, green), blue)) in pixels.chunks_exact_mut(width * 3).zip(rows) {
+        let row = red.iter().zip(green).zip(blue);
+        for (pixel, ((red, green), blue)) in pixels.as_chunks_mut().0.iter_mut().zip(row) {
+            *pixel = [*red, *green, *blue];
+        }
+    }
+    pixels
 }
 
 fn failed(cause: Error) -> MediaError {

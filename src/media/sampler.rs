@@ -3,22 +3,28 @@
 //! 1. **By index, seeking.** The packet index says which frames lie at even times; the decoder runs
 //!    only from the key frame before each of them. Chosen where it decodes clearly less.
 //! 2. **By index, through.** The same frames, decoding from the start.
+//!
 //! 3. **By survey.** Where times do not name frames (AVI with reordered frames), where a frame did
 //!    not come out under its time, or where something failed to decode: decode everything once and
 //!    note what comes out, then again and keep what lies at even times among that.
 //!
-//! The first two are checked: unless every frame came out under its own time and without a failure,
+//! The first two leave out what no wanted frame refers to and decode on several threads, strictly: a
+//! decoder that complains of anything is not believed ([`Scrutiny::Strict`]). What is left out is not
+//! looked at, so damage there goes unnoticed: no frame that is judged rests on it.
+//!
+//! They are checked: unless every frame came out under its own time and without a failure,
 //! the next route is taken. So a route is only ever an economy, never a different answer.
 
 use ffmpeg_next::{Packet, Rational};
 
-use super::decoder::FrameDecoder;
+use super::decoder::{FrameDecoder, Scrutiny};
 use super::index::{PacketIndex, seconds};
-use super::picker::{FrameName, Picker, Target};
+use super::picker::{FrameName, Picker};
 use super::plan::{self, Segment};
+use super::rendering::{Target, render_beside};
 use super::source::{ReadOutcome, VideoSource};
 use super::task::{Found, Route, Strategy, Task};
-use super::{MediaError, native, survey};
+use super::{MediaError, survey};
 use crate::domain::Sample;
 
 /// Takes the sample, and tells how.
@@ -26,7 +32,7 @@ pub(super) fn sample(task: &Task<'_>) -> Result<(Sample, Route), MediaError> {
     let mut source = task.open()?;
     super::probe::check_header(&source, task.limits)?;
     let index = PacketIndex::scan(&mut source, task.limits)?;
-    let found = match by_index(task, &index, source.facts.is_interlaced)? {
+    let found = match by_index(task, &index, source)? {
         Some(found) => found,
         None => survey::by_survey(task, &index)?,
     };
@@ -48,27 +54,71 @@ pub(super) fn sample(task: &Task<'_>) -> Result<(Sample, Route), MediaError> {
 fn by_index(
     task: &Task<'_>,
     index: &PacketIndex,
-    is_interlaced: bool,
+    source: VideoSource,
 ) -> Result<Option<Found>, MediaError> {
     if !index.is_timed || task.strategy == Strategy::Survey {
         return Ok(None);
     }
-    let times = index.times();
-    let wanted = plan::positions(&times, task.options);
+    let wanted = plan::positions(&index.times(), task.options);
     let Some(through) = wanted.last().map(|last| run_through(index, *last)) else {
         return Ok(None);
     };
+    let is_interlaced = source.facts.is_interlaced;
     let reach = usize::from(is_interlaced);
     let jumps = plan::segments(&index.entries, &index.shown, &wanted, reach)
         .filter(|_| index.may_seek)
         .filter(|runs| task.strategy == Strategy::Seek || plan::is_seeking_cheaper(runs))
         .filter(|_| task.strategy != Strategy::Through);
-    if let Some(runs) = jumps
-        && let Some(found) = decode_runs(task, index, &wanted, (Route::Seeking, &runs))?
-    {
-        return Ok(Some(found));
+    // Deinterlacing needs what lies between; a decoder that may not start afresh needs everything.
+    let spares = index.may_seek && !is_interlaced;
+    let fed = match spares {
+        true => plan::needed(&index.entries, &index.shown, &wanted),
+        false => vec![true; index.entries.len()],
+    };
+    let swift = Plan {
+        route: jumps.as_ref().map_or(Route::Through, |_| Route::Seeking),
+        runs: &jumps.unwrap_or_else(|| vec![through]),
+        wanted: &wanted,
+        fed: &fed,
+    };
+    let decoding = task.start_again(source, index, Scrutiny::Strict)?;
+    match decode_runs(task, index, &swift, decoding)? {
+        Outcome::Exact(found) => return Ok(Some(found)),
+        Outcome::Damaged => return Ok(None),
+        Outcome::Inexact => {}
     }
-    decode_runs(task, index, &wanted, (Route::Through, &[through]))
+    let slow = Plan {
+        route: Route::Through,
+        runs: &[through],
+        fed: &vec![true; index.entries.len()],
+        ..swift
+    };
+    let decoding = task.start_run(index, Scrutiny::Forgiving, task.limits.decoder_threads)?;
+    Ok(match decode_runs(task, index, &slow, decoding)? {
+        Outcome::Exact(found) => Some(found),
+        Outcome::Damaged | Outcome::Inexact => None,
+    })
+}
+
+/// What a decoder is fed, and what is to come out.
+#[derive(Clone, Copy)]
+struct Plan<'a> {
+    route: Route,
+    runs: &'a [Segment],
+    /// Positions of frames in [`PacketIndex::shown`].
+    wanted: &'a [usize],
+    /// Of each packet whether it is fed.
+    fed: &'a [bool],
+}
+
+/// How a plan came out.
+enum Outcome {
+    /// Every wanted frame under its own name, and nothing failed.
+    Exact(Found),
+    /// Something did not decode.
+    Damaged,
+    /// Something is missing, out of place or complained of.
+    Inexact,
 }
 
 /// One run from the first useful packet until the frame at `last` and its neighbour are complete.
@@ -81,40 +131,50 @@ fn run_through(index: &PacketIndex, last: usize) -> Segment {
     }
 }
 
-/// Decodes `runs` and catches the frames at `wanted`. `None` unless all came out exactly.
+/// Decodes as `plan` says and catches the wanted frames.
 fn decode_runs(
     task: &Task<'_>,
     index: &PacketIndex,
-    wanted: &[usize],
-    (route, runs): (Route, &[Segment]),
-) -> Result<Option<Found>, MediaError> {
-    let (mut source, mut decoder) = task.start_run(index, task.limits.decoder_threads)?;
-    let packets: usize = runs.iter().map(|run| run.end - run.start + 1).sum();
-    task.check_work(&source, packets)?;
-    let targets = targets_by_time(index, wanted, source.time_base());
-    let mut picker = Picker::new(FrameName::Time, targets, task.renderer(&source));
-    let mut position = 0;
-    for run in runs {
-        let arrived = advance(&mut source, index, &mut position, run.start)?;
-        if !arrived || !decode_run(&mut source, index, run, (&mut decoder, &mut picker))? {
-            return Ok(None);
+    plan: &Plan<'_>,
+    (mut source, mut decoder): (VideoSource, FrameDecoder),
+) -> Result<Outcome, MediaError> {
+    let packets = |run: &Segment| (run.start..=run.end).filter(|packet| plan.fed[*packet]);
+    let fed = plan.runs.iter().flat_map(packets).count();
+    task.check_work(&source, fed)?;
+    let targets = targets_by_time(index, plan.wanted, source.time_base());
+    let (has_interlaced, rendered) = render_beside(task.renderer(&source), |catches| {
+        let mut picker = Picker::new(FrameName::Time, targets, catches);
+        let mut position = 0;
+        let mut is_whole = true;
+        for run in plan.runs {
+            let (decoder, picker) = (&mut decoder, &mut picker);
+            is_whole = advance(&mut source, index, &mut position, run.start)?
+                && decode_run(&mut source, index, (run, plan.fed), (decoder, picker))?;
+            position = run.end + 1;
+            if !is_whole {
+                break;
+            }
         }
-        position = run.end + 1;
+        let is_exact = is_whole && picker.is_exact() && picker.is_done();
+        Ok(is_exact.then(|| picker.has_interlaced()))
+    })?;
+    if decoder.failures() > 0 {
+        return Ok(Outcome::Damaged);
     }
-    // Deinterlacing needs the neighbours, which jumping leaves out unless the header told of fields.
-    let has_neighbours = source.facts.is_interlaced || route == Route::Through;
-    let is_exact = picker.is_exact() && picker.is_done() && decoder.failures() == 0;
-    if !is_exact || picker.has_interlaced() && !has_neighbours {
-        return Ok(None);
+    // Deinterlacing needs the neighbours, which are left out unless the header told of fields.
+    let has_neighbours = source.facts.is_interlaced
+        || plan.route == Route::Through && plan.fed.iter().all(|fed| *fed);
+    let is_exact = has_interlaced.is_some_and(|interlaced| !interlaced || has_neighbours);
+    if !is_exact || !decoder.is_sound() {
+        return Ok(Outcome::Inexact);
     }
-    let (frames, has_size_change) = picker.into_frames();
-    Ok(Some(Found {
-        route,
-        frames,
+    Ok(Outcome::Exact(Found {
+        route: plan.route,
+        frames: rendered.frames,
         available: index.shown.len() as u64,
         failures: 0,
         has_broken_tail: false,
-        has_size_change,
+        has_size_change: rendered.has_size_change,
     }))
 }
 
@@ -141,22 +201,17 @@ fn advance(
     if start <= *position || start == index.first {
         return Ok(true);
     }
-    let entry = &index.entries[start];
-    let Some(timestamp) = entry.dts.or(entry.pts) else {
-        return Ok(false);
-    };
-    source.deadline.check()?;
     // From here on the position is unknown until a packet is recognised by its time.
     *position = start;
-    Ok(native::seek_back_to(&mut source.input, source.stream_index, timestamp).is_ok())
+    source.seek_to(index.entries[start].seek_time())
 }
 
-/// Feeds the packets of `run`, which are recognised by their times. `false` when they do not come
+/// Feeds those packets of `run` that are to be, recognised by their times. `false` when they do not come
 /// as the index has them.
 fn decode_run(
     source: &mut VideoSource,
     index: &PacketIndex,
-    run: &Segment,
+    (run, fed): (&Segment, &[bool]),
     (decoder, picker): (&mut FrameDecoder, &mut Picker),
 ) -> Result<bool, MediaError> {
     let mut packet = Packet::empty();
@@ -175,7 +230,9 @@ fn decode_run(
         if !is_expected {
             return Ok(false);
         }
-        decoder.feed(&packet, picker)?;
+        if fed[next] {
+            decoder.feed(&packet, picker)?;
+        }
         next += 1;
     }
     decoder.finish_run(picker)?;

@@ -80,6 +80,8 @@ pub(super) struct Opening<'a> {
     pub(super) recognised: Recognised,
     /// Number of a moving picture stream among them; `None`: the one that ranks best.
     pub(super) stream: Option<u32>,
+    /// Whether everything is to be known that can be told of the pictures, which takes decoding some.
+    pub(super) is_described: bool,
 }
 
 /// What reading on gave.
@@ -100,6 +102,7 @@ impl VideoSource {
             deadline,
             recognised,
             stream,
+            is_described,
         } = opening;
         let reader = PositionedReader::new(file, deadline)?;
         let size_bytes = reader.size_bytes();
@@ -109,7 +112,11 @@ impl VideoSource {
             .map_err(explain)?;
         check_streams(&input, limits)?;
         let max_pixels = limits.decoder_pixels().to_string();
-        native::find_stream_info(&mut input, &[("max_pixels", &max_pixels)]).map_err(explain)?;
+        let mut decoder_options = vec![("max_pixels", max_pixels.as_str())];
+        if !is_described && states_everything(&input) {
+            decoder_options.push(("skip_frame", "all"));
+        }
+        native::find_stream_info(&mut input, &decoder_options).map_err(explain)?;
         deadline.check()?;
         check_streams(&input, limits)?;
         let streams = moving_pictures(&input);
@@ -166,6 +173,20 @@ impl VideoSource {
         ["mpegts", "mpeg"].contains(&self.input.format().name())
     }
 
+    /// Whether the container's own index leads back to any packet.
+    pub(super) fn winds_back(&self) -> bool {
+        is_named(&self.input, "mov") || is_named(&self.input, "matroska")
+    }
+
+    /// Goes to the key frame at or before a time. `false` when the container does not lead there.
+    pub(super) fn seek_to(&mut self, timestamp: Option<i64>) -> Result<bool, MediaError> {
+        let Some(timestamp) = timestamp else {
+            return Ok(false);
+        };
+        self.deadline.check()?;
+        Ok(native::seek_back_to(&mut self.input, self.stream_index, timestamp).is_ok())
+    }
+
     /// Length that container or stream states, seconds.
     pub(super) fn duration_s(&self) -> Option<f64> {
         let container = self.stated_end_s() - self.clock_start_s();
@@ -204,6 +225,16 @@ impl VideoSource {
         self.deadline.check()?;
         Ok(ReadOutcome::Broken)
     }
+}
+
+/// Whether the header states when every stream starts and ends, without a look at its pictures.
+fn states_everything(input: &Input) -> bool {
+    is_named(input, "mov")
+}
+
+fn is_named(input: &Input, name: &str) -> bool {
+    let format = input.format();
+    format.name().split(',').any(|listed| listed == name)
 }
 
 fn guards(limits: &MediaLimits) -> Dictionary<'static> {

@@ -5,10 +5,11 @@
 
 use ffmpeg_next::{Packet, frame};
 
-use super::decoder::{FrameDecoder, FrameSink};
+use super::decoder::{FrameDecoder, FrameSink, Scrutiny};
 use super::index::{PacketIndex, seconds};
-use super::picker::{FrameName, Picker, Target};
+use super::picker::{FrameName, Picker};
 use super::plan;
+use super::rendering::{Target, render_beside};
 use super::source::{ReadOutcome, VideoSource};
 use super::task::{Found, Route, Task};
 use super::{MediaError, SampleOptions, clock};
@@ -21,19 +22,20 @@ pub(super) fn by_survey(task: &Task<'_>, index: &PacketIndex) -> Result<Found, M
         threads = 1;
         survey = Survey::take(task, index, threads)?;
     }
-    let (mut source, mut decoder) = task.start_run(index, threads)?;
+    let (mut source, mut decoder) = task.start_run(index, Scrutiny::Forgiving, threads)?;
     let targets = survey.targets(task.options, &source);
-    let mut picker = Picker::new(FrameName::Ordinal, targets, task.renderer(&source));
-    decode_all(&mut source, index, &mut decoder, &mut picker)?;
-    picker.end_run()?;
-    let (frames, has_size_change) = picker.into_frames();
+    let ((), rendered) = render_beside(task.renderer(&source), |catches| {
+        let mut picker = Picker::new(FrameName::Ordinal, targets, catches);
+        decode_all(&mut source, index, &mut decoder, &mut picker)?;
+        picker.end_run()
+    })?;
     Ok(Found {
         route: Route::Survey,
-        frames,
+        frames: rendered.frames,
         available: survey.times.len() as u64,
         failures: survey.failures,
         has_broken_tail: survey.has_broken_tail,
-        has_size_change,
+        has_size_change: rendered.has_size_change,
     })
 }
 
@@ -79,7 +81,7 @@ impl FrameSink for Survey {
 
 impl Survey {
     fn take(task: &Task<'_>, index: &PacketIndex, threads: u32) -> Result<Self, MediaError> {
-        let (mut source, mut decoder) = task.start_run(index, threads)?;
+        let (mut source, mut decoder) = task.start_run(index, Scrutiny::Forgiving, threads)?;
         task.check_work(&source, index.entries.len())?;
         let mut survey = Self::default();
         survey.has_broken_tail = decode_all(&mut source, index, &mut decoder, &mut survey)?;

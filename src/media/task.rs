@@ -2,7 +2,7 @@
 
 use std::fs::File;
 
-use super::decoder::{DecoderSettings, FrameDecoder};
+use super::decoder::{DecoderSettings, FrameDecoder, Scrutiny};
 use super::index::PacketIndex;
 use super::limits::{Deadline, MediaLimits};
 use super::recognise::Recognised;
@@ -53,6 +53,7 @@ impl Task<'_> {
             deadline: self.deadline,
             recognised: self.recognised,
             stream: self.options.stream,
+            is_described: false,
         };
         VideoSource::open(self.file, &opening)
     }
@@ -66,17 +67,44 @@ impl Task<'_> {
     pub(super) fn start_run(
         &self,
         index: &PacketIndex,
+        scrutiny: Scrutiny,
         threads: u32,
     ) -> Result<(VideoSource, FrameDecoder), MediaError> {
         let mut source = self.open()?;
-        native::keep_only_stream(&mut source.input, source.stream_index);
+        let decoder = self.open_decoder(&mut source, index, (scrutiny, threads))?;
+        Ok((source, decoder))
+    }
+
+    /// Winds `source` back for a decoder run where its container surely leads back to the first
+    /// packet; else as [`Self::start_run`]. Opening a file takes decoding its first frames.
+    pub(super) fn start_again(
+        &self,
+        mut source: VideoSource,
+        index: &PacketIndex,
+        scrutiny: Scrutiny,
+    ) -> Result<(VideoSource, FrameDecoder), MediaError> {
+        let threads = self.limits.decoder_threads;
+        if !source.winds_back() || !source.seek_to(index.entries[index.first].seek_time())? {
+            return self.start_run(index, scrutiny, threads);
+        }
+        let decoder = self.open_decoder(&mut source, index, (scrutiny, threads))?;
+        Ok((source, decoder))
+    }
+
+    fn open_decoder(
+        &self,
+        source: &mut VideoSource,
+        index: &PacketIndex,
+        (scrutiny, threads): (Scrutiny, u32),
+    ) -> Result<FrameDecoder, MediaError> {
         let settings = DecoderSettings {
             limits: self.limits,
+            scrutiny,
             threads,
             x264_build: index.x264_build,
         };
-        let decoder = FrameDecoder::open(&source, &settings)?;
-        Ok((source, decoder))
+        native::keep_only_stream(&mut source.input, source.stream_index);
+        FrameDecoder::open(source, &settings)
     }
 
     /// Refuses to decode so many packets where that is plainly too much.

@@ -131,6 +131,7 @@ fn a_cut_off_file_gives_what_decodes_and_says_so() {
     }
 }
 
+/// Of so many frames that whatever is hit, one of them rests on it.
 #[test]
 fn damage_in_the_middle_is_passed_over_and_counted() {
     let studio = Studio::new();
@@ -145,8 +146,8 @@ fn damage_in_the_middle_is_passed_over_and_counted() {
         *byte = byte.wrapping_mul(31).wrapping_add(7);
     }
     let hurt = studio.write("hurt.mkv", &bytes);
-    let first = sample(&hurt, 10).unwrap();
-    assert!(first.frames.len() == 10, "{}", first.frames.len());
+    let first = sample(&hurt, 50).unwrap();
+    assert!(first.frames.len() > 40, "{}", first.frames.len());
     assert!(numbers(&first).windows(2).all(|w| w[0] < w[1]));
     assert!(
         has_note(&first, |n| matches!(n, SampleNote::DamagedPackets { .. })),
@@ -154,7 +155,7 @@ fn damage_in_the_middle_is_passed_over_and_counted() {
         first.notes
     );
     assert!(
-        sample(&hurt, 10).unwrap() == first,
+        sample(&hurt, 50).unwrap() == first,
         "damage must not make results vary"
     );
 }

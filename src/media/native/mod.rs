@@ -4,16 +4,20 @@
 //! number there and a Rust enum holding an unlisted number is undefined behaviour.
 #![allow(unsafe_code)]
 
+mod damage;
+
 use std::ffi::{CStr, c_char, c_int};
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::os::fd::AsRawFd;
-use std::{mem, ptr};
+use std::{mem, ptr, slice};
 
 use ffmpeg_next::codec::packet::Ref;
 use ffmpeg_next::format::context::{Input, StreamIo};
 use ffmpeg_next::util::interrupt;
 use ffmpeg_next::{Dictionary, Error, Packet, Stream, error, ffi, filter, frame};
+
+pub(super) use damage::{Complaints, is_unfinished, mark_undecoded};
 
 /// Longest tag value that is kept, bytes.
 const MAX_TAG_BYTES: usize = 512;
@@ -175,7 +179,7 @@ pub(super) fn stream_facts(stream: &Stream) -> StreamFacts {
             extradata: if (*parameters).extradata.is_null() {
                 Vec::new()
             } else {
-                std::slice::from_raw_parts((*parameters).extradata, extradata_len).to_vec()
+                slice::from_raw_parts((*parameters).extradata, extradata_len).to_vec()
             },
         }
     }

@@ -1,0 +1,138 @@
+"""Thirty even frames as RGB, ours beside the peers: one table.
+
+    scripts/bench.sh sampling [--rounds 5] [--only h264-1080p] [--folder FOLDER]
+
+Inputs are made once by FFmpeg, from the demo face of this repository with film grain and a slow zoom, at the bit rates of
+phones, and kept in FOLDER.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from contest import ROOT, Contestant, compare, geometric_mean, machine, store, take_turns
+
+FRAMES = 30
+FRAME_RATE = 30
+SECONDS = 10
+SIZES = {"360p": (640, 360, 0.8), "720p": (1280, 720, 4), "1080p": (1920, 1080, 10), "4k": (3840, 2160, 40)}  # Mbit/s
+# Phones' own encoders use no bidirectional frames and a key frame a second; the web's use both longer groups and them.
+H264 = {1: ["-bf", "0", "-refs", "1"], 2: ["-bf", "3"], 10: ["-bf", "3"]}
+ENCODERS = {
+    "h264": ["-c:v", "libx264", "-preset", "veryfast", "-sc_threshold", "0"],
+    "hevc": ["-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error:scenecut=0:bframes=3", "-tag:v", "hvc1"],
+    "vp9": ["-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-row-mt", "1"],
+    "av1": ["-c:v", "libsvtav1", "-preset", "12"],
+}
+SHARE_OF_H264 = {"h264": 1.0, "hevc": 0.6, "vp9": 0.65, "av1": 0.5}
+PEERS = ("opencv_sequential", "opencv_seeking", "pyav", "decord", "torchcodec")
+PACKAGES = ("opencv-python-headless", "av", "decord", "torchcodec", "torch", "numpy")
+
+
+def inputs(folder: Path) -> dict[str, Path]:
+    made = {}
+    for codec in ENCODERS:
+        for size in SIZES:
+            for group_s in H264 if codec == "h264" else (2,):
+                name = f"{codec}-{size}-{group_s}s"
+                made[name] = encode(folder / f"{name}{'.webm' if codec == 'vp9' else '.mp4'}", codec, size, group_s)
+    for minutes in (2, 10):
+        made[f"h264-1080p-2s-{minutes}min"] = repeat(made["h264-1080p-2s"], folder / f"h264-1080p-2s-{minutes}min.mp4", minutes)
+    return made
+
+
+def encode(path: Path, codec: str, size: str, group_s: int) -> Path:
+    width, height, mbit_per_s = SIZES[size]
+    rate = f"{mbit_per_s * SHARE_OF_H264[codec]:.3f}M"
+    zoom = f"zoompan=z='1+0.0005*in':d=1:s={width}x{height}:fps={FRAME_RATE}"
+    fit = f"fps={FRAME_RATE},scale={width}:{height}:force_original_aspect_ratio=increase,crop={width}:{height},{zoom},noise=alls=6:allf=t"
+    capped = [] if codec == "av1" else ["-maxrate", rate, "-bufsize", rate]
+    return ffmpeg(path, "-stream_loop", "-1", "-i", str(ROOT / "videos/genuine.mp4"), "-t", str(SECONDS), "-an", "-vf", fit,
+                  "-pix_fmt", "yuv420p", *ENCODERS[codec], *(H264[group_s] if codec == "h264" else []),
+                  "-b:v", rate, *capped, "-g", str(group_s * FRAME_RATE), "-keyint_min", str(group_s * FRAME_RATE))
+
+
+def repeat(clip: Path, path: Path, minutes: int) -> Path:
+    return ffmpeg(path, "-stream_loop", str(minutes * 60 // SECONDS - 1), "-i", str(clip), "-c", "copy")
+
+
+def ffmpeg(path: Path, *arguments: str) -> Path:
+    if not path.exists():
+        part = path.with_name(f".part-{path.name}")
+        subprocess.run(["ffmpeg", "-v", "error", "-y", *arguments, str(part)], check=True)
+        part.rename(path)
+    return path
+
+
+def even_indices(path: Path) -> list[int]:
+    """The frame on screen at the middle of each of thirty slots, as Framewitness takes them."""
+    probe = ["ffprobe", "-v", "error", "-select_streams", "v:0", "-count_packets", "-show_entries", "stream=nb_read_packets", "-of", "csv=p=0"]
+    count = int(subprocess.run([*probe, str(path)], check=True, capture_output=True, text=True).stdout.strip().strip(","))
+    return [count * (2 * slot + 1) // (2 * FRAMES) for slot in range(FRAMES)]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", default="", help="inputs whose name holds this")
+    parser.add_argument("--peers", nargs="*", default=PEERS, choices=PEERS)
+    parser.add_argument("--folder", type=Path, default=ROOT / "target/bench-inputs")
+    parser.add_argument("--ours", type=Path, required=True, help="the built benchmark `sampling`")
+    arguments = parser.parse_args()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    contestants = [Contestant("framewitness", [str(arguments.ours)], lambda task: task["path"])]
+    peers = Path(__file__).with_name("peers.py")
+    contestants += [Contestant(peer, [sys.executable, str(peers), peer], json.dumps) for peer in arguments.peers]
+    facts, tables = machine(), {}
+    for name, path in inputs(arguments.folder).items():
+        if arguments.only in name:
+            task = {"path": str(path), "indices": even_indices(path)}
+            answers = take_turns(contestants, task, arguments.rounds)
+            check_pictures(name, answers)
+            tables[name] = compare(answers, "framewitness")
+            print(row(name, tables[name]), flush=True)
+    for contestant in contestants:
+        contestant.end()
+    summary = summarise(tables)
+    print("\n".join(f"{key}: {value}" for key, value in summary.items()))
+    versions = {package: version(package) for package in PACKAGES}
+    if not arguments.only:
+        store("sampling", {"machine": facts, "versions": versions, "rounds": arguments.rounds, "summary": summary, "inputs": tables})
+
+
+def check_pictures(name: str, answers: dict[str, list[dict]]):
+    """Everybody must have seen the same pictures; converters round differently."""
+    means = {who: given[-1]["mean"] for who, given in answers.items() if "mean" in given[-1]}
+    if max(means.values()) - min(means.values()) > 3:
+        print(f"{name}: the pictures differ: {means}")
+
+
+def row(name: str, table: dict[str, dict]) -> str:
+    cells = []
+    for who, figure in table.items():
+        cells.append(f"{who} -" if "error" in figure else f"{who} {figure['median_s']:.3f} ({figure['ratio']:.2f})")
+    return f"{name:24} " + "  ".join(cells)
+
+
+def summarise(tables: dict[str, dict]) -> dict:
+    best = {}
+    for name, table in tables.items():
+        ratios = [figure["ratio"] for who, figure in table.items() if who != "framewitness" and "ratio" in figure]
+        if ratios:
+            best[name] = min(ratios)
+    short, long = (tables.get(f"h264-1080p-2s-{minutes}min", {}).get("framewitness", {}).get("median_s") for minutes in (2, 10))
+    return {
+        "times the best peer's speed, geometric mean": round(geometric_mean(best.values()), 3),
+        "times the best peer's speed, lowest": f"{min(best.values()):.3f} ({min(best, key=best.get)})",
+        "10 minutes over 2 minutes": round(long / short, 3) if short and long else None,
+    }
+
+
+if __name__ == "__main__":
+    main()
