@@ -77,11 +77,6 @@ impl Picker {
         self.has_interlaced
     }
 
-    /// Frames that came out.
-    pub(super) fn seen(&self) -> u64 {
-        self.seen.unsigned_abs()
-    }
-
     fn catch(&mut self, target: Target, frame: &frame::Video) -> Result<(), MediaError> {
         let frame = share(frame)?;
         if frame.is_interlaced() {

@@ -1,21 +1,23 @@
 //! Looking at a file, inside the worker: facts, frames, people and their aligned crops.
 //!
-//! Everything here is synchronous and runs on one thread. Each sampled frame is turned into JPEG and
-//! crops and then dropped; pictures go where [`Pictures`] puts them, the rest into a [`Report`].
+//! Everything here is synchronous. Faces are found on the calling thread; beside it the frames, which
+//! no verdict waits for, become JPEG. Pictures go where [`Pictures`] puts them, the rest into a
+//! [`Report`].
 
 use std::fs::File;
 use std::time::{Duration, Instant};
+use std::{panic, thread};
 
 use super::super::{AnalysisError, AnalysisSettings};
 use super::observation::is_usable;
 use super::stream_choice;
 use super::wire::{Report, ReportedFace, ReportedFrame, ReportedTrack};
 use crate::domain::{
-    Face, FaceBox, MediaInfo, PixelArea, Rgb8Image, SampleNote, SampledFrame, Track,
+    Face, FaceBox, MediaInfo, PixelArea, Rgb8Image, Sample, SampleNote, SampledFrame, Track,
 };
 use crate::faces::{self, Detector};
 use crate::isolation::{RegionWriter, Span};
-use crate::media::{self, SampleOptions};
+use crate::media::{self, MediaError, SampleOptions};
 
 /// Where pictures go.
 pub(super) trait Pictures {
@@ -57,12 +59,12 @@ pub(super) fn observe(
         faces_time: Duration::ZERO,
         pictures,
     };
-    let mut frames = Vec::with_capacity(sample.frames.len());
-    let mut sightings = Vec::with_capacity(sample.frames.len());
-    for frame in sample.frames {
-        sightings.push(observer.find_faces(&frame.image, sample.decoded)?);
-        frames.push(observer.keep_frame(&frame)?);
-    }
+    let (sightings, jpegs) = beside(
+        || encode_all(&sample.frames, settings.jpeg_quality),
+        || observer.find_all_faces(&sample),
+    )?;
+    let frames = observer.keep_frames(&sample.frames, &jpegs)?;
+    drop((sample.frames, jpegs));
     let tracks = observer.follow_people(sightings)?;
     let faces_time = observer.faces_time;
     let mut notes = sample.notes;
@@ -85,6 +87,28 @@ pub(super) fn observe(
     })
 }
 
+/// Does `other` on a thread of its own while `own` runs; the error of `own` counts first.
+fn beside<A, B: Send>(
+    other: impl FnOnce() -> Result<B, AnalysisError> + Send,
+    own: impl FnOnce() -> Result<A, AnalysisError>,
+) -> Result<(A, B), AnalysisError> {
+    thread::scope(|scope| {
+        let other = thread::Builder::new()
+            .spawn_scoped(scope, other)
+            .map_err(MediaError::from)?;
+        let own = own();
+        let other = (other.join()).unwrap_or_else(|words| panic::resume_unwind(words));
+        Ok((own?, other?))
+    })
+}
+
+fn encode_all(frames: &[SampledFrame], quality: u8) -> Result<Vec<Vec<u8>>, AnalysisError> {
+    let jpegs = frames
+        .iter()
+        .map(|frame| media::encode_jpeg(&frame.image, quality));
+    Ok(jpegs.collect::<Result<_, _>>()?)
+}
+
 struct Observer<'a, P> {
     detector: &'a mut Detector,
     settings: &'a AnalysisSettings,
@@ -93,6 +117,14 @@ struct Observer<'a, P> {
 }
 
 impl<P: Pictures> Observer<'_, P> {
+    /// Those of every frame, in order.
+    fn find_all_faces(&mut self, sample: &Sample) -> Result<Vec<Vec<Sighting>>, AnalysisError> {
+        let frames = sample.frames.iter();
+        frames
+            .map(|frame| self.find_faces(&frame.image, sample.decoded))
+            .collect()
+    }
+
     /// The faces of `image`, of which `decoded` is true picture (`None`: all of it).
     fn find_faces(
         &mut self,
@@ -122,12 +154,19 @@ impl<P: Pictures> Observer<'_, P> {
         sightings
     }
 
-    fn keep_frame(&mut self, frame: &SampledFrame) -> Result<ReportedFrame, AnalysisError> {
-        Ok(ReportedFrame {
-            frame_index: frame.frame_index,
-            time_s: frame.time_s,
-            jpeg: self.keep_jpeg(&frame.image)?,
-        })
+    fn keep_frames(
+        &mut self,
+        frames: &[SampledFrame],
+        jpegs: &[Vec<u8>],
+    ) -> Result<Vec<ReportedFrame>, AnalysisError> {
+        let kept = frames.iter().zip(jpegs).map(|(frame, jpeg)| {
+            Ok(ReportedFrame {
+                frame_index: frame.frame_index,
+                time_s: frame.time_s,
+                jpeg: self.pictures.put(jpeg)?,
+            })
+        });
+        kept.collect()
     }
 
     fn keep_jpeg(&mut self, image: &Rgb8Image) -> Result<Span, AnalysisError> {

@@ -92,7 +92,7 @@ unsafe extern "C" fn marked_buffer(
         let status = ffi::avcodec_default_get_buffer2(context, frame, flags);
         if status >= 0 {
             for buffer in (*frame).buf.iter().filter_map(|buffer| buffer.as_ref()) {
-                let samples = buffer.size as usize / 2;
+                let samples = buffer.size / 2;
                 slice::from_raw_parts_mut(buffer.data.cast::<u16>(), samples).fill(UNDECODED);
             }
         }
