@@ -187,6 +187,8 @@ fn of_store(error: &StoreError) -> StatusCode {
         | StoreError::UnstorableRecord { .. }
         | StoreError::UnreadableRecord { .. }
         | StoreError::UnreadableKey { .. }
+        | StoreError::UnreadableJob { .. }
+        | StoreError::Stale { .. }
         | StoreError::DuplicateArtifacts { .. }
         | StoreError::Io { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }
