@@ -36,12 +36,13 @@ struct Sighting {
     sharpness: f32,
 }
 
-/// Looks at a file.
+/// Looks at a file, and tells in how many of its frames faces were looked for.
 pub(super) fn observe(
     file: &File,
     detector: &mut Detector,
     settings: &AnalysisSettings,
     pictures: &mut impl Pictures,
+    tell: &mut dyn FnMut(usize, usize),
 ) -> Result<Report, AnalysisError> {
     let started = Instant::now();
     let (info, streams) = stream_choice::choose(file, detector, settings)?;
@@ -57,11 +58,14 @@ pub(super) fn observe(
         faces_time: Duration::ZERO,
         pictures,
     };
-    let mut frames = Vec::with_capacity(sample.frames.len());
-    let mut sightings = Vec::with_capacity(sample.frames.len());
+    let count = sample.frames.len();
+    let mut frames = Vec::with_capacity(count);
+    let mut sightings = Vec::with_capacity(count);
+    tell(0, count);
     for frame in sample.frames {
         sightings.push(observer.find_faces(&frame.image, sample.decoded)?);
         frames.push(observer.keep_frame(&frame)?);
+        tell(frames.len(), count);
     }
     let tracks = observer.follow_people(sightings)?;
     let faces_time = observer.faces_time;
