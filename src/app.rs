@@ -2,28 +2,32 @@
 //!
 //! Order of life: directories are swept, keys and records opened, the networks loaded, and only
 //! then is the service ready. It ends the other way round: requests in flight finish, the upkeep
-//! stops, the decode workers end, and the model thread last.
+//! stops, jobs under way are given back, the decode workers end, and the model thread last.
+
+mod upkeep;
 
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use thiserror::Error;
-use tokio::task::JoinHandle;
-use tokio::time::MissedTickBehavior;
+use time::OffsetDateTime;
 
+use self::upkeep::{Upkeep, settle};
 use crate::analysis::{self, AnalysisError, AnalysisSettings, Analyzer, WorkerSettings};
 use crate::config::Settings;
 use crate::http::{
-    self, BodyLimits, GuardSettings, HttpSettings, HttpState, Tls, TlsError, TlsSettings,
-    UploadLimits,
+    self, BodyLimits, GuardSettings, HttpSettings, HttpState, JobLimits, Tls, TlsError,
+    TlsSettings, UploadLimits,
 };
 use crate::inference::{self, InferenceError, InferenceSettings, ModelSlot};
 use crate::integrity::{IntegrityError, Keyring};
+use crate::jobs::{self, JobSettings, Runner, Workshop};
 use crate::media::{MediaLimits, SampleOptions};
 use crate::store::{
-    ArtifactPlace, ArtifactStore, DiskFloor, RecordStore, RetentionPolicy, StoreError, UploadDir,
+    ArtifactPlace, ArtifactStore, DiskFloor, JobUploads, RecordStore, RetentionPolicy, StoreError,
+    UploadDir,
 };
 
 /// What keeps the service from starting or makes it end early.
@@ -60,6 +64,7 @@ const MODELS_END: Duration = Duration::from_secs(10);
 /// A service whose parts are all started.
 pub struct App {
     state: HttpState,
+    runner: Runner,
     upkeep: Upkeep,
 }
 
@@ -73,25 +78,34 @@ impl App {
         let floor = DiskFloor::of(settings.min_free_disk_bytes);
         let uploads = UploadDir::open(&settings.data_dir.join("uploads"), floor).await?;
         let (records, artifacts) = open_stores(&settings).await?;
+        let job_uploads = open_job_uploads(&settings).await?;
         settle(&artifacts, &records).await;
         let keyring = Keyring::open_or_create(&settings.data_dir.join("keys"))?;
         warn_where_anybody_may_ask(&settings, &records).await?;
         inference::describe_metrics();
         analysis::describe_metrics();
+        jobs::describe_metrics();
         let analyzer = start_analysis(&settings)?;
 
         let upkeep = Upkeep::start((&records, &artifacts), &settings);
         let state = HttpState {
             analyzer,
+            jobs: records.jobs(),
             records,
             artifacts,
+            job_uploads,
             uploads,
             keyring,
             tls,
             metrics,
             settings: http_settings(&settings),
         };
-        Ok(Self { state, upkeep })
+        let runner = start_jobs(&state, &settings);
+        Ok(Self {
+            state,
+            runner,
+            upkeep,
+        })
     }
 
     /// `http`, or `https` with a certificate.
@@ -110,7 +124,14 @@ impl App {
     ) -> Result<(), AppError> {
         // The networks outlive everything that asks them.
         let models = self.state.analyzer.models().clone();
+        let stopper = self.runner.stopper();
+        // Others can go on with the jobs while the requests in flight finish.
+        let shutdown = async move {
+            shutdown.await;
+            stopper.stop();
+        };
         http::run(listener, self.state, shutdown).await?;
+        self.runner.end().await;
         drop(self.upkeep);
         if let Err(error) = models.unload(MODELS_END).await {
             tracing::warn!(%error, "the models did not end with the service");
@@ -166,15 +187,45 @@ pub async fn open_stores(settings: &Settings) -> Result<(RecordStore, ArtifactSt
         max_age: Duration::from_secs(settings.artifacts_max_age_h * 3600),
         max_total_bytes: settings.artifacts_max_bytes,
     };
-    let place = ArtifactPlace {
+    let artifacts = ArtifactStore::open_place(&artifact_place(settings), retention).await?;
+    let records = open_records(settings).await?;
+    Ok((records, artifacts))
+}
+
+/// Opens the files of the jobs, as the settings place them.
+///
+/// # Errors
+/// [`AppError::Store`].
+pub async fn open_job_uploads(settings: &Settings) -> Result<JobUploads, AppError> {
+    Ok(JobUploads::open(&artifact_place(settings)).await?)
+}
+
+fn artifact_place(settings: &Settings) -> ArtifactPlace {
+    ArtifactPlace {
         url: settings.artifacts_url.clone(),
         folder: settings.data_dir.join("artifacts"),
         spool: settings.data_dir.join("artifacts-waiting"),
         spool_max_bytes: settings.artifacts_spool_max_bytes,
+    }
+}
+
+fn start_jobs(state: &HttpState, settings: &Settings) -> Runner {
+    let shop = Workshop {
+        analyzer: state.analyzer.clone(),
+        records: state.records.clone(),
+        artifacts: state.artifacts.clone(),
+        jobs: state.jobs.clone(),
+        uploads: state.job_uploads.clone(),
+        copies: state.uploads.clone(),
+        settings: JobSettings {
+            lease: Duration::from_secs(settings.job_lease_s),
+            max_tries: settings.job_attempts,
+            keep_ended: Duration::from_secs(settings.keep_jobs_h * 3600),
+            tidy_every: Duration::from_secs(settings.sweep_interval_s),
+        },
+        clock: OffsetDateTime::now_utc,
     };
-    let artifacts = ArtifactStore::open_place(&place, retention).await?;
-    let records = open_records(settings).await?;
-    Ok((records, artifacts))
+    Runner::start(shop, settings.run_jobs)
 }
 
 /// Starts what analyses need: the networks and the decode workers.
@@ -261,6 +312,10 @@ fn http_settings(settings: &Settings) -> HttpSettings {
             max_per_sender: settings.max_uploads_per_sender,
         },
         min_free_disk_bytes: settings.min_free_disk_bytes,
+        jobs: JobLimits {
+            max_queued: settings.max_queued_jobs,
+            max_streams_per_sender: settings.max_event_streams_per_sender,
+        },
         result_cache_entries: settings.result_cache_entries,
         artifacts_link: Duration::from_secs(settings.artifacts_link_s),
         shutdown_grace: Duration::from_secs(settings.shutdown_grace_s),
@@ -280,61 +335,4 @@ fn database_url(settings: &Settings) -> String {
         return format!("sqlite:{}", path.display());
     }
     settings.database_url.clone()
-}
-
-/// What is done now and then beside the requests; stops when dropped.
-struct Upkeep(Vec<JoinHandle<()>>);
-
-impl Upkeep {
-    fn start((records, artifacts): (&RecordStore, &ArtifactStore), settings: &Settings) -> Self {
-        let sweeps = Duration::from_secs(settings.sweep_interval_s);
-        let tries = Duration::from_secs(settings.artifacts_retry_interval_s);
-        Self(vec![
-            tokio::spawn(sweep_artifacts(records.clone(), artifacts.clone(), sweeps)),
-            tokio::spawn(send_artifacts(artifacts.clone(), tries)),
-        ])
-    }
-}
-
-impl Drop for Upkeep {
-    fn drop(&mut self) {
-        for task in &self.0 {
-            task.abort();
-        }
-    }
-}
-
-/// Ends what a process that died was keeping. What does not answer now is asked again later.
-async fn settle(artifacts: &ArtifactStore, records: &RecordStore) {
-    match artifacts.settle(records).await {
-        Ok(0) => {}
-        Ok(analyses) => tracing::warn!(analyses, "pictures of an interrupted process were removed"),
-        Err(error) => tracing::warn!(%error, "what an interrupted process left stays for now"),
-    }
-}
-
-async fn sweep_artifacts(records: RecordStore, artifacts: ArtifactStore, interval: Duration) {
-    let mut ticks = tokio::time::interval(interval);
-    loop {
-        ticks.tick().await;
-        settle(&artifacts, &records).await;
-        match artifacts.sweep(SystemTime::now()).await {
-            Ok(report) => tracing::debug!(?report, "artifacts swept"),
-            Err(error) => tracing::error!(%error, "artifacts could not be swept"),
-        }
-    }
-}
-
-/// Sends the artifacts that waited for their store to come back.
-async fn send_artifacts(artifacts: ArtifactStore, interval: Duration) {
-    let mut ticks = tokio::time::interval(interval);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        match artifacts.send_spooled().await {
-            Ok(0) => {}
-            Ok(analyses) => tracing::info!(analyses, "waiting artifacts were sent"),
-            Err(error) => tracing::warn!(%error, "artifacts wait on"),
-        }
-    }
 }

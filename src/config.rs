@@ -167,6 +167,20 @@ settings! {
     /// IPv6: from one /64). Fewer than `max_uploads`, so that nobody keeps out all others. Behind a proxy
     /// without `trust_forwarded` all are one.
     max_uploads_per_sender: usize = "24" in 1..=10_000;
+    /// Whether this process works on the analyses that wait in the queue. `false`: it takes them, for others
+    /// that share the database to work on.
+    run_jobs: bool = "true";
+    /// Analyses that may wait in the queue (`POST /api/v1/analyses`) before the answer is 429.
+    max_queued_jobs: u32 = "1000" in 1..=1_000_000;
+    /// Tries before an analysis from the queue is set aside.
+    job_attempts: u32 = "3" in 1..=100;
+    /// Seconds after which an analysis from the queue is another worker's where its own says nothing.
+    job_lease_s: u64 = "30" in 2..=3600;
+    /// Hours that an analysis from the queue can be asked for after its end, and its `Idempotency-Key` is
+    /// known. The stored analysis stays.
+    keep_jobs_h: u64 = "24" in 1..=87_600;
+    /// Streams of events that one sender may follow at the same time.
+    max_event_streams_per_sender: usize = "16" in 1..=1000;
     /// Files analysed last whose analysis answers the same bytes again; 0: every file is analysed.
     result_cache_entries: usize = "1000" in 0..=1_000_000;
     /// Longest video in seconds.
@@ -341,59 +355,5 @@ fn unknown_names(source: &Figment) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn with_file(text: &str) -> Result<Settings, ConfigError> {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), text).unwrap();
-        Settings::load(Some(file.path()), &Flags::new())
-    }
-
-    #[test]
-    fn every_default_is_a_value_its_own_setting_accepts() {
-        let settings = with_file("").unwrap();
-        assert_eq!(settings.bind.to_string(), "127.0.0.1:8080");
-        assert_eq!(settings.sample_frames, 30);
-    }
-
-    #[test]
-    fn every_problem_is_named_at_once() {
-        let error =
-            with_file("sample_frames = 0\nbind = \"nowhere\"\ntypo = 1\nmax_pixels = [1]\n");
-        let problems = error.unwrap_err().problems().join("\n");
-        for name in ["sample_frames", "bind", "typo", "max_pixels"] {
-            assert!(problems.contains(&format!("- {name}:")), "{problems}");
-        }
-        assert_eq!(problems.lines().count(), 4, "{problems}");
-    }
-
-    #[test]
-    fn a_flag_outranks_the_file() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), "sample_frames = 12\njpeg_quality = 70").unwrap();
-        let flags = Flags::from([("sample_frames", "20".to_owned())]);
-        let settings = Settings::load(Some(file.path()), &flags).unwrap();
-        assert_eq!((settings.sample_frames, settings.jpeg_quality), (20, 70));
-    }
-
-    #[test]
-    fn a_named_file_that_is_missing_is_said_so() {
-        let error = Settings::load(Some(Path::new("/no/such/file.toml")), &Flags::new());
-        assert!(
-            error
-                .unwrap_err()
-                .to_string()
-                .contains("/no/such/file.toml")
-        );
-    }
-
-    #[test]
-    fn the_readme_shows_the_table_of_the_code() {
-        let readme = include_str!("../README.md");
-        assert!(
-            readme.contains(&Settings::markdown_table()),
-            "put the output of `framewitness settings` into README.md"
-        );
-    }
-}
+#[path = "config_tests.rs"]
+mod tests;

@@ -14,14 +14,15 @@
 //! | [`isolation`] | child processes that may be lost: starting, shutting in, shared memory, messages | landlock, seccomp |
 //! | [`integrity`] | keys, signatures, signed statements | rsa, sha2, base64 |
 //! | [`store`] | records (SQLite, PostgreSQL), artifacts (disk, S3), keys, the journal | sqlx, object_store |
+//! | [`jobs`] | working on the analyses that wait in the database | – |
 //! | [`http`] | server, uploads, errors, limits, routes, OpenAPI, the page | actix-web |
 //! | [`app`], [`config`], [`telemetry`], `main`, `cli` | composition, settings, logs and metrics, the command line | clap |
 //!
 //! Beside them stands `fuzzing`, for tests and cargo-fuzz alone.
 //!
-//! Dependencies run one way: `main → app → http → analysis → {media, faces, inference,
+//! Dependencies run one way: `main → app → {http, jobs} → analysis → {media, faces, inference,
 //! isolation} → domain`;
-//! `store` and `integrity` are used by `http` and `app`;
+//! `store` and `integrity` are used by `http`, `jobs` and `app`;
 //! `evaluation` stands beside `http`, on `analysis`. Leaves never import each other, and no files do
 //! in a loop; the test `tests/service/architecture.rs` reads the sources and fails when they do.
 
@@ -38,6 +39,7 @@ pub mod http;
 pub mod inference;
 pub mod integrity;
 pub mod isolation;
+pub mod jobs;
 pub mod media;
 pub mod store;
 pub mod telemetry;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Admission, AnalysisError, Analyzer, Artifact, MediaFile, report};
+use super::{Admission, AnalysisError, Analyzer, Artifact, MediaFile, ProgressWatch, report};
 use crate::domain::{AnalysisId, FrameResult, MediaInfo};
 use crate::media::SampleOptions;
 
@@ -36,7 +36,8 @@ impl Analyzer {
     ) -> Result<FacesFound, AnalysisError> {
         let (started, limit) = (Instant::now(), self.settings.deadline);
         let deadline = started + limit;
-        let looking = (self.pool).observe((media.file, sample), admission, deadline);
+        let looked_at = (media.file, sample, ProgressWatch::default());
+        let looking = self.pool.observe(looked_at, admission, deadline);
         let observation = tokio::time::timeout_at(deadline.into(), looking)
             .await
             .unwrap_or(Err(AnalysisError::Deadline { deadline: limit }))?;

@@ -8,6 +8,7 @@
 //! [`Analyzer::try_admit`] hands one out once the file is there, so that a sender who takes his
 //! time holds nobody up. The place travels with the work: it is free again only when the work has
 //! ended, whoever stopped waiting.
+//! Whoever wants to hear how an analysis gets on gives it a [`ProgressWatch`].
 //! Everything that touches the bytes of a file runs in a few worker processes that are shut in and
 //! may be lost (`decode`); the networks run on the thread that [`crate::inference`] owns.
 
@@ -17,6 +18,7 @@ mod decode;
 mod error;
 mod find_faces;
 mod outcome;
+mod progress;
 mod report;
 mod result_picture;
 mod settings;
@@ -38,12 +40,13 @@ pub use decode::{WORKER_ARGUMENT, describe_metrics, serve_decoding};
 pub use error::AnalysisError;
 pub use find_faces::FacesFound;
 pub use outcome::{Artifact, Outcome, Timings};
+pub use progress::{PersonScores, Progress, ProgressWatch, ScoredFrame};
 pub use result_picture::RESULT_PICTURE;
 pub use settings::{AnalysisSettings, MAX_ASKED_FRAMES, WorkerSettings};
 pub use table::{TABLE_HEADER, write_csv, write_csv_of_all};
 pub use varied::Varied;
 
-use crate::domain::{AnalysisId, Isolation, MediaKind, ModelIdentity, Reason};
+use crate::domain::{AnalysisId, Isolation, MediaKind, ModelIdentity, Reason, Stage};
 use crate::inference::{Clip, ClipScores, ModelSlot, Scorer};
 use crate::media::{SampleOptions, Steps, Variation};
 use decode::{DecodePool, ObservedTrack};
@@ -173,8 +176,27 @@ impl Analyzer {
         media: MediaFile,
         admission: Admission,
     ) -> Result<Outcome, AnalysisError> {
+        let nobody = ProgressWatch::default();
+        self.analyze_watched(media, admission, &nobody).await
+    }
+
+    /// Analyses one file and tells `watch` how it gets on.
+    ///
+    /// # Errors
+    /// As [`Self::analyze`].
+    pub async fn analyze_watched(
+        &self,
+        media: MediaFile,
+        admission: Admission,
+        watch: &ProgressWatch,
+    ) -> Result<Outcome, AnalysisError> {
         let deadline = Instant::now() + self.settings.deadline;
-        let run = self.run(media, admission, deadline, &[]);
+        let course = Course {
+            deadline,
+            variations: &[],
+            watch,
+        };
+        let run = self.run(media, admission, course);
         let (outcome, _) = self.within(deadline, run).await?;
         Ok(outcome)
     }
@@ -191,7 +213,12 @@ impl Analyzer {
         variations: &[Variation],
     ) -> Result<(Outcome, Vec<Varied>), AnalysisError> {
         let deadline = Instant::now() + self.settings.deadline;
-        let run = self.run(media, admission, deadline, variations);
+        let course = Course {
+            deadline,
+            variations,
+            watch: &ProgressWatch::default(),
+        };
+        let run = self.run(media, admission, course);
         self.within(deadline, run).await
     }
 
@@ -226,10 +253,14 @@ impl Analyzer {
         &self,
         media: MediaFile,
         admission: Admission,
-        deadline: Instant,
-        variations: &[Variation],
+        course: Course<'_>,
     ) -> Result<(Outcome, Vec<Varied>), AnalysisError> {
         let started = Instant::now();
+        let Course {
+            deadline,
+            variations,
+            watch,
+        } = course;
         let id = AnalysisId::new(uuid::Uuid::now_v7());
         let MediaFile {
             file,
@@ -246,11 +277,17 @@ impl Analyzer {
             stream,
             ..usual
         };
-        let looked_at = (file, sample);
+        let looked_at = (file, sample, watch.clone());
         let mut observation = self.pool.observe(looked_at, place, deadline).await?;
         let clips = clips(models, &mut observation.tracks);
         let varied = varied::score(models, &clips, variations, deadline)?;
-        let (scores, varied) = tokio::try_join!(score(models, clips, deadline), varied)?;
+        watch.stage(Stage::Scoring, 0.0);
+        let tell = |track: usize, scores: &ClipScores| {
+            watch.scores(&observation, &observation.tracks[track], scores);
+        };
+        let scoring = score(models, clips, deadline, &tell);
+        let (scores, varied) = tokio::try_join!(scoring, varied)?;
+        watch.stage(Stage::Storing, 0.0);
         let mix = match observation.info.kind {
             MediaKind::Image => models.fusion().of_stills(),
             MediaKind::Video => models.fusion().of_tracks(),
@@ -300,17 +337,29 @@ fn clips(scorer: &Scorer, tracks: &mut [ObservedTrack]) -> Vec<Option<Clip>> {
     clips.collect()
 }
 
-/// Scores clips, all at once.
+/// How a run is to go.
+struct Course<'a> {
+    deadline: Instant,
+    /// What is scored beside the faces as they are.
+    variations: &'a [Variation],
+    watch: &'a ProgressWatch,
+}
+
+/// Scores clips, all at once, and tells the scores of each, by its position, as soon as they are there.
 async fn score(
     scorer: &Scorer,
     clips: Vec<Option<Clip>>,
     deadline: Instant,
+    tell: &impl Fn(usize, &ClipScores),
 ) -> Result<Vec<Option<ClipScores>>, AnalysisError> {
-    let scores = clips.into_iter().map(|clip| async move {
-        match clip {
-            Some(clip) => Ok(Some(scorer.score(clip, deadline).await?)),
-            None => Ok(None),
-        }
-    });
+    let scores = clips
+        .into_iter()
+        .enumerate()
+        .map(|(position, clip)| async move {
+            let Some(clip) = clip else { return Ok(None) };
+            let scores = scorer.score(clip, deadline).await?;
+            tell(position, &scores);
+            Ok(Some(scores))
+        });
     futures_util::future::try_join_all(scores).await
 }

@@ -2,6 +2,7 @@
 
 mod analyze;
 mod evaluate;
+mod jobs;
 mod keys;
 mod models;
 mod output;
@@ -84,6 +85,11 @@ enum Command {
         #[command(subcommand)]
         command: keys::Command,
     },
+    /// List the analyses in the queue, have one tried again, forget one.
+    Jobs {
+        #[command(subcommand)]
+        command: jobs::Command,
+    },
     /// Print every setting with its default and meaning.
     Settings,
     /// Print the OpenAPI document of every route, as the service answers it at /openapi.json.
@@ -108,6 +114,7 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         | Command::Verify { .. }
         | Command::RotateKey
         | Command::Keys { .. }
+        | Command::Jobs { .. }
         | Command::Settings
         | Command::Openapi => false,
     };
@@ -123,6 +130,7 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         Command::RotateKey => signing::rotate(&settings),
         Command::Models { command } => models::run(&settings, command),
         Command::Keys { command } => keys::run(&settings, command),
+        Command::Jobs { command } => jobs::run(&settings, command),
         Command::Settings => {
             print(&Settings::markdown_table());
             ExitCode::SUCCESS
@@ -146,6 +154,7 @@ fn flags(common: &Common, command: &Command) -> Flags {
         | Command::RotateKey
         | Command::Models { .. }
         | Command::Keys { .. }
+        | Command::Jobs { .. }
         | Command::Settings
         | Command::Openapi => None,
     };
@@ -171,6 +180,7 @@ fn log_filter(command: &Command, settings: &Settings) -> String {
         | Command::RotateKey
         | Command::Models { .. }
         | Command::Keys { .. }
+        | Command::Jobs { .. }
         | Command::Settings
         | Command::Openapi => "warn".into(),
     }

@@ -24,6 +24,11 @@ impl AnalysisId {
     pub fn parse(text: &str) -> Option<Self> {
         Uuid::try_parse(text).ok().map(Self)
     }
+
+    /// The UUID.
+    pub fn uuid(self) -> Uuid {
+        self.0
+    }
 }
 
 impl std::fmt::Display for AnalysisId {

@@ -13,6 +13,7 @@ mod manipulation_map;
 mod media;
 mod model;
 mod score;
+mod stage;
 mod truth;
 mod verdict;
 
@@ -25,5 +26,6 @@ pub use manipulation_map::ManipulationMap;
 pub use media::{DeviceTags, FrameRate, MediaInfo, MediaKind, PictureInfo, Rotation};
 pub use model::{FoundationIdentity, ModelIdentity, ModelRole};
 pub use score::{Familiarity, Logit, Probability, ScoreError};
+pub use stage::Stage;
 pub use truth::Truth;
 pub use verdict::{Reason, Thresholds, ThresholdsError, Verdict, VerdictLabel};

@@ -12,7 +12,7 @@ use crate::analysis::AnalysisError;
 use crate::domain::Reason;
 use crate::inference::InferenceError;
 use crate::integrity::IntegrityError;
-use crate::store::{ArtifactNameError, Scope, StoreError};
+use crate::store::{ArtifactNameError, JobState, Scope, StoreError};
 
 /// Why a request has no answer of its own.
 #[derive(Debug, Error)]
@@ -67,6 +67,27 @@ pub enum HttpError {
         /// Until midnight.
         reset: Duration,
     },
+    /// As many jobs wait as may.
+    #[error("{max_queued} analyses wait already, the limit max_queued_jobs; try again shortly")]
+    QueueFull {
+        /// The limit.
+        max_queued: u32,
+    },
+    /// An idempotency key that is none.
+    #[error("Idempotency-Key must be 1 to 255 visible ASCII characters")]
+    IdempotencyKey,
+    /// The same idempotency key with another request.
+    #[error("another file came with this Idempotency-Key; choose a new key for each file")]
+    KeyReused,
+    /// A job that cannot be cancelled any more.
+    #[error("the analysis has ended: it is {0}")]
+    JobEnded(JobState),
+    /// As many streams of events of one sender, or of all, as allowed.
+    #[error("{max_streams} streams of events are open, the limit; try again when one has ended")]
+    TooManyStreams {
+        /// The limit.
+        max_streams: usize,
+    },
     /// A query that cannot be read.
     #[error("the query is not valid: {0}")]
     Query(String),
@@ -117,6 +138,11 @@ impl HttpError {
             Self::HeadTooLarge { .. } => "head-too-large",
             Self::RateLimited(_) => "rate-limited",
             Self::QuotaSpent { .. } => "quota-spent",
+            Self::QueueFull { .. } => "queue-full",
+            Self::IdempotencyKey => "invalid-idempotency-key",
+            Self::KeyReused => "idempotency-key-reused",
+            Self::JobEnded(_) => "job-ended",
+            Self::TooManyStreams { .. } => "too-many-streams",
             Self::Query(_) => "invalid-query",
             Self::Field { .. } => "invalid-field",
             Self::Refused(error) => error.code(),

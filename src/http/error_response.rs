@@ -71,6 +71,8 @@ impl HttpError {
             Self::KeyMissing | Self::KeyRefused | Self::ScopeMissing(_) => true,
             Self::HeadTooLarge { .. } => true,
             Self::RateLimited(_) | Self::QuotaSpent { .. } => true,
+            Self::QueueFull { .. } | Self::IdempotencyKey => true,
+            Self::KeyReused | Self::JobEnded(_) | Self::TooManyStreams { .. } => false,
             Self::Analysis(error) => matches!(error, AnalysisError::Busy),
             Self::NoRoute | Self::Method { .. } | Self::NotFound(_) => false,
             Self::Query(_) | Self::Field { .. } => false,

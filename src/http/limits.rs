@@ -41,6 +41,10 @@ pub(super) struct Limits {
     /// Uploads of one sender at the same time: with one key, or without one from one address (of
     /// IPv6: from one /64); beyond it 429.
     max_uploads_per_sender: usize,
+    /// Analyses that may wait in the queue (`POST /api/v1/analyses`); beyond it 429.
+    max_queued_jobs: u32,
+    /// Streams of events that one sender may follow at the same time; beyond it 429.
+    max_event_streams_per_sender: usize,
     /// Analyses at work at the same time.
     decode_threads: usize,
     /// Analyses that may wait beyond those at work; beyond it 429.
@@ -96,6 +100,8 @@ pub(super) async fn limits(service: Data<Service>) -> Json<Limits> {
         min_free_disk_bytes: http.min_free_disk_bytes,
         max_uploads: http.uploads.max_uploads,
         max_uploads_per_sender: http.uploads.max_per_sender,
+        max_queued_jobs: http.jobs.max_queued,
+        max_event_streams_per_sender: http.jobs.max_streams_per_sender,
         decode_threads: analysis.decode_threads,
         waiting_places: analysis.waiting_places,
         worker_memory_bytes: analysis.worker.memory_bytes,

@@ -4,6 +4,7 @@
 //! listener ─▶ middleware (span, metrics, problem+json, public path, trailing slash, guard) ─▶ route
 //!   route with a body:  reception ─▶ upload to disk + SHA-256 ─▶ analysis | integrity ─▶ stores
 //!   route without one:  stores | limits | health | page
+//!   `analyses`:         reception ─▶ upload ─▶ the queue in the database; `jobs` does the rest
 //! ```
 //!
 //! - [`run`] serves on a given listener until a given future ends, then lets the requests in
@@ -19,6 +20,7 @@
 
 mod allowance;
 mod analyse_upload;
+mod analyses;
 mod answer;
 mod arrival;
 mod body;
@@ -71,7 +73,7 @@ pub use listen_address::{ListenAddress, ListenAddressError};
 pub use public_path::{PublicPath, PublicPathError};
 pub use reception::{Refusal, UploadLimits};
 pub use server::{openapi_document, run};
-pub use service::{HttpSettings, HttpState};
+pub use service::{HttpSettings, HttpState, JobLimits};
 pub use tls::{Tls, TlsError, TlsSettings};
 pub use upload_error::UploadError;
 

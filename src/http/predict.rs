@@ -19,6 +19,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Service;
 use super::analyse_upload::{Analysed, Entry, analyse_and_keep};
+use super::analyses::{JobAnswer, prefers_async, submit};
 use super::answer::AnalysisAnswer;
 use super::compat::d3_detection::ImageAnswer;
 use super::compat::dfdetect::LabelScores;
@@ -115,12 +116,21 @@ enum Client {
 /// and never a verdict of REAL or FAKE: the verdict is INCONCLUSIVE and `reasons` says why. The
 /// older answers to an image have no word for that, so there it is 422. Errors of an image in
 /// `image` are `{"success": false, "error": …}` as JSON; the others have `detail`.
-#[utoipa::path(tag = "analysis", params(PredictQuery, StreamQuery),
+///
+/// With `Prefer: respond-async` the file is taken as by `POST /api/v1/analyses` and answered 202; the
+/// result is then the full answer, of an image too.
+#[utoipa::path(tag = "analysis",
+    params(PredictQuery, StreamQuery,
+        ("prefer" = Option<String>, Header, description = "`respond-async`: the answer is a promise"),
+        ("idempotency-key" = Option<String>, Header, description = "With `respond-async`, as for `POST /api/v1/analyses`")),
     request_body(content = PredictForm, content_type = "multipart/form-data"),
     responses(
         (status = 200, description = "The verdict and everything behind it, or what an older service would have said", body = PredictAnswer,
             headers(("server-timing" = String, description = "Milliseconds of upload, wait, decode, faces, queue, inference and store"),
                 ("x-cache" = String, description = "`hit`: these bytes were analysed before with the same models, and this is that analysis; `miss`: analysed now. `Cache-Control: no-cache` in the request asks for the latter"))),
+        (status = 202, description = "With `Prefer: respond-async`: the job", body = JobAnswer,
+            headers(("location" = String, description = "Where to ask for it"),
+                ("preference-applied" = String, description = "`respond-async`"))),
         (status = 400, description = "`malformed-multipart`, `missing-file`, `repeated-field`, `too-many-parts`, `empty-file`, `upload-interrupted` or `invalid-query`", content_type = "application/problem+json", body = Problem),
         (status = 408, description = "`upload-too-slow`: the sender was silent for too long, or the whole took too long", content_type = "application/problem+json", body = Problem),
         (status = 413, description = "`body-too-large`: see `GET /api/v1/limits`", content_type = "application/problem+json", body = Problem),
@@ -128,7 +138,7 @@ enum Client {
             content((Problem = "application/problem+json"), (ImageError = "application/json"))),
         (status = 422, description = "The file is a medium but cannot be used: damaged, or over a limit of `GET /api/v1/limits`; of an image whose answer needs a score, also `no-face`, `face-too-small`, `face-too-blurred` and the other reasons why there is none",
             content((Problem = "application/problem+json"), (ImageError = "application/json"))),
-        (status = 429, description = "`busy` or `too-many-uploads`: every place is taken. `Retry-After` says when to try again",
+        (status = 429, description = "`busy`, `too-many-uploads` or `queue-full`: every place is taken. `Retry-After` says when to try again",
             content((Problem = "application/problem+json"), (ImageError = "application/json"))),
         (status = 500, description = "A part of the service failed; its log has the request's number",
             content((Problem = "application/problem+json"), (ImageError = "application/json"))),
@@ -146,6 +156,9 @@ pub(super) async fn predict(
     service: Data<Service>,
     query: Query<PredictQuery>,
 ) -> Result<HttpResponse, HttpError> {
+    if prefers_async(&request) {
+        return submit(&request, body, FORM, &service).await;
+    }
     let started = Instant::now();
     let entry = Entry::make(&request, &service)?;
     let limits = service.settings.body;

@@ -6,7 +6,9 @@ use super::compat::{
     d3_inference, d3_models, d3_predict, d3_records, d3_video, d3_video_upload, detection_backend,
     faces,
 };
-use super::{health, integrity, limits, openapi, predict, predict_csv, predictions, static_files};
+use super::{
+    analyses, health, integrity, limits, openapi, predict, predict_csv, predictions, static_files,
+};
 
 /// Registers every route. Of two that match the first wins, so `recent` stands before `{id}`.
 pub(super) fn register(routes: &mut ServiceConfig<'_>) {
@@ -14,6 +16,10 @@ pub(super) fn register(routes: &mut ServiceConfig<'_>) {
     routes
         .service(predict::predict)
         .service(predict_csv::predict_csv)
+        .service(analyses::submit_route)
+        .service(analyses::follow)
+        .service(analyses::by_id)
+        .service(analyses::cancel)
         .service(faces::detect_faces)
         .service(faces::sample_faces)
         .service(integrity::sign)

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use metrics_exporter_prometheus::PrometheusHandle;
 
+use super::analyses::EventStreams;
 use super::body::BodyLimits;
 use super::guard::GuardSettings;
 use super::public_path::PublicPath;
@@ -14,7 +15,7 @@ use super::result_cache::ResultCache;
 use super::tls::Tls;
 use crate::analysis::Analyzer;
 use crate::integrity::Keyring;
-use crate::store::{ArtifactStore, RecordStore, UploadDir};
+use crate::store::{ArtifactStore, JobStore, JobUploads, RecordStore, UploadDir};
 
 /// What the service may cost and how it ends.
 #[derive(Debug, Clone)]
@@ -33,10 +34,21 @@ pub struct HttpSettings {
     pub min_free_disk_bytes: u64,
     /// How long a presigned link to a picture works.
     pub artifacts_link: Duration,
+    /// Analyses that are answered later.
+    pub jobs: JobLimits,
     /// Files whose analysis is found again by their bytes; 0: none.
     pub result_cache_entries: usize,
     /// Time that requests in flight get to finish at shutdown.
     pub shutdown_grace: Duration,
+}
+
+/// Limits on analyses that are answered later.
+#[derive(Debug, Clone, Copy)]
+pub struct JobLimits {
+    /// Jobs that may wait.
+    pub max_queued: u32,
+    /// Streams of events of one sender at the same time.
+    pub max_streams_per_sender: usize,
 }
 
 /// The parts that the routes use.
@@ -47,6 +59,10 @@ pub struct HttpState {
     pub records: RecordStore,
     /// Stored pictures.
     pub artifacts: ArtifactStore,
+    /// The queue of analyses.
+    pub jobs: JobStore,
+    /// The files of the queue.
+    pub job_uploads: JobUploads,
     /// Uploads in progress.
     pub uploads: UploadDir,
     /// Signs and verifies.
@@ -64,6 +80,7 @@ pub(super) struct Service {
     parts: HttpState,
     pub(super) reception: Arc<Reception>,
     pub(super) results: ResultCache,
+    pub(super) event_streams: Arc<EventStreams>,
     pub(super) started: Instant,
 }
 
@@ -73,6 +90,7 @@ impl Service {
         Self {
             reception: Reception::new(parts.settings.uploads),
             results: ResultCache::new(parts.settings.result_cache_entries),
+            event_streams: EventStreams::new(parts.settings.jobs.max_streams_per_sender),
             started: Instant::now(),
             parts,
         }

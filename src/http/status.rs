@@ -16,7 +16,13 @@ use crate::store::StoreError;
 /// The status of an error.
 pub(super) fn of(error: &HttpError) -> StatusCode {
     match error {
-        HttpError::Query(_) | HttpError::Field { .. } => StatusCode::BAD_REQUEST,
+        HttpError::Query(_) | HttpError::Field { .. } | HttpError::IdempotencyKey => {
+            StatusCode::BAD_REQUEST
+        }
+        HttpError::JobEnded(_) => StatusCode::CONFLICT,
+        HttpError::QueueFull { .. } | HttpError::TooManyStreams { .. } => {
+            StatusCode::TOO_MANY_REQUESTS
+        }
         HttpError::NoRoute | HttpError::NotFound(_) => StatusCode::NOT_FOUND,
         HttpError::KeyMissing | HttpError::KeyRefused => StatusCode::UNAUTHORIZED,
         HttpError::ScopeMissing(_) => StatusCode::FORBIDDEN,
@@ -32,7 +38,7 @@ pub(super) fn of(error: &HttpError) -> StatusCode {
             StatusCode::INTERNAL_SERVER_ERROR
         }
         HttpError::Interrupted | HttpError::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
-        HttpError::Unscorable(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        HttpError::Unscorable(_) | HttpError::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }
 
@@ -187,6 +193,8 @@ fn of_store(error: &StoreError) -> StatusCode {
         | StoreError::UnstorableRecord { .. }
         | StoreError::UnreadableRecord { .. }
         | StoreError::UnreadableKey { .. }
+        | StoreError::UnreadableJob { .. }
+        | StoreError::Stale { .. }
         | StoreError::DuplicateArtifacts { .. }
         | StoreError::Io { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }
@@ -200,6 +208,7 @@ mod tests {
 
     use super::*;
     use crate::domain::ScoreError;
+    use crate::store::JobState;
 
     /// One error for each line of the table that clients are told about.
     fn examples() -> Vec<(HttpError, u16, &'static str)> {
@@ -225,6 +234,15 @@ mod tests {
             ),
             (media(MediaError::NoVideoStream), 422, "no-video-stream"),
             (media(MediaError::NoFrames), 422, "no-frames"),
+            (HttpError::IdempotencyKey, 400, "invalid-idempotency-key"),
+            (HttpError::KeyReused, 422, "idempotency-key-reused"),
+            (HttpError::JobEnded(JobState::Done), 409, "job-ended"),
+            (HttpError::QueueFull { max_queued: 1 }, 429, "queue-full"),
+            (
+                HttpError::TooManyStreams { max_streams: 1 },
+                429,
+                "too-many-streams",
+            ),
             (AnalysisError::Busy.into(), 429, "busy"),
             (
                 Refusal::Full { max_uploads: 1 }.into(),

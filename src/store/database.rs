@@ -46,6 +46,28 @@ impl Database {
         }
     }
 
+    /// Rows of the last of several statements that write, all in one transaction. `None`, and nothing
+    /// is changed, where one of those before it answers no row.
+    pub(super) async fn write_in_turn<T: Row>(
+        &self,
+        guards: Vec<Statement>,
+        last: Statement,
+    ) -> Result<Option<Vec<T>>, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.write_in_turn(guards, last).await,
+            Self::Postgres(postgres) => postgres.write_in_turn(guards, last).await,
+        }
+    }
+
+    /// What makes the choice of a row pass over those that others are just changing.
+    pub(super) fn skip_locked(&self) -> &'static str {
+        match self {
+            // Others wait for their turn to write.
+            Self::Sqlite(_) => "",
+            Self::Postgres(_) => " FOR UPDATE SKIP LOCKED",
+        }
+    }
+
     /// How it would carry a statement out.
     pub(super) async fn plan(&self, statement: Statement) -> Result<Vec<String>, StoreError> {
         let explain = match self {

@@ -148,7 +148,7 @@ impl DiskArtifacts {
         policy: &RetentionPolicy,
         now: SystemTime,
     ) -> Result<SweepReport, StoreError> {
-        let cleared_leftovers = self.incoming.clear_others()?;
+        let cleared_leftovers = self.clear_leftovers()?;
         let plan = policy.plan(self.holdings()?, now);
         for holding in plan.for_age.iter().chain(&plan.for_size) {
             self.remove(holding.id)?;
@@ -157,6 +157,11 @@ impl DiskArtifacts {
             cleared_leftovers,
             ..plan.report()
         })
+    }
+
+    /// Clears what interrupted writes of dead processes left; answers how many folders.
+    pub(super) fn clear_leftovers(&self) -> Result<u64, StoreError> {
+        self.incoming.clear_others()
     }
 
     /// What each analysis holds, in the order of storing.

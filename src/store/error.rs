@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::jobs::JobId;
 use crate::domain::AnalysisId;
 
 /// Errors of the stores.
@@ -87,6 +88,20 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A stored job does not read back, or cannot be written so that it would.
+    #[error("job {id} cannot be read back: {reason}")]
+    UnreadableJob {
+        /// Its name.
+        id: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The job is no longer the writer's: another has claimed it, or it was cancelled or is gone.
+    #[error("job {job} is another's or has ended: nothing was written")]
+    Stale {
+        /// Its name.
+        job: JobId,
+    },
     /// Artifacts of this analysis exist.
     #[error("artifacts of analysis {id} already exist")]
     DuplicateArtifacts {
@@ -158,6 +173,8 @@ impl StoreError {
             Self::UnstorableRecord { .. } => "unstorable-record",
             Self::UnreadableRecord { .. } => "unreadable-record",
             Self::UnreadableKey { .. } => "unreadable-key",
+            Self::UnreadableJob { .. } => "unreadable-job",
+            Self::Stale { .. } => "job-taken-over",
             Self::DuplicateArtifacts { .. } => "duplicate-artifacts",
             Self::ArtifactsUrl { .. } => "artifacts-url-unusable",
             Self::ArtifactsRefused { .. } => "artifacts-refused",

@@ -3,11 +3,14 @@
 
 use std::sync::Arc;
 
+use time::OffsetDateTime;
+
 use super::blocking::on_disk_thread;
 use super::journal::{Intent, noted_in, remove_settled};
 use super::step::Step;
 use super::{
-    ArtifactName, ArtifactStore, Pictures, Reader, RecordStore, StoreError, Stored, Submission,
+    ArtifactName, ArtifactStore, Claim, JobStore, Pictures, Reader, RecordStore, StoreError,
+    Stored, Submission,
 };
 use crate::domain::{Analysis, AnalysisId};
 
@@ -20,60 +23,117 @@ pub async fn keep(
     records: &RecordStore,
     artifacts: &ArtifactStore,
     analysis: Analysis,
-    mut submission: Submission,
+    submission: Submission,
     pictures: Vec<(ArtifactName, Vec<u8>)>,
 ) -> Result<Stored, StoreError> {
-    let id = analysis.id;
-    let intent = artifacts.announce(id).await?;
-    let pictures = match artifacts.put_all(id, pictures).await {
-        Ok(pictures) => pictures,
-        Err(error) => {
-            intent.end().await;
-            return Err(error);
-        }
+    let keeper = Keeper {
+        records,
+        artifacts,
+        ending: None,
     };
-    Step::PicturesThere.reached();
-    submission.pictures_lost = pictures == Pictures::Lost;
-    match records.insert(&analysis, &submission).await {
-        Ok(number) => {
-            Step::Recorded.reached();
-            intent.end().await;
-            Ok(Stored {
-                number,
-                analysis,
-                submission,
-                pictures,
-            })
-        }
-        Err(error) => after_refusal((records, artifacts), id, intent, error).await,
-    }
+    keeper.keep(analysis, submission, pictures).await
 }
 
-/// A database that went away in the middle may have the record all the same; only where it has not
-/// do the pictures go. Where nobody can tell, that is settled later.
-async fn after_refusal(
+/// The same as the end of a job, in one transaction with it: where the job is no longer the claimant's,
+/// nothing is stored.
+///
+/// # Errors
+/// [`StoreError::Stale`]; [`StoreError`] of whichever store refused.
+pub async fn keep_for_job(
+    (jobs, claim, now): (&JobStore, &Claim, OffsetDateTime),
     (records, artifacts): (&RecordStore, &ArtifactStore),
-    id: AnalysisId,
-    intent: Intent,
-    refusal: StoreError,
+    analysis: Analysis,
+    pictures: Vec<(ArtifactName, Vec<u8>)>,
 ) -> Result<Stored, StoreError> {
-    let is_taken = matches!(refusal, StoreError::DuplicateRecord { .. });
-    let stored = match is_taken {
-        true => Ok(None),
-        false => records.get(id, Reader::Unrestricted).await,
+    let keeper = Keeper {
+        records,
+        artifacts,
+        ending: Some((jobs, claim, now)),
     };
-    match stored {
-        Ok(Some(stored)) => {
-            intent.end().await;
-            Ok(stored)
+    let submission = claim.payload.submission.clone();
+    keeper.keep(analysis, submission, pictures).await
+}
+
+/// Where an analysis is kept, and which job it ends.
+struct Keeper<'a> {
+    records: &'a RecordStore,
+    artifacts: &'a ArtifactStore,
+    ending: Option<(&'a JobStore, &'a Claim, OffsetDateTime)>,
+}
+
+impl Keeper<'_> {
+    async fn keep(
+        &self,
+        analysis: Analysis,
+        mut submission: Submission,
+        pictures: Vec<(ArtifactName, Vec<u8>)>,
+    ) -> Result<Stored, StoreError> {
+        let id = analysis.id;
+        let intent = self.artifacts.announce(id).await?;
+        let pictures = match self.artifacts.put_all(id, pictures).await {
+            Ok(pictures) => pictures,
+            Err(error) => {
+                intent.end().await;
+                return Err(error);
+            }
+        };
+        Step::PicturesThere.reached();
+        submission.pictures_lost = pictures == Pictures::Lost;
+        match self.record(&analysis, &submission).await {
+            Ok(number) => {
+                Step::Recorded.reached();
+                intent.end().await;
+                Ok(Stored {
+                    number,
+                    analysis,
+                    submission,
+                    pictures,
+                })
+            }
+            Err(error) => self.after_refusal(id, intent, error).await,
         }
-        Ok(None) => {
-            take_back(artifacts, id, intent).await;
-            Err(refusal)
+    }
+
+    async fn record(
+        &self,
+        analysis: &Analysis,
+        submission: &Submission,
+    ) -> Result<u64, StoreError> {
+        match self.ending {
+            None => self.records.insert(analysis, submission).await,
+            Some((jobs, claim, now)) => jobs.finish(claim, (analysis, submission), now).await,
         }
-        Err(_) => {
-            intent.leave().await;
-            Err(refusal)
+    }
+
+    /// A database that went away in the middle may have the record all the same; only where it has not
+    /// do the pictures go. Where nobody can tell, that is settled later.
+    async fn after_refusal(
+        &self,
+        id: AnalysisId,
+        intent: Intent,
+        refusal: StoreError,
+    ) -> Result<Stored, StoreError> {
+        let is_certain = matches!(
+            refusal,
+            StoreError::DuplicateRecord { .. } | StoreError::Stale { .. }
+        );
+        let stored = match is_certain {
+            true => Ok(None),
+            false => self.records.get(id, Reader::Unrestricted).await,
+        };
+        match stored {
+            Ok(Some(stored)) => {
+                intent.end().await;
+                Ok(stored)
+            }
+            Ok(None) => {
+                take_back(self.artifacts, id, intent).await;
+                Err(refusal)
+            }
+            Err(_) => {
+                intent.leave().await;
+                Err(refusal)
+            }
         }
     }
 }

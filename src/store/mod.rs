@@ -4,7 +4,9 @@
 //! |---|---|---|
 //! | [`RecordStore`] | every [`Analysis`](crate::domain::Analysis), its number and sender | SQLite, one file, or PostgreSQL |
 //! | [`KeyStore`], [`RequestLog`] | API keys as hashes; what was asked, without contents | the same database |
+//! | [`JobStore`] | the queue of analyses, with what happened to each job | the same database |
 //! | [`ArtifactStore`] | the frames and crops an analysis shows | disk or S3, one folder per analysis |
+//! | [`JobUploads`] | the uploads of jobs that have not ended | beside the artifacts |
 //! | [`UploadDir`] | uploads in progress | disk, gone when the [`Upload`] is dropped |
 //!
 //! Four rules hold throughout:
@@ -32,6 +34,7 @@ mod document;
 mod error;
 mod floor;
 mod history;
+mod jobs;
 mod journal;
 mod keep;
 mod kept_video;
@@ -61,7 +64,11 @@ pub use document::DOCUMENT_SCHEMA_VERSION;
 pub use error::StoreError;
 pub use floor::DiskFloor;
 pub use history::{HistoryFilter, PagePosition, Statistics};
-pub use keep::keep;
+pub use jobs::{
+    Cancelled, Claim, ClaimTerms, Enqueued, EventKind, Idempotency, Job, JobEvent, JobId, JobNews,
+    JobPayload, JobReason, JobState, JobStateError, JobStore, JobUploads, NewJob, PlacedUpload,
+};
+pub use keep::{keep, keep_for_job};
 pub use keys::{ApiKey, KeyStore, NewKey, Scope, ScopeError};
 pub use pictures::Pictures;
 pub use reader::{KeyId, Reader};

@@ -105,6 +105,31 @@ impl Postgres {
         rows.map_err(from_sqlx)
     }
 
+    /// Rows of the last of several statements, which are one transaction; `None`, and nothing is
+    /// changed, where one before answers no row.
+    pub(super) async fn write_in_turn<T: Row>(
+        &self,
+        guards: Vec<Statement>,
+        last: Statement,
+    ) -> Result<Option<Vec<T>>, StoreError> {
+        let keeps_names = self.sessions == Sessions::Own;
+        let turn = async {
+            let mut turn = self.pool.begin().await?;
+            for guard in guards {
+                let guard = query_of::<Number>(guard).persistent(keeps_names);
+                if guard.fetch_all(&mut *turn).await?.is_empty() {
+                    turn.rollback().await?;
+                    return Ok(None);
+                }
+            }
+            let last = query_of(last).persistent(keeps_names);
+            let rows = last.fetch_all(&mut *turn).await?;
+            turn.commit().await?;
+            Ok(Some(rows))
+        };
+        turn.await.map_err(from_sqlx)
+    }
+
     /// Reads a row, and asks whether this server takes writes: a standby does not.
     pub(super) async fn health(&self) -> Result<(), StoreError> {
         let probe = Statement::new(

@@ -9,10 +9,11 @@ use super::history::{
     HistoryFilter, PagePosition, RECORD_COLUMNS, Statistics, Totals, page_statement,
     statistics_statement,
 };
+use super::jobs::JobStore;
 use super::keys::KeyStore;
 use super::reader::Reader;
 use super::request_log::RequestLog;
-use super::row::Number;
+use super::row::{Number, given_number};
 use super::statement::Statement;
 use super::submission::{Batch, BatchId, Stored, Submission};
 
@@ -219,6 +220,11 @@ impl RecordStore {
         }
     }
 
+    /// The jobs in the same database.
+    pub fn jobs(&self) -> JobStore {
+        JobStore::on(self.database.clone())
+    }
+
     /// The request log in the same database.
     pub fn request_log(&self) -> RequestLog {
         RequestLog {
@@ -249,12 +255,6 @@ fn record_statement(read: &str, column: &str, reader: Reader) -> Statement {
     }
     statement.push(column).push(" = ");
     statement
-}
-
-fn given_number(rows: &[Number]) -> Result<u64, StoreError> {
-    let row = rows.first();
-    row.map(|row| row.number.unsigned_abs())
-        .ok_or(StoreError::Database(sqlx::Error::RowNotFound))
 }
 
 #[cfg(test)]

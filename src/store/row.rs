@@ -4,6 +4,8 @@ use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, Row as _};
 
+use super::error::StoreError;
+
 /// A row that every database can give.
 pub(super) trait Row:
     for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin
@@ -17,6 +19,13 @@ impl<T> Row for T where T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, 
 #[derive(Debug, FromRow)]
 pub(super) struct Number {
     pub(super) number: i64,
+}
+
+/// The number that the database gave to what was written.
+pub(super) fn given_number(rows: &[Number]) -> Result<u64, StoreError> {
+    let row = rows.first();
+    row.map(|row| row.number.unsigned_abs())
+        .ok_or(StoreError::Database(sqlx::Error::RowNotFound))
 }
 
 /// A step of a plan, in the database's own words.

@@ -232,7 +232,7 @@ impl S3Artifacts {
     }
 
     /// What each analysis holds. Objects not named by an analysis belong to somebody else.
-    async fn holdings(&self) -> Result<Vec<Holding>, StoreError> {
+    pub(super) async fn holdings(&self) -> Result<Vec<Holding>, StoreError> {
         let mut held: BTreeMap<AnalysisId, Holding> = BTreeMap::new();
         let mut objects = self.store.list(Some(&self.prefix));
         while let Some(object) = objects.try_next().await.map_err(from_object_store)? {

@@ -10,13 +10,15 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
+use sqlx::query::QueryAs;
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
 };
-use sqlx::{AssertSqlSafe, Connection};
+use sqlx::{AssertSqlSafe, Connection, Sqlite as Server};
 
 use super::error::StoreError;
-use super::row::Row;
+use super::row::{Number, Row};
 use super::session::create_private_dir;
 use super::statement::{Statement, Value};
 
@@ -59,6 +61,33 @@ impl Sqlite {
 
     pub(super) async fn write<T: Row>(&self, statement: Statement) -> Result<Vec<T>, StoreError> {
         rows(&self.writer, statement).await
+    }
+
+    /// A transaction that would begin with reading could not become a writer beside another: it is one
+    /// from its beginning.
+    pub(super) async fn write_in_turn<T: Row>(
+        &self,
+        guards: Vec<Statement>,
+        last: Statement,
+    ) -> Result<Option<Vec<T>>, StoreError> {
+        let turn = async {
+            let mut writer = self.writer.acquire().await?;
+            let mut turn = writer.begin_with("BEGIN IMMEDIATE").await?;
+            for guard in guards {
+                if query_of::<Number>(guard)
+                    .fetch_all(&mut *turn)
+                    .await?
+                    .is_empty()
+                {
+                    turn.rollback().await?;
+                    return Ok(None);
+                }
+            }
+            let rows = query_of(last).fetch_all(&mut *turn).await?;
+            turn.commit().await?;
+            Ok(Some(rows))
+        };
+        turn.await.map_err(from_sqlx)
     }
 
     /// Reads a row and takes the write lock for a moment.
@@ -126,6 +155,11 @@ async fn migrate(writer: &SqlitePool, path: &Path) -> Result<(), StoreError> {
 }
 
 async fn rows<T: Row>(pool: &SqlitePool, statement: Statement) -> Result<Vec<T>, StoreError> {
+    let rows = query_of(statement).fetch_all(pool).await;
+    rows.map_err(from_sqlx)
+}
+
+fn query_of<'q, T: Row>(statement: Statement) -> QueryAs<'q, Server, T, SqliteArguments> {
     let mut query = sqlx::query_as(AssertSqlSafe(statement.sql));
     for value in statement.values {
         query = match value {
@@ -134,7 +168,7 @@ async fn rows<T: Row>(pool: &SqlitePool, statement: Statement) -> Result<Vec<T>,
             Value::Text(value) => query.bind(value),
         };
     }
-    query.fetch_all(pool).await.map_err(from_sqlx)
+    query
 }
 
 fn from_sqlx(error: sqlx::Error) -> StoreError {

@@ -14,7 +14,7 @@ use super::error::StoreError;
 const PIECE_BYTES: usize = 8 * 1024 * 1024;
 
 /// The bytes of a kept video, piece by piece.
-pub type VideoPieces = Pin<Box<dyn Stream<Item = Result<Vec<u8>, StoreError>>>>;
+pub type VideoPieces = Pin<Box<dyn Stream<Item = Result<Vec<u8>, StoreError>> + Send>>;
 
 /// A file of which pieces are taken.
 struct Source {

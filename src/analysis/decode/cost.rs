@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::super::{AnalysisError, AnalysisSettings};
+use super::super::{AnalysisError, AnalysisSettings, ProgressWatch};
 use super::observe::{Pictures, observe};
 use super::remote::{Assignment, RemoteDecoder};
 use crate::faces::{self, Detector};
@@ -67,7 +67,13 @@ impl DecodeCost {
     pub fn in_process(&mut self, file: &File) -> Result<Duration, AnalysisError> {
         let started = Instant::now();
         let mut pictures = OnHeap::default();
-        observe(file, &mut self.detector, &self.settings, &mut pictures)?;
+        observe(
+            file,
+            &mut self.detector,
+            &self.settings,
+            &mut pictures,
+            &mut |_, _| {},
+        )?;
         Ok(started.elapsed())
     }
 
@@ -83,6 +89,7 @@ impl DecodeCost {
             sample: self.settings.sample,
             deadline: started + self.settings.deadline,
             given_up: &|| false,
+            watch: &ProgressWatch::default(),
         })?;
         Ok(started.elapsed())
     }

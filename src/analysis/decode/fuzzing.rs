@@ -64,6 +64,7 @@ fn channel_with(bytes: &[u8]) -> Channel {
 
 fn hear(channel: &mut Channel) -> Result<(), IsolationError> {
     let report = match channel.receive::<Answer>(ANSWER_BYTES, &|| false)? {
+        Answer::UnderWay { .. } => return Ok(()),
         Answer::Seen(report) => *report,
         Answer::Refused(refusal) => {
             check_message(&AnalysisError::from(refusal));
@@ -184,6 +185,10 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let damaged = json(&Answer::Refused(Refusal::Damaged {
         container: "MKV".into(),
     }));
+    let under_way = json(&Answer::UnderWay {
+        seen: 3,
+        frames: 30,
+    });
     let look = json(&Look {
         sample: SampleOptions::even(30),
         deadline_ms: 1000,
@@ -194,6 +199,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         [vec![1], seen].concat(),
         [vec![1], too_long].concat(),
         [vec![1], damaged].concat(),
+        [vec![1], under_way].concat(),
         [vec![2], framed(&look)].concat(),
     ]
 }

@@ -4,6 +4,7 @@
 //! pool thread ── Setup ──────────────────────────▶ worker   loads the detector, shuts itself in
 //!             ◀── Started::Ready {isolation, …} ──
 //!             ── Look {frames, time left} + file + region ▶          probes, samples, detects, tracks,
+//!             ◀── Answer::UnderWay, for each frame           looks for faces,
 //!             ◀── Answer::Seen(Report) ───────────           crops, encodes into the region
 //!             ── Look … ─────────────────────────▶          and so on, a set number of times
 //! ```

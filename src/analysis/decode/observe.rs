@@ -38,12 +38,13 @@ struct Sighting {
     sharpness: f32,
 }
 
-/// Looks at a file.
+/// Looks at a file, and tells in how many of its frames faces were looked for.
 pub(super) fn observe(
     file: &File,
     detector: &mut Detector,
     settings: &AnalysisSettings,
     pictures: &mut impl Pictures,
+    tell: &mut dyn FnMut(usize, usize),
 ) -> Result<Report, AnalysisError> {
     let started = Instant::now();
     let (info, streams) = stream_choice::choose(file, detector, settings)?;
@@ -59,9 +60,10 @@ pub(super) fn observe(
         faces_time: Duration::ZERO,
         pictures,
     };
+    tell(0, sample.frames.len());
     let (sightings, jpegs) = beside(
         || encode_all(&sample.frames, settings.jpeg_quality),
-        || observer.find_all_faces(&sample),
+        || observer.find_all_faces(&sample, tell),
     )?;
     let frames = observer.keep_frames(&sample.frames, &jpegs)?;
     drop((sample.frames, jpegs));
@@ -117,12 +119,19 @@ struct Observer<'a, P> {
 }
 
 impl<P: Pictures> Observer<'_, P> {
-    /// Those of every frame, in order.
-    fn find_all_faces(&mut self, sample: &Sample) -> Result<Vec<Vec<Sighting>>, AnalysisError> {
-        let frames = sample.frames.iter();
-        frames
-            .map(|frame| self.find_faces(&frame.image, sample.decoded))
-            .collect()
+    /// Those of every frame, in order; tells in how many of them they were looked for.
+    fn find_all_faces(
+        &mut self,
+        sample: &Sample,
+        tell: &mut dyn FnMut(usize, usize),
+    ) -> Result<Vec<Vec<Sighting>>, AnalysisError> {
+        let count = sample.frames.len();
+        let mut sightings = Vec::with_capacity(count);
+        for frame in &sample.frames {
+            sightings.push(self.find_faces(&frame.image, sample.decoded)?);
+            tell(sightings.len(), count);
+        }
+        Ok(sightings)
     }
 
     /// The faces of `image`, of which `decoded` is true picture (`None`: all of it).

@@ -18,11 +18,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::super::{Admission, AnalysisError, AnalysisSettings};
+use super::super::{Admission, AnalysisError, AnalysisSettings, ProgressWatch};
 use super::observation::Observation;
 use super::remote::{Assignment, RemoteDecoder};
 use super::wire::Ready;
-use crate::domain::{Isolation, ModelIdentity};
+use crate::domain::{Isolation, ModelIdentity, Stage};
 use crate::media::SampleOptions;
 
 type Reply = oneshot::Sender<Result<Observation, AnalysisError>>;
@@ -53,6 +53,7 @@ impl Faults {
 struct Job {
     file: File,
     sample: SampleOptions,
+    watch: ProgressWatch,
     admission: Admission,
     submitted: Instant,
     deadline: Instant,
@@ -117,10 +118,10 @@ impl DecodePool {
         self.ready.isolation
     }
 
-    /// Has a worker look at so many frames of `file`.
+    /// Has a worker look at so many frames of `file`, and tells how it gets on.
     pub(in crate::analysis) async fn observe(
         &self,
-        (file, sample): (File, SampleOptions),
+        (file, sample, watch): (File, SampleOptions, ProgressWatch),
         admission: Admission,
         deadline: Instant,
     ) -> Result<Observation, AnalysisError> {
@@ -128,6 +129,7 @@ impl DecodePool {
         let job = Job {
             file,
             sample,
+            watch,
             admission,
             submitted: Instant::now(),
             deadline,
@@ -224,6 +226,7 @@ impl DecodeThread {
         let Job {
             file,
             sample,
+            watch,
             admission,
             submitted,
             deadline,
@@ -234,6 +237,7 @@ impl DecodeThread {
         if given_up() {
             return;
         }
+        watch.stage(Stage::Decoding, 0.0);
         let decoder = &mut self.decoder;
         let result = catch_unwind(AssertUnwindSafe(|| {
             decoder.look(&Assignment {
@@ -241,6 +245,7 @@ impl DecodeThread {
                 sample,
                 deadline,
                 given_up: &given_up,
+                watch: &watch,
             })
         }));
         let result = result.unwrap_or(Err(AnalysisError::DecodePanicked));

@@ -10,14 +10,16 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::super::{AnalysisError, AnalysisSettings};
+use super::super::{AnalysisError, AnalysisSettings, ProgressWatch};
 use super::accept::{Known, accept};
 use super::metrics::{Replaced, count_replaced};
 use super::observation::Observation;
 use super::wire::{
-    ANSWER_BYTES, Answer, Look, PROTOCOL, Ready, SHORT_MESSAGE_BYTES, Setup, Started, describe,
+    ANSWER_BYTES, Answer, Look, PROTOCOL, Ready, Report, SHORT_MESSAGE_BYTES, Setup, Started,
+    describe,
 };
 use super::worker::WORKER_ARGUMENT;
+use crate::domain::Stage;
 use crate::isolation::{IsolationError, Region, Worker, reopen_read_only};
 use crate::media::SampleOptions;
 
@@ -31,6 +33,8 @@ pub(super) struct Assignment<'a> {
     pub(super) deadline: Instant,
     /// Says that nobody needs the result any more.
     pub(super) given_up: &'a dyn Fn() -> bool,
+    /// Whom to tell how it gets on.
+    pub(super) watch: &'a ProgressWatch,
 }
 
 /// One worker, always the next one ready.
@@ -213,11 +217,7 @@ impl Attendant {
             ..settings.clone()
         };
         let region = Region::create(settings.region_bytes())?;
-        let answer = self.ask(task, &[file.as_fd(), region.descriptor()])?;
-        let report = match answer {
-            Answer::Seen(report) => *report,
-            Answer::Refused(refusal) => return Err(refusal.into()),
-        };
+        let report = self.ask(task, &[file.as_fd(), region.descriptor()])?;
         let known = Known {
             settings,
             size_bytes,
@@ -232,17 +232,34 @@ impl Attendant {
         &mut self,
         task: &Assignment<'_>,
         descriptors: &[std::os::fd::BorrowedFd<'_>],
-    ) -> Result<Answer, AnalysisError> {
+    ) -> Result<Report, AnalysisError> {
         let left = task.deadline.saturating_duration_since(Instant::now());
         let look = Look {
             sample: task.sample,
             deadline_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
         };
         let channel = self.worker.channel();
-        (channel.send(&look, descriptors))
-            .and_then(|()| channel.receive(ANSWER_BYTES, task.given_up))
-            .map_err(why_no_answer)
+        channel.send(&look, descriptors).map_err(why_no_answer)?;
+        // One before the first frame, and one after each.
+        let mut may_tell = task.sample.most() + 1;
+        loop {
+            let answer = channel.receive(ANSWER_BYTES, task.given_up);
+            match answer.map_err(why_no_answer)? {
+                Answer::Seen(report) => return Ok(*report),
+                Answer::Refused(refusal) => return Err(refusal.into()),
+                Answer::UnderWay { seen, frames } => {
+                    may_tell = may_tell.checked_sub(1).ok_or_else(too_talkative)?;
+                    let part = f64::from(seen) / f64::from(frames.max(1));
+                    task.watch.stage(Stage::Faces, part);
+                }
+            }
+        }
     }
+}
+
+/// Whoever tells of more frames than it was asked for could keep its parent listening for ever.
+fn too_talkative() -> AnalysisError {
+    AnalysisError::DecoderMisbehaved("it told of more frames than it was asked for".into())
 }
 
 /// Refuses a worker of another version, and one that is not shut in unless that is allowed.

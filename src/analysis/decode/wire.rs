@@ -11,7 +11,7 @@ use crate::isolation::Span;
 use crate::media::{MediaError, SampleOptions};
 
 /// Both ends are the same program, started at different times: a mismatch means a foreign worker.
-pub(super) const PROTOCOL: u32 = 3;
+pub(super) const PROTOCOL: u32 = 4;
 
 /// Longest [`Setup`], [`Started`] and [`Look`], bytes.
 pub(super) const SHORT_MESSAGE_BYTES: u32 = 64 * 1024;
@@ -58,6 +58,11 @@ pub(super) struct Look {
 /// What came of it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Answer {
+    /// Nothing yet: faces were looked for in `seen` of so many frames. Another answer follows.
+    UnderWay {
+        seen: u32,
+        frames: u32,
+    },
     Seen(Box<Report>),
     Refused(Refusal),
 }

@@ -77,12 +77,23 @@ impl Bench {
                 Err(IsolationError::Ended(_)) => return Ok(()),
                 Err(error) => return Err(error),
             };
-            let answer = self.look(&look, file, region);
+            // A parent that is gone shows when it is answered.
+            let mut tell = |seen, frames| {
+                let (seen, frames) = (count_of(seen), count_of(frames));
+                let _ = channel.send(&Answer::UnderWay { seen, frames }, &[]);
+            };
+            let answer = self.look(&look, file, region, &mut tell);
             channel.send(&answer, &[])?;
         }
     }
 
-    fn look(&mut self, look: &Look, file: OwnedFd, region: OwnedFd) -> Answer {
+    fn look(
+        &mut self,
+        look: &Look,
+        file: OwnedFd,
+        region: OwnedFd,
+        tell: &mut dyn FnMut(usize, usize),
+    ) -> Answer {
         let mut settings = self.settings.clone();
         settings.sample = look.sample;
         let left = Duration::from_millis(look.deadline_ms);
@@ -91,7 +102,7 @@ impl Bench {
         let mut pictures = RegionWriter::new(region);
         let detector = &mut self.detector;
         let seen = catch_unwind(AssertUnwindSafe(|| {
-            observe(&file, detector, &settings, &mut pictures)
+            observe(&file, detector, &settings, &mut pictures, tell)
         }));
         match seen {
             Ok(Ok(report)) => Answer::Seen(Box::new(report)),
@@ -101,6 +112,10 @@ impl Bench {
             }
         }
     }
+}
+
+fn count_of(frames: usize) -> u32 {
+    u32::try_from(frames).unwrap_or(u32::MAX)
 }
 
 fn words_of(panic: &(dyn std::any::Any + Send)) -> &str {

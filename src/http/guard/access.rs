@@ -48,6 +48,7 @@ const TABLE: &[(&str, Access)] = &[
     ("/detect_faces", Needs(Analyse)),
     ("/sample_faces", Needs(Analyse)),
     ("/video", Needs(Analyse)),
+    ("/api/v1/analyses", Needs(Analyse)),
     ("/api/v1/predict", Needs(Analyse)),
     ("/api/v1/detect", Needs(Analyse)),
     ("/api/inference", Needs(Analyse)),

@@ -56,9 +56,11 @@ impl CorsOrigins {
     /// The middleware that answers preflights and marks answers; [`Self::None`] needs none.
     pub(in crate::http) fn middleware(&self) -> Cors {
         let cors = Cors::default()
-            .allowed_methods(["GET", "HEAD", "POST"])
+            .allowed_methods(["GET", "HEAD", "POST", "DELETE"])
             .allow_any_header()
             .expose_headers([
+                "location",
+                "preference-applied",
                 "ratelimit-limit",
                 "ratelimit-remaining",
                 "ratelimit-reset",

@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
@@ -132,7 +133,10 @@ impl Guard {
             let by_key = self.rates.take_key(key.id);
             let by_key = by_key.map_err(HttpError::RateLimited)?;
             allowance = by_key.map(|left| left.tighter(allowance)).or(allowance);
-            self.charge(&key, access).await?;
+            // Asking how an analysis gets on is not having another made.
+            if request.method() == Method::POST {
+                self.charge(&key, access).await?;
+            }
         }
         Ok(Pass { allowance })
     }

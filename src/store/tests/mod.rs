@@ -5,6 +5,10 @@ mod artifacts;
 mod bench;
 pub(super) mod fixture;
 mod history;
+mod job_fixture;
+mod job_sending;
+mod job_uploads;
+mod jobs;
 #[path = "../../../tests/support/kept.rs"]
 mod kept;
 mod keys;
@@ -68,6 +72,22 @@ on_every_database! {
         statistics_are_the_sums_of_the_records,
         statistics_follow_the_filter_to_the_microsecond,
         statistics_forget_what_is_deleted;
+    jobs:
+        each_job_is_claimed_once_among_many_claimers,
+        jobs_are_claimed_in_the_order_they_came_and_know_their_place,
+        a_lease_that_ran_out_is_anothers_and_the_first_may_write_nothing_more,
+        a_late_worker_leaves_one_record_and_no_pictures,
+        a_record_that_is_refused_does_not_end_its_job,
+        a_job_tried_too_often_is_set_aside_and_may_be_tried_again,
+        a_try_that_failed_waits_before_the_next_and_one_given_back_does_not;
+    job_sending:
+        a_job_reads_back_as_it_was_sent,
+        the_same_request_has_one_job_however_often_it_is_sent,
+        a_full_queue_takes_no_more_until_one_is_claimed,
+        a_cancelled_job_is_nobodys,
+        another_keys_job_is_not_there,
+        events_are_numbered_without_gap_and_the_latest_are_kept,
+        ended_jobs_are_forgotten_after_a_time_and_others_never;
     keys:
         a_key_is_found_by_its_hash_until_it_is_revoked,
         keys_whose_hashes_begin_alike_are_told_apart,

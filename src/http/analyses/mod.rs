@@ -1,0 +1,24 @@
+//! Analyses that are answered later: `POST /api/v1/analyses` and what follows from it.
+//!
+//! ```text
+//! POST ─▶ upload to disk + SHA-256 ─▶ beside the artifacts ─▶ row in the queue ─▶ 202 + Location
+//! GET  ─▶ the row                       (`jobs`, here or elsewhere, does the work)
+//! GET …/events ─▶ the row's events, as they come, by looking again and again
+//! DELETE ─▶ the row is cancelled; whoever works on it notices
+//! ```
+//!
+//! Everything is read from the database, so that it does not matter which process took the file, which
+//! one works on it and which one is asked.
+
+mod answer;
+mod events;
+mod idempotency;
+mod routes;
+mod streams;
+mod submit;
+
+pub(super) use answer::JobAnswer;
+pub(super) use events::follow;
+pub(super) use routes::{by_id, cancel, submit_route};
+pub(super) use streams::EventStreams;
+pub(super) use submit::{prefers_async, submit};

@@ -1,0 +1,112 @@
+//! Sending a file to be analysed, asking how it gets on, and having it cancelled.
+
+use actix_web::web::{Data, Json, Path, Payload};
+use actix_web::{HttpRequest, HttpResponse, delete, get, post};
+use time::OffsetDateTime;
+
+use super::answer::JobAnswer;
+use super::submit::submit;
+use crate::http::Service;
+use crate::http::analyse_upload::{FORM, VideoForm};
+use crate::http::caller::Caller;
+use crate::http::error::HttpError;
+use crate::http::problem::{Problem, UploadProblems};
+use crate::http::public_path::PublicPath;
+use crate::http::wish::StreamQuery;
+use crate::store::{Cancelled, Job, JobId};
+
+/// What a name is told that belongs to nothing of the caller's.
+pub(super) const NOT_FOUND: HttpError = HttpError::NotFound("analysis");
+
+/// Has a file analysed later
+///
+/// The file is kept and analysed as soon as a worker is free, here or on another machine that shares
+/// the database. The answer is a promise: `Location` says where to ask for it, `events_url` where to
+/// follow it. The result is the full answer, as `POST /predict?format=framewitness` gives it. The file is
+/// removed when its analysis ends.
+#[utoipa::path(tag = "analysis",
+    params(StreamQuery,
+        ("idempotency-key" = Option<String>, Header, description = "1 to 255 visible ASCII characters of the client's own: the same file sent again with the same key is the same job, for as long as the job is remembered")),
+    request_body(content = VideoForm, content_type = "multipart/form-data"),
+    responses(
+        (status = 202, description = "The job", body = JobAnswer,
+            headers(("location" = String, description = "Where to ask for it"))),
+        (status = 400, description = "`malformed-multipart`, `missing-file`, `repeated-field`, `too-many-parts`, `empty-file`, `upload-interrupted`, `invalid-query` or `invalid-idempotency-key`", content_type = "application/problem+json", body = Problem),
+        (status = 422, description = "`idempotency-key-reused`: another file came with this key", content_type = "application/problem+json", body = Problem),
+        (status = 429, description = "`queue-full` or `too-many-uploads`. `Retry-After` says when to try again", content_type = "application/problem+json", body = Problem),
+        UploadProblems,
+    ))]
+#[post("/api/v1/analyses")]
+pub(in crate::http) async fn submit_route(
+    request: HttpRequest,
+    body: Payload,
+    service: Data<Service>,
+) -> Result<HttpResponse, HttpError> {
+    submit(&request, body, FORM, &service).await
+}
+
+/// How an analysis gets on
+///
+/// It can be asked for until `keep_jobs_h` after its end; the stored analysis stays.
+#[utoipa::path(tag = "analysis",
+    params(("id" = String, Path, description = "Name of the job, a UUID")),
+    responses(
+        (status = 200, description = "The job as it stands", body = JobAnswer),
+        (status = 404, description = "`not-found`: there is none of this name, it is another key's, or it ended long ago", content_type = "application/problem+json", body = Problem),
+        (status = 500, description = "The database failed", content_type = "application/problem+json", body = Problem),
+        (status = 503, description = "`database-busy` or `database-away`", content_type = "application/problem+json", body = Problem),
+    ))]
+#[get("/api/v1/analyses/{id}")]
+pub(in crate::http) async fn by_id(
+    service: Data<Service>,
+    caller: Caller,
+    at: PublicPath,
+    id: Path<String>,
+) -> Result<Json<JobAnswer>, HttpError> {
+    let job = find(&service, caller, &id).await?;
+    let position = service.jobs.position(job.id).await?;
+    Ok(Json(JobAnswer::new(&job, position, &at)))
+}
+
+/// Cancels an analysis
+///
+/// Whoever works on it stops within about a second, and the file is removed. Nothing is stored.
+#[utoipa::path(tag = "analysis",
+    params(("id" = String, Path, description = "Name of the job, a UUID")),
+    responses(
+        (status = 200, description = "It is cancelled, or was before", body = JobAnswer),
+        (status = 404, description = "`not-found`", content_type = "application/problem+json", body = Problem),
+        (status = 409, description = "`job-ended`: it is done, failed or was set aside", content_type = "application/problem+json", body = Problem),
+        (status = 500, description = "The database failed", content_type = "application/problem+json", body = Problem),
+        (status = 503, description = "`database-busy` or `database-away`", content_type = "application/problem+json", body = Problem),
+    ))]
+#[delete("/api/v1/analyses/{id}")]
+pub(in crate::http) async fn cancel(
+    service: Data<Service>,
+    caller: Caller,
+    at: PublicPath,
+    id: Path<String>,
+) -> Result<Json<JobAnswer>, HttpError> {
+    let name = JobId::parse(&id).ok_or(NOT_FOUND)?;
+    let now = OffsetDateTime::now_utc();
+    match service.jobs.cancel(name, caller.reader(), now).await? {
+        Cancelled::NoSuchJob => return Err(NOT_FOUND),
+        Cancelled::TooLate(state) => return Err(HttpError::JobEnded(state)),
+        Cancelled::Yes => {}
+    }
+    if let Err(error) = service.job_uploads.remove(name).await {
+        tracing::warn!(%error, job = %name, "the upload of a cancelled job stays for now");
+    }
+    let job = find(&service, caller, &id).await?;
+    Ok(Json(JobAnswer::new(&job, 0, &at)))
+}
+
+/// The caller's job of this name.
+///
+/// # Errors
+/// [`HttpError::NotFound`]; [`HttpError::Store`].
+pub(super) async fn find(service: &Service, caller: Caller, id: &str) -> Result<Job, HttpError> {
+    let name = JobId::parse(id).ok_or(NOT_FOUND)?;
+    let job = service.jobs.get(name, caller.reader()).await?;
+    job.ok_or(NOT_FOUND)
+}
