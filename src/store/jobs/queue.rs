@@ -209,8 +209,9 @@ impl JobStore {
     }
 }
 
-/// What an event says of a stage.
+/// What an event says of a stage; an estimate needs no more than three digits.
 pub(super) fn stage_body(stage: Stage, progress: f64, attempt: u64) -> serde_json::Value {
+    let progress = (progress * 1_000.0).round() / 1_000.0;
     json!({ "stage": stage.as_str(), "progress": progress, "attempt": attempt })
 }
 
