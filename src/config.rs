@@ -208,8 +208,8 @@ settings! {
     /// Whether to start where the system cannot shut the decode workers in. Then a hostile video
     /// may take over the service.
     allow_unsandboxed: bool = "false";
-    /// Shorter side of the smallest face that is scored, in pixels.
-    min_face_px: u32 = "40" in 1..=4096;
+    /// Shorter side of the smallest face that is scored, in pixels; `models/README.md` says why.
+    min_face_px: u32 = "48" in 1..=4096;
     /// Least sharpness of a face that is scored (variance of the Laplacian of its aligned crop).
     min_sharpness: f32 = "7" in 0.0..=100_000.0;
     /// Usable frames of a person that a verdict on a video needs.

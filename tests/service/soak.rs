@@ -97,6 +97,8 @@ async fn many_requests_four_at_a_time_leave_no_file_process_descriptor_or_memory
     let stored = std::fs::read_dir(server.data_dir().join("artifacts"))
         .expect("artifacts")
         .flatten();
-    let stored = stored.filter(|entry| !entry.file_name().to_string_lossy().starts_with('.'));
+    // Beside the analyses lies the folder for the files of jobs.
+    let stored = stored.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let stored = stored.filter(|name| !name.starts_with('.') && name != "jobs");
     assert_eq!(stored.count(), WARM + more);
 }
