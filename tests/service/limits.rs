@@ -70,8 +70,8 @@ async fn each_limit_on_a_file_lets_pass_what_is_at_it_and_refuses_one_more() {
         ),
         (
             film("w0.mp4", "size=320x240:rate=10:duration=2", ""),
-            // Without pictures that none refers to: those would not be decoded.
-            film("w1.mp4", "size=320x240:rate=25:duration=2", "-bf 0"),
+            // With one key frame: what follows the last frame wanted before another is not decoded.
+            film("w1.mp4", "size=320x240:rate=25:duration=2", "-g 250"),
             "too-much-to-decode",
         ),
         (
