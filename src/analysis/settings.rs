@@ -91,7 +91,7 @@ pub(in crate::analysis) fn small_settings() -> AnalysisSettings {
             requests: 16,
             allow_unsandboxed: false,
         },
-        min_face_px: 48,
+        min_face_px: 40,
         min_sharpness: 10.0,
         min_scored_frames: 3,
         max_faces_per_frame: 16,
