@@ -81,6 +81,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default="", help="inputs whose name holds this")
+    parser.add_argument("--without", help="inputs whose name does not hold this")
     parser.add_argument("--peers", nargs="*", default=PEERS, choices=PEERS)
     parser.add_argument("--folder", type=Path, default=ROOT / "target/bench-inputs")
     parser.add_argument("--ours", type=Path, required=True, help="the built benchmark `sampling`")
@@ -90,13 +91,16 @@ def main():
     peers = Path(__file__).with_name("peers.py")
     contestants += [Contestant(peer, [sys.executable, str(peers), peer], json.dumps) for peer in arguments.peers]
     facts, tables = machine(), {}
-    for name, path in inputs(arguments.folder).items():
-        if arguments.only in name:
-            task = {"path": str(path), "indices": even_indices(path)}
-            answers = take_turns(contestants, task, arguments.rounds)
-            check_pictures(name, answers)
-            tables[name] = compare(answers, "framewitness")
-            print(row(name, tables[name]), flush=True)
+    try:
+        for name, path in inputs(arguments.folder).items():
+            if arguments.only in name and (not arguments.without or arguments.without not in name):
+                task = {"path": str(path), "indices": even_indices(path)}
+                answers = take_turns(contestants, task, arguments.rounds)
+                check_pictures(name, answers)
+                tables[name] = compare(answers, "framewitness")
+                print(row(name, tables[name]), flush=True)
+    except KeyboardInterrupt:
+        print("stopped; what was measured so far counts")
     for contestant in contestants:
         contestant.end()
     summary = summarise(tables)
