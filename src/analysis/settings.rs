@@ -72,7 +72,8 @@ impl AnalysisSettings {
     /// Processor time of a worker's whole life, seconds: far above what its deadlines leave it, a
     /// stop for one that outlived its parent's attention.
     pub(in crate::analysis) fn worker_cpu_s(&self) -> u64 {
-        let threads = u64::from(self.media.decoder_threads) + 1;
+        // Beside the decoder's own, one renders and one feeds the decoder.
+        let threads = u64::from(self.media.decoder_threads) + 2;
         60 + self.deadline.as_secs() * threads * u64::from(self.worker.requests)
     }
 }

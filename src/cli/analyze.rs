@@ -18,6 +18,7 @@ use framewitness::store::{
 
 use super::output::{FAILED, describe, fail, print};
 use super::progress::progress_bar;
+use super::runtime;
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -41,15 +42,9 @@ pub(crate) struct Options {
 
 /// Analyses every file and prints the results in the order given.
 pub(crate) fn run(settings: Settings, options: &Options) -> ExitCode {
-    let runtime = match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => return fail(FAILED, &error),
-    };
-    runtime.block_on(async {
-        match Bench::set_up(&settings).await {
-            Ok(bench) => analyze_all(&bench, options).await,
-            Err(error) => fail(FAILED, &error),
-        }
+    runtime::run(async {
+        let bench = Bench::set_up(&settings).await?;
+        Ok(analyze_all(&bench, options).await)
     })
 }
 

@@ -10,7 +10,8 @@ use framewitness::store::{ApiKey, KeyId, KeyStore, NewKey, Scope};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::output::{FAILED, fail, print};
+use super::output::{FAILED, print};
+use super::runtime;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -36,16 +37,7 @@ pub(crate) enum Command {
 
 /// Runs a command on the database of the settings.
 pub(crate) fn run(settings: &Settings, command: Command) -> ExitCode {
-    let runtime = match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => return fail(FAILED, &error),
-    };
-    runtime.block_on(async {
-        match run_on_database(settings, command).await {
-            Ok(code) => code,
-            Err(error) => fail(FAILED, error.as_ref()),
-        }
-    })
+    runtime::run(run_on_database(settings, command))
 }
 
 async fn run_on_database(

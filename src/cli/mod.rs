@@ -7,6 +7,7 @@ mod keys;
 mod models;
 mod output;
 mod progress;
+mod runtime;
 mod serve;
 mod signing;
 mod start_over;

@@ -8,19 +8,11 @@ use framewitness::config::Settings;
 use framewitness::telemetry;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::output::{FAILED, fail};
+use super::runtime;
 
 /// Serves until told to end.
 pub(crate) fn run(settings: Settings) -> ExitCode {
-    let runtime = match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => return fail(FAILED, &error),
-    };
-    let served = runtime.block_on(serve(settings));
-    match served {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(FAILED, error.as_ref()),
-    }
+    runtime::run(async { serve(settings).await.map(|()| ExitCode::SUCCESS) })
 }
 
 async fn serve(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
