@@ -128,14 +128,22 @@ fn is_dead_session(path: &Path) -> Result<bool, StoreError> {
     if !named_so {
         return Ok(false);
     }
-    let folder = match File::open(path) {
-        Ok(folder) => folder,
+    match File::open(path) {
+        Ok(folder) => is_left_behind(&folder, path),
         // Its owner removed it between the listing and now.
-        Err(gone) if gone.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(other) => return Err(StoreError::io("open the folder", path)(other)),
-    };
+        Err(gone) if gone.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(other) => Err(StoreError::io("open the folder", path)(other)),
+    }
+}
+
+/// Whether nobody holds `folder`, which was opened at `path`, and it still has that name.
+fn is_left_behind(folder: &File, path: &Path) -> Result<bool, StoreError> {
     match folder.try_lock() {
-        Ok(()) => Ok(true),
+        // Its owner may have removed it, and let go of the lock, between our opening and our
+        // locking: what we hold then is a folder without a name.
+        Ok(()) => path
+            .try_exists()
+            .map_err(StoreError::io("look for the folder", path)),
         Err(TryLockError::WouldBlock) => Ok(false),
         Err(TryLockError::Error(other)) => Err(StoreError::io("lock the folder", path)(other)),
     }
@@ -189,6 +197,16 @@ mod tests {
         fs::create_dir(&stranger).unwrap();
         drop(SessionDir::open(parent.path()).unwrap());
         assert!(stranger.exists());
+    }
+
+    #[test]
+    fn a_session_that_ends_while_another_looks_at_it_is_not_a_leftover() {
+        let parent = tempfile::tempdir().unwrap();
+        let session = SessionDir::open(parent.path()).unwrap();
+        let path = session.path().to_path_buf();
+        let seen = File::open(&path).unwrap();
+        drop(session);
+        assert!(!is_left_behind(&seen, &path).unwrap());
     }
 
     #[test]
