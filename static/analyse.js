@@ -1,132 +1,178 @@
-// The Analyse tab: choose → upload → wait → answer or problem. One analysis at a time; the form stays usable.
+// The Analyse tab: choose → queue → answer or problem. One file has a card of its own; several are a list.
 
-import { Cancelled, getJson, postForm, refuseTooLarge, serverTimings } from "./api.js";
+import { Cancelled, getJson } from "./api.js";
 import { readAnswer } from "./answer.js";
 import { showProblem } from "./alert.js";
-import { byId, fileName, show } from "./dom.js";
+import { byId, show } from "./dom.js";
 import { dropZone } from "./drop.js";
-import { bytes, percent } from "./format.js";
+import { percent } from "./format.js";
+import { ProgressCard } from "./progress.js";
+import { isEnded, Queue } from "./queue.js";
+import { QueueList } from "./queue_list.js";
 import { drawResult } from "./result.js";
 
 const MEDIA = "video/*,image/*,.heic,.heif,.avif,.mkv,.flv,.wmv,.avi,.mov,.mts,.m2ts,.ts,.mpg,.mpeg,.vob";
+const PROMPT = "Drop videos here, paste them, or choose files";
+const PROMPT_MORE = "Add more files";
 
 /** Wires the tab. `limits()` answers the published limits; `onSign(file)` hands a file to the other tab. */
 export function startAnalyse({ limits, onSign }) {
-  const drop = dropZone(byId("analyse-drop"), {
-    prompt: "Drop a video here, paste it, or choose a file",
-    hint: "One video or picture of a face",
-    accept: MEDIA, inputId: "analyse-file", onFile: (file) => analyse(file),
-  });
-  const say = (words) => { byId("analyse-status").textContent = words; };
-  let running = null;
-  let shownId = null;
-  let wantedId = null;
+  const tab = new AnalyseTab(limits, onSign);
+  return { take: (files) => tab.drop.take(files), open: (id) => tab.open(id), setHint: tab.drop.setHint };
+}
 
-  async function analyse(file) {
-    if (running) return;
-    const job = new AbortController();
-    running = job;
-    const progress = progressBox(file, job, say);
-    forgetResult();
-    drop.setCompact(true);
-    drop.setBusy(true);
-    byId("cancel").focus();
-    try {
-      refuseTooLarge(file, limits().maxBytes);
-      const { json, serverTiming } = await postForm("predict?format=framewitness", { file }, { ...progress.callbacks, signal: job.signal });
-      present(json, { timings: serverTimings(serverTiming), onSign: () => onSign(file) });
-    } catch (failure) {
-      if (failure instanceof Cancelled) say("Cancelled.");
-      else showProblem(byId("analyse-alert"), failure, () => analyse(file));
-      drop.setCompact(false);
-    } finally {
-      progress.end();
-      running = null;
-      drop.setBusy(false);
-    }
-    if (shownId === null) drop.focus();
+class AnalyseTab {
+  constructor(limits, onSign) {
+    this.onSign = onSign;
+    this.shownId = null;
+    this.wantedId = null;
+    this.isList = false;
+    this.drop = dropZone(byId("analyse-drop"), {
+      prompt: PROMPT, hint: "Videos or pictures of a face, one or many", accept: MEDIA, inputId: "analyse-file",
+      multiple: true, onFiles: (files) => this.take(files),
+    });
+    this.queue = new Queue({ limits, onChange: (entry) => this.changed(entry) });
+    this.card = new ProgressCard({ say: this.say, onCancel: (entry) => this.queue.cancel(entry) });
+    this.list = new QueueList({
+      onOpen: (entry) => this.present(entry.json, entry),
+      onClear: () => this.queue.entries.filter(isEnded).forEach((entry) => this.remove(entry)),
+      on: {
+        cancel: (entry) => this.queue.cancel(entry),
+        retry: (entry) => this.queue.retry(entry),
+        remove: (entry) => this.remove(entry),
+      },
+    });
   }
 
-  /** One result at a time: an old verdict never stands under a new file's name. */
-  function forgetResult() {
-    shownId = null;
+  say(words) {
+    byId("analyse-status").textContent = words;
+  }
+
+  /** A single file takes the place of the one before; more than one, or one beside another, are a list. */
+  take(files) {
+    const isAlone = files.length === 1 && !this.isList && this.queue.entries.every(isEnded);
+    if (isAlone) {
+      this.queue.entries = [];
+      this.forgetResult();
+    } else {
+      this.becomeList();
+    }
     show(byId("analyse-alert"));
-    show(byId("result")).hidden = true;
     byId("about").hidden = true;
+    this.drop.setCompact(true);
+    this.drop.setPrompt(PROMPT_MORE);
+    this.queue.add(files);
+    if (isAlone) byId("cancel").focus();
+  }
+
+  becomeList() {
+    if (this.isList) return;
+    this.isList = true;
+    this.queue.entries = this.queue.entries.filter((entry) => !["failed", "cancelled"].includes(entry.state));
+    this.card.end();
+    this.list.hidden = false;
+    this.queue.entries.forEach((entry) => this.list.update(entry));
+    const shown = this.queue.entries.find((entry) => entry.json?.id !== undefined && entry.json.id === this.shownId);
+    this.list.choose(shown ?? null);
+  }
+
+  remove(entry) {
+    this.queue.remove(entry);
+    this.list.remove(entry);
+    this.list.countUp(this.queue.entries);
+    if (this.queue.entries.length > 0) return;
+    this.isList = false;
+    this.list.hidden = true;
+    this.rest();
+    this.drop.focus();
+  }
+
+  changed(entry) {
+    if (this.isList) this.changedInList(entry);
+    else this.changedAlone(entry);
+  }
+
+  changedInList(entry) {
+    if (!this.queue.entries.includes(entry)) return;
+    this.list.update(entry);
+    this.list.countUp(this.queue.entries);
+    if (entry.state === "done" && this.shownId === null && this.wantedId === null) this.present(entry.json, entry, { quietly: true });
+    if (isEnded(entry)) this.say(`${entry.file.name}: ${entry.json?.verdict ?? entry.state}. ${byId("queue-count").textContent}.`);
+  }
+
+  changedAlone(entry) {
+    if (!isEnded(entry)) {
+      if (this.card.entry === entry) this.card.draw();
+      else this.card.begin(entry);
+      return;
+    }
+    this.card.end();
+    if (entry.state === "done") {
+      this.present(entry.json, entry);
+      return;
+    }
+    if (entry.state === "cancelled") this.say("Cancelled.");
+    else showProblem(byId("analyse-alert"), entry.problem, () => this.retryAlone(entry));
+    this.rest();
+    this.drop.focus();
+  }
+
+  retryAlone(entry) {
+    this.queue.retry(entry);
+    byId("cancel").focus();
+  }
+
+  /** Nothing is under way or shown: the zone is large again. */
+  rest() {
+    this.drop.setPrompt(PROMPT);
+    if (this.shownId === null) this.drop.setCompact(false);
+  }
+
+  /** An old verdict never stands under a new file's name. */
+  forgetResult() {
+    this.shownId = null;
+    this.wantedId = null;
+    show(byId("result")).hidden = true;
     history.replaceState(null, "", "#analyse");
   }
 
-  function present(json, options) {
+  /** Shows an answer; `entry` is where it came from when this page has its file. */
+  present(json, entry = null, { quietly = false } = {}) {
     const answer = readAnswer(json);
-    shownId = answer.id ?? "unnamed";
+    this.shownId = answer.id ?? "unnamed";
+    this.wantedId = null;
     if (answer.id && !byId("panel-analyse").hidden) history.replaceState(null, "", `#analysis/${answer.id}`);
     byId("about").hidden = true;
-    const heading = drawResult(byId("result"), answer, { ...options, json });
+    const file = entry?.file ?? null;
+    const heading = drawResult(byId("result"), answer, {
+      json, file, timings: entry?.timings, onSign: file && (() => this.onSign(file)),
+    });
     byId("result").hidden = false;
-    drop.setCompact(true);
-    say(`Analysis finished: ${answer.verdict}${answer.probability === null ? "" : `, ${percent(answer.probability)} probability of manipulation`}.`);
+    this.drop.setCompact(true);
+    this.list.choose(entry);
+    if (quietly) return;
+    this.say(`Analysis finished: ${answer.verdict}${answer.probability === null ? "" : `, ${percent(answer.probability)} probability of manipulation`}.`);
     heading.focus({ preventScroll: true });
     const top = heading.getBoundingClientRect().top;
     if (top < 0 || top > innerHeight * 0.7) byId("result").scrollIntoView();
   }
 
-  /** Shows a stored analysis by its id. */
-  async function open(id) {
-    if (id === shownId || running) return;
-    wantedId = id;
+  /** Shows a stored analysis by its id. What is under way goes on as a list. */
+  async open(id) {
+    if (id === this.shownId) return;
+    this.wantedId = id;
+    if (!this.queue.entries.every(isEnded)) this.becomeList();
     show(byId("analyse-alert"));
-    say("Loading the stored analysis.");
+    this.say("Loading the stored analysis.");
     try {
       const json = await getJson(`api/v1/predictions/${encodeURIComponent(id)}`);
-      if (wantedId !== id || running) return;
-      drop.forget();
-      present(json, {});
+      if (this.wantedId !== id) return;
+      this.drop.forget();
+      this.present(json);
     } catch (problem) {
-      if (wantedId === id && !running) showProblem(byId("analyse-alert"), problem, () => open(id));
+      if (this.wantedId !== id || problem instanceof Cancelled) return;
+      this.wantedId = null;
+      showProblem(byId("analyse-alert"), problem, () => this.open(id));
     }
   }
-
-  return { take: (file) => drop.take(file), open, setHint: drop.setHint, isBusy: () => running !== null };
-}
-
-/** Shows bytes while they go up, then the seconds the analysis takes; spoken sparingly. */
-function progressBox(file, job, say) {
-  const [title, bar, text, cancel] = ["progress-title", "progress-bar", "progress-text", "cancel"].map(byId);
-  const abort = () => job.abort();
-  let timer = null;
-  let spokenQuarter = 0;
-  show(byId("progress-file"), fileName(file.name));
-  cancel.addEventListener("click", abort);
-  title.textContent = "Uploading";
-  text.textContent = `0 of ${bytes(file.size)}`;
-  bar.value = 0;
-  byId("analyse-progress").hidden = false;
-  say(`Uploading, ${bytes(file.size)}.`);
-
-  const onProgress = ({ sent, total }) => {
-    const part = total > 0 ? Math.min(1, sent / total) : 0;
-    bar.value = part * 100;
-    text.textContent = `${bytes(sent)} of ${bytes(total)} · ${Math.floor(part * 100)} %`;
-    if (Math.floor(part * 4) > spokenQuarter) {
-      spokenQuarter = Math.floor(part * 4);
-      say(`Uploaded ${Math.floor(part * 100)} %.`);
-    }
-  };
-  const onSent = () => {
-    const since = performance.now();
-    title.textContent = "Analysing";
-    bar.removeAttribute("value");
-    say("Uploaded. Analysing.");
-    const tick = () => { text.textContent = `${bytes(file.size)} received · ${((performance.now() - since) / 1000).toFixed(0)} s so far`; };
-    tick();
-    timer = setInterval(tick, 500);
-  };
-  return {
-    callbacks: { onProgress, onSent },
-    end() {
-      clearInterval(timer);
-      cancel.removeEventListener("click", abort);
-      byId("analyse-progress").hidden = true;
-    },
-  };
 }

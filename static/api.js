@@ -75,17 +75,23 @@ function problemFrom(status, body, header) {
   });
 }
 
-/** GET that answers JSON or throws a Problem. */
-export async function getJson(path) {
+/** An answer that is good, or a Problem. */
+export async function request(path, { method = "GET", accept = "application/json", headers = {}, signal } = {}) {
   let response;
   try {
-    response = await fetch(path, { headers: { Accept: "application/json", ...keyHeaders() } });
+    response = await fetch(path, { method, headers: { Accept: accept, ...headers, ...keyHeaders() }, signal });
   } catch {
+    if (signal?.aborted) throw new Cancelled();
     throw new Problem({ title: "The service cannot be reached" });
   }
-  const body = await response.text();
-  if (!response.ok) throw problemFrom(response.status, body, (name) => response.headers.get(name));
-  return parsed(body, response.status);
+  if (response.ok) return response;
+  throw problemFrom(response.status, await response.text(), (name) => response.headers.get(name));
+}
+
+/** JSON or a Problem; GET where `method` says nothing else. */
+export async function getJson(path, options) {
+  const response = await request(path, options);
+  return parsed(await response.text(), response.status);
 }
 
 function parsed(body, status) {
@@ -101,7 +107,7 @@ function parsed(body, status) {
  * `onProgress({sent, total})` while sending, `onSent()` once the service has it all.
  * Answers `{json, serverTiming}`.
  */
-export function postForm(path, fields, { onProgress, onSent, signal } = {}) {
+export function postForm(path, fields, { onProgress, onSent, signal, headers = {} } = {}) {
   const form = new FormData();
   let largest = 0;
   for (const [name, value] of Object.entries(fields)) {
@@ -117,7 +123,7 @@ export function postForm(path, fields, { onProgress, onSent, signal } = {}) {
     let sentAll = false;
     request.open("POST", path);
     request.setRequestHeader("Accept", "application/json");
-    for (const [name, value] of Object.entries(keyHeaders())) request.setRequestHeader(name, value);
+    for (const [name, value] of Object.entries({ ...headers, ...keyHeaders() })) request.setRequestHeader(name, value);
     request.upload.addEventListener("progress", (event) => {
       onProgress?.({ sent: event.loaded, total: event.lengthComputable ? event.total : largest });
     });

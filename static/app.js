@@ -46,7 +46,7 @@ async function publishLimits() {
     Number.isFinite(json.max_duration_s) && duration(json.max_duration_s),
     Number.isFinite(json.max_pixels) && `${Math.round(json.max_pixels / 1e6)} megapixels a frame`,
   ].filter(Boolean);
-  analyse.setHint(["One video or picture of a face", ...parts].join(" · "));
+  analyse.setHint(["Videos or pictures of a face, one or many", ...parts].join(" · "));
   if (Number.isFinite(json.max_body_bytes)) integrity.setHint(`Any file, at most ${bytes(json.max_body_bytes)}`);
 }
 
@@ -64,12 +64,13 @@ startKey(() => {
   publishLimits();
 });
 window.addEventListener("hashchange", followAddress);
-catchStrayFiles((file) => {
-  if (currentTab() === "integrity") integrity.takeToSign(file);
-  else if (!analyse.isBusy()) {
-    selectTab("analyse");
-    analyse.take(file);
+catchStrayFiles((files) => {
+  if (currentTab() === "integrity") {
+    integrity.takeToSign(files[0]);
+    return;
   }
+  selectTab("analyse");
+  analyse.take(files);
 });
 followAddress();
 publishLimits();

@@ -7,31 +7,31 @@ import { bytes } from "./format.js";
 let nextId = 0;
 
 /**
- * Builds the zone into `place`. `prompt` is its label, `hint` the small print, `onFile(file)` the choice.
- * Answers `{take(file), file(), forget(), focus(), setHint(text), setCompact(on), setBusy(on)}`.
+ * Builds the zone into `place`. `prompt` is its label, `hint` the small print, `onFiles(files)` the choice, of one
+ * file unless `multiple`.
+ * Answers `{take(files), file(), forget(), focus(), setHint(text), setPrompt(text), setCompact(on)}`.
  */
-export function dropZone(place, { prompt, hint = "", accept, onFile, inputId }) {
+export function dropZone(place, { prompt, hint = "", accept, onFiles, inputId, multiple = false }) {
   const id = inputId ?? `drop-${nextId++}`;
   let chosen = null;
-  const input = h("input", { id, type: "file", accept, "aria-describedby": `${id}-hint ${id}-chosen` });
+  const input = h("input", { id, type: "file", accept, multiple, "aria-describedby": `${id}-hint ${id}-chosen` });
   const hintLine = h("span", { class: "drop-hint", id: `${id}-hint` }, hint);
   const chosenLine = h("span", { class: "drop-chosen", id: `${id}-chosen` });
-  const zone = h("div", { class: "drop" },
-    icon("upload"),
-    h("div", { class: "drop-words" }, h("label", { for: id, class: "drop-prompt" }, prompt), chosenLine, hintLine),
-    input);
+  const label = h("label", { for: id, class: "drop-prompt" }, prompt);
+  const zone = h("div", { class: "drop" }, icon("upload"), h("div", { class: "drop-words" }, label, chosenLine, hintLine), input);
 
-  const take = (file, count = 1) => {
-    if (!file) return;
-    chosen = file;
-    show(chosenLine, fileName(file.name), ` (${bytes(file.size)})`,
-      count > 1 ? ` · the first of ${count} files; one at a time` : null);
-    onFile(file);
+  const take = (files) => {
+    if (files.length === 0) return;
+    const taken = multiple ? files : files.slice(0, 1);
+    chosen = taken[0];
+    show(chosenLine, ...(taken.length === 1 ? [fileName(chosen.name), ` (${bytes(chosen.size)})`] : [`${taken.length} files`]),
+      taken.length < files.length ? ` · the first of ${files.length} files; one at a time` : null);
+    onFiles(taken);
   };
   input.addEventListener("change", () => {
-    const file = input.files[0];
-    take(file);
+    const files = [...input.files];
     input.value = ""; // the same file chosen again is a choice too
+    take(files);
   });
   acceptDrops(zone, take);
   place.append(zone);
@@ -39,10 +39,10 @@ export function dropZone(place, { prompt, hint = "", accept, onFile, inputId }) 
     take,
     file: () => chosen,
     setHint: (text) => { hintLine.textContent = text; },
+    setPrompt: (text) => { label.textContent = text; },
     setCompact: (on) => zone.classList.toggle("compact", on),
     forget: () => { chosen = null; show(chosenLine); },
     focus: () => input.focus(),
-    setBusy: (on) => { input.disabled = on; zone.classList.toggle("busy", on); },
   };
 }
 
@@ -63,23 +63,23 @@ function acceptDrops(zone, take) {
     zone.classList.remove("over");
     if (!hasFiles(event)) return;
     event.preventDefault();
-    if (!zone.classList.contains("busy")) take(event.dataTransfer.files[0], event.dataTransfer.files.length);
+    take([...event.dataTransfer.files]);
   });
 }
 
-/** A file dropped beside a zone or pasted anywhere goes to `receiver(file)`; the browser never navigates to it. */
+/** Files dropped beside a zone or pasted anywhere go to `receiver(files)`; the browser never navigates to them. */
 export function catchStrayFiles(receiver) {
   window.addEventListener("dragover", (event) => event.preventDefault());
   window.addEventListener("drop", (event) => {
     const handled = event.defaultPrevented;
     event.preventDefault();
-    const file = event.dataTransfer?.files[0];
-    if (!handled && file) receiver(file);
+    const files = [...(event.dataTransfer?.files ?? [])];
+    if (!handled && files.length > 0) receiver(files);
   });
   window.addEventListener("paste", (event) => {
-    const file = event.clipboardData?.files[0];
-    if (!file) return;
+    const files = [...(event.clipboardData?.files ?? [])];
+    if (files.length === 0) return;
     event.preventDefault();
-    receiver(file);
+    receiver(files);
   });
 }

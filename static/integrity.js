@@ -14,7 +14,7 @@ export function startIntegrity({ limits }) {
   const sign = signForm(limits, say, (file, signature) => verify.take(file, signature));
   const verify = verifyForm(limits, say);
   return {
-    takeToSign: (file) => { sign.take(file); byId("sign-submit").focus(); },
+    takeToSign: (file) => { sign.take([file]); byId("sign-submit").focus(); },
     setHint: (text) => { sign.setHint(text); verify.setHint(text); },
   };
 }
@@ -23,7 +23,7 @@ function signForm(limits, say, onVerify) {
   const submit = byId("sign-submit");
   const drop = dropZone(byId("sign-drop"), {
     prompt: "Drop the file to sign, or choose it", inputId: "sign-file",
-    onFile: () => { submit.disabled = false; show(byId("sign-result")); show(byId("sign-alert")); },
+    onFiles: () => { submit.disabled = false; show(byId("sign-result")); show(byId("sign-alert")); },
   });
   drop.setCompact(true);
   onSubmit("sign", drop, submit, async (file, report) => {
@@ -43,7 +43,7 @@ function verifyForm(limits, say) {
     show(byId("verify-result"));
     show(byId("verify-alert"));
   };
-  const drop = dropZone(byId("verify-drop"), { prompt: "Drop the file to check, or choose it", inputId: "verify-file", onFile: () => ready() });
+  const drop = dropZone(byId("verify-drop"), { prompt: "Drop the file to check, or choose it", inputId: "verify-file", onFiles: () => ready() });
   drop.setCompact(true);
   text.addEventListener("input", ready);
   byId("signature-file").addEventListener("change", async (event) => {
@@ -64,7 +64,7 @@ function verifyForm(limits, say) {
     setHint: drop.setHint,
     take(file, base64) {
       text.value = base64;
-      drop.take(file);
+      drop.take([file]);
       submit.focus();
     },
   };

@@ -39,11 +39,11 @@ macro_rules! page_files {
 
 static PAGE_FILES: &[PageFile] = &page_files! {
     "text/html; charset=utf-8": "index.html";
-    "text/css; charset=utf-8": "style.css", "result.css";
+    "text/css; charset=utf-8": "style.css", "queue.css", "result.css";
     "image/svg+xml": "favicon.svg";
     "text/javascript; charset=utf-8": "alert.js", "analyse.js", "answer.js", "api.js", "app.js",
-        "dom.js", "drop.js", "format.js", "frames.js", "integrity.js", "key.js", "plot.js", "recent.js",
-        "result.js", "tabs.js";
+        "dom.js", "drop.js", "format.js", "frames.js", "integrity.js", "jobs.js", "key.js", "plot.js",
+        "progress.js", "queue.js", "queue_list.js", "recent.js", "result.js", "tabs.js";
 };
 
 /// One for each file, in the same order.
