@@ -38,6 +38,29 @@ async fn a_video_of_a_face_gets_a_verdict_with_everything_that_led_to_it() {
 }
 
 #[tokio::test]
+async fn faces_say_where_the_frame_model_sees_traces_and_where_their_crops_lie() {
+    let server = Server::shared().await;
+    let answer = server.predict("videos/manipulated.mp4").await;
+    let frames = answer["frames"].as_array().expect("frames");
+    let faces = || (frames.iter()).flat_map(|frame| frame["faces"].as_array().expect("faces"));
+    let looked_at = faces().filter(|face| face["frame_probability"].is_number());
+    let mut hottest = 0;
+    for face in looked_at {
+        let map = &face["manipulation_map"];
+        let cells = map["cells"].as_array().expect("cells");
+        assert_eq!((map["side"].as_u64(), cells.len()), (Some(16), 256));
+        hottest = (cells.iter().filter_map(Value::as_u64)).fold(hottest, u64::max);
+    }
+    assert!(hottest > 50, "traces somewhere in a forged face: {hottest}");
+    for face in faces() {
+        let x = |corner: usize| face["crop_corners"][corner][0].as_f64().expect("a corner");
+        let left = face["box"]["x"].as_f64().expect("a box");
+        let right = left + face["box"]["width"].as_f64().expect("a box");
+        assert!(x(0) < left + 10.0 && x(1) > right - 10.0, "{face}");
+    }
+}
+
+#[tokio::test]
 async fn every_frame_and_crop_that_an_answer_names_can_be_fetched() {
     let server = Server::shared().await;
     let answer = server.predict("videos/manipulated.mp4").await;

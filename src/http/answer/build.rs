@@ -4,7 +4,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::{
     AnalysisAnswer, CroppedFace, DisplayFrame, DisplayLabel, Face, Foundation, Frame, Isolation,
-    Metadata, Model, PixelBox, Remark, Track, VerdictWord,
+    ManipulationMap, Metadata, Model, PixelBox, Remark, Track, VerdictWord,
 };
 use crate::domain::{
     self, Analysis, FaceObservation, FoundationIdentity, FrameResult, MediaInfo, MediaKind,
@@ -211,6 +211,20 @@ impl Face {
             probability_fake: face.probability_fake.map(fraction),
             sequence_probability: face.sequence_probability.map(fraction),
             frame_probability: face.frame_probability.map(fraction),
+            manipulation_map: face.manipulation_map.as_ref().map(ManipulationMap::from),
+            crop_corners: face
+                .crop_corners
+                .map(|corners| corners.map(|at| at.map(pixels))),
+        }
+    }
+}
+
+impl From<&domain::ManipulationMap> for ManipulationMap {
+    fn from(map: &domain::ManipulationMap) -> Self {
+        Self {
+            side: map.side(),
+            covers_ratio: rounded(f64::from(map.covers_ratio()), 4),
+            cells: map.percents(),
         }
     }
 }

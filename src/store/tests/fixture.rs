@@ -47,6 +47,8 @@ pub(in crate::store) fn face(probability: f32) -> FaceObservation {
         frame_probability: probability,
         probability_fake: probability,
         crop_artifact: "crop-000-0.jpg".into(),
+        manipulation_map: None,
+        crop_corners: None,
     }
 }
 
