@@ -2,6 +2,7 @@
 
 import { copyButton, download, facts, fileName, h, icon, show } from "./dom.js";
 import { bytes, frameRate, localTime, percent, seconds, shortDigest } from "./format.js";
+import { adviceFor } from "./advice.js";
 import { toCsv } from "./answer.js";
 import { drawFrames } from "./frames.js";
 import { drawPlot } from "./plot.js";
@@ -84,8 +85,26 @@ function verdictCard(answer, heading, buttons) {
     h("div", { class: "verdict-why" },
       h("h3", {}, "Why"),
       h("ul", { class: "reasons" }, answer.reasons.map((reason) => h("li", { "data-code": reason.code }, reason.message))),
-      answer.notes.length > 0 && h("ul", { class: "reasons notes" }, answer.notes.map((note) => h("li", { "data-code": note.code }, note.message)))),
+      answer.notes.length > 0 && h("ul", { class: "reasons notes" }, answer.notes.map((note) => h("li", { "data-code": note.code }, note.message))),
+      helpOf(answer), stabilityOf(answer)),
     h("div", { class: "verdict-actions actions" }, buttons));
+}
+
+/** Under INCONCLUSIVE, what would help. */
+function helpOf(answer) {
+  const advice = answer.verdict === "INCONCLUSIVE" ? adviceFor(answer.reasons) : [];
+  return advice.length > 0 && [h("h3", {}, "What would help"), h("ul", { class: "reasons", id: "advice" }, advice.map((sentence) => h("li", {}, sentence)))];
+}
+
+const CHANGES = { recompressed: "compressed once more", rescaled: "made smaller and enlarged again", cropped: "cut a little closer" };
+
+/** What became of the answer after small changes, where that was asked for. */
+function stabilityOf({ stability }) {
+  if (stability === null) return false;
+  const told = stability.changes.map(({ change, probability: value, verdict }) =>
+    h("li", {}, `${CHANGES[change] ?? change}: ${verdict}${value === null ? "" : `, ${percent(value)} fake`}`));
+  return [h("h3", {}, stability.holds ? "The answer holds after small changes" : "The answer does not hold after small changes"),
+    h("ul", { class: "reasons", id: "stability" }, told)];
 }
 
 function probability(value) {

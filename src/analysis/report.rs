@@ -52,6 +52,7 @@ pub(super) fn assemble(
         tracks,
         frames,
         notes: observation.notes,
+        stability: None,
         isolation: Some(observation.isolation),
     }
 }

@@ -4,6 +4,7 @@ mod analyze;
 mod evaluate;
 mod jobs;
 mod keys;
+mod manual;
 mod models;
 mod output;
 mod progress;
@@ -15,7 +16,8 @@ mod start_over;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 use framewitness::config::{Flags, Settings};
 use framewitness::http;
 use framewitness::telemetry;
@@ -91,6 +93,16 @@ enum Command {
         #[command(subcommand)]
         command: jobs::Command,
     },
+    /// Print a script that completes commands and options in a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Print the manual page, or write the page of every command into a folder.
+    Man {
+        /// The folder.
+        dir: Option<PathBuf>,
+    },
     /// Print every setting with its default and meaning.
     Settings,
     /// Print the OpenAPI document of every route, as the service answers it at /openapi.json.
@@ -116,6 +128,8 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         | Command::RotateKey
         | Command::Keys { .. }
         | Command::Jobs { .. }
+        | Command::Completions { .. }
+        | Command::Man { .. }
         | Command::Settings
         | Command::Openapi => false,
     };
@@ -132,6 +146,8 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         Command::Models { command } => models::run(&settings, command),
         Command::Keys { command } => keys::run(&settings, command),
         Command::Jobs { command } => jobs::run(&settings, command),
+        Command::Completions { shell } => manual::completions(shell, Arguments::command()),
+        Command::Man { dir } => manual::pages(Arguments::command(), dir.as_deref()),
         Command::Settings => {
             print(&Settings::markdown_table());
             ExitCode::SUCCESS
@@ -156,6 +172,8 @@ fn flags(common: &Common, command: &Command) -> Flags {
         | Command::Models { .. }
         | Command::Keys { .. }
         | Command::Jobs { .. }
+        | Command::Completions { .. }
+        | Command::Man { .. }
         | Command::Settings
         | Command::Openapi => None,
     };
@@ -182,6 +200,8 @@ fn log_filter(command: &Command, settings: &Settings) -> String {
         | Command::Models { .. }
         | Command::Keys { .. }
         | Command::Jobs { .. }
+        | Command::Completions { .. }
+        | Command::Man { .. }
         | Command::Settings
         | Command::Openapi => "warn".into(),
     }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     FaceBox, Familiarity, FoundationIdentity, Isolation, ManipulationMap, MediaInfo, ModelRole,
-    Probability, SampleNote, Verdict,
+    Probability, SampleNote, Stability, Verdict,
 };
 
 /// Name of an analysis: a UUID version 7, so that names sort by time.
@@ -148,6 +148,9 @@ pub struct Analysis {
     pub frames: Vec<FrameResult>,
     /// What was noticed while sampling.
     pub notes: Vec<SampleNote>,
+    /// Whether the verdict holds after small changes; `None` where that was not tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stability: Option<Stability>,
     /// What held the process that decoded; `None` in records from before it was one of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub isolation: Option<Isolation>,

@@ -41,8 +41,8 @@ static PAGE_FILES: &[PageFile] = &page_files! {
     "text/html; charset=utf-8": "index.html";
     "text/css; charset=utf-8": "style.css", "result.css";
     "image/svg+xml": "favicon.svg";
-    "text/javascript; charset=utf-8": "alert.js", "analyse.js", "answer.js", "api.js", "app.js",
-        "dom.js", "drop.js", "format.js", "frames.js", "integrity.js", "key.js", "plot.js", "recent.js",
+    "text/javascript; charset=utf-8": "advice.js", "alert.js", "analyse.js", "answer.js", "api.js", "app.js",
+        "dom.js", "drop.js", "format.js", "frames.js", "heatmap.js", "integrity.js", "key.js", "plot.js", "recent.js",
         "result.js", "tabs.js";
 };
 

@@ -3,8 +3,8 @@
 use time::format_description::well_known::Rfc3339;
 
 use super::{
-    AnalysisAnswer, CroppedFace, DisplayFrame, DisplayLabel, Face, Foundation, Frame, Isolation,
-    ManipulationMap, Metadata, Model, PixelBox, Remark, Track, VerdictWord,
+    AnalysisAnswer, ChangedScore, CroppedFace, DisplayFrame, DisplayLabel, Face, Foundation, Frame,
+    Isolation, ManipulationMap, Metadata, Model, PixelBox, Remark, Stability, Track, VerdictWord,
 };
 use crate::domain::{
     self, Analysis, FaceObservation, FoundationIdentity, FrameResult, MediaInfo, MediaKind,
@@ -64,6 +64,8 @@ impl AnalysisAnswer {
             tracks: analysis.tracks.iter().map(Track::from).collect(),
             frames: (analysis.frames.iter().map(|f| Frame::new(pictures, f))).collect(),
             notes: analysis.notes.iter().map(Remark::from).collect(),
+            stability: (analysis.stability.as_ref())
+                .map(|stability| Stability::new(stability, &analysis.verdict)),
             isolation: analysis.isolation.map(Isolation::from),
         }
     }
@@ -242,6 +244,26 @@ impl From<&TrackResult> for Track {
             frame_probability: track.frame_probability.map(fraction),
             training_distance: track.familiarity.map(|f| rounded(f64::from(f.distance), 4)),
             training_distance_limit: track.familiarity.map(|f| rounded(f64::from(f.limit), 4)),
+        }
+    }
+}
+
+impl Stability {
+    fn new(stability: &domain::Stability, verdict: &Verdict) -> Self {
+        let is_unstable = |reason: &Reason| matches!(reason, Reason::Unstable { .. });
+        Self {
+            holds: !verdict.reasons.iter().any(is_unstable),
+            changes: stability.scores.iter().map(ChangedScore::from).collect(),
+        }
+    }
+}
+
+impl From<&domain::ChangedScore> for ChangedScore {
+    fn from(score: &domain::ChangedScore) -> Self {
+        Self {
+            change: score.change.code().into(),
+            probability_fake: fraction(score.probability_fake),
+            verdict: VerdictWord::from(score.label),
         }
     }
 }

@@ -60,9 +60,37 @@ pub(super) struct AnalysisAnswer {
     frames: Vec<Frame>,
     /// What was noticed while reading the file.
     notes: Vec<Remark>,
+    /// Whether the verdict holds after small changes; left out where that was not asked for or nothing
+    /// could be scored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stability: Option<Stability>,
     /// What held the process that decoded the file; left out of analyses from before there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     isolation: Option<Isolation>,
+}
+
+/// What the models say of the same faces when they come a little differently.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+struct Stability {
+    /// Whether no change turns FAKE into REAL or REAL into FAKE. `false` comes with the verdict
+    /// INCONCLUSIVE and the reason `unstable`.
+    holds: bool,
+    /// Every change that was tried.
+    changes: Vec<ChangedScore>,
+}
+
+/// What the models say after one change.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+struct ChangedScore {
+    /// `recompressed` (as JPEG), `rescaled` (made smaller and enlarged again) or `cropped` (cut a
+    /// little closer).
+    #[schema(example = "recompressed")]
+    change: String,
+    /// P(manipulated) of the most suspect person.
+    #[schema(minimum = 0, maximum = 1)]
+    probability_fake: f64,
+    /// What that is between the thresholds.
+    verdict: VerdictWord,
 }
 
 /// The guards around the process that decodes, as it found them before its first file.

@@ -6,9 +6,10 @@ use uuid::Uuid;
 
 use super::AnalysisAnswer;
 use crate::domain::{
-    Analysis, AnalysisId, DeviceTags, FaceBox, FaceObservation, Familiarity, FrameRate,
-    FrameResult, Isolation, ManipulationMap, MediaInfo, MediaKind, ModelRole, ModelScore,
-    PictureInfo, Probability, Reason, Rotation, SampleNote, TrackResult, Verdict, VerdictLabel,
+    Analysis, AnalysisId, Change, ChangedScore, DeviceTags, FaceBox, FaceObservation, Familiarity,
+    FrameRate, FrameResult, Isolation, ManipulationMap, MediaInfo, MediaKind, ModelRole,
+    ModelScore, PictureInfo, Probability, Reason, Rotation, SampleNote, Stability, TrackResult,
+    Verdict, VerdictLabel,
 };
 use crate::http::public_path::PublicPath;
 
@@ -103,6 +104,7 @@ fn analysis(frames: Vec<FrameResult>) -> Analysis {
         }],
         frames,
         notes: vec![SampleNote::FewFrames { available: 2 }],
+        stability: None,
         isolation: Some(Isolation {
             no_new_privileges: true,
             resource_limits: true,
@@ -131,6 +133,37 @@ fn a_face_says_where_traces_are_seen_and_where_its_crop_lies_or_nothing_of_it() 
     for unknown in ["manipulation_map", "crop_corners"] {
         assert_eq!(faces[1].get(unknown), None);
     }
+}
+
+#[test]
+fn an_answer_tells_what_became_of_it_after_small_changes() {
+    let mut checked = analysis(vec![]);
+    assert_eq!(answer(&checked).get("stability"), None);
+    checked.stability = Some(Stability {
+        scores: vec![ChangedScore {
+            change: Change::Rescaled,
+            probability_fake: Probability::new(0.125).unwrap(),
+            label: VerdictLabel::Real,
+        }],
+    });
+    let changes = json!([{"change": "rescaled", "probability_fake": 0.125, "verdict": "REAL"}]);
+    assert_eq!(
+        answer(&checked)["stability"],
+        json!({"holds": true, "changes": changes})
+    );
+    checked.verdict.reasons.insert(
+        0,
+        Reason::Unstable {
+            label: VerdictLabel::Fake,
+            change: Change::Rescaled,
+            changed: VerdictLabel::Real,
+            probability_fake: Probability::new(0.125).unwrap(),
+        },
+    );
+    assert_eq!(
+        answer(&checked)["stability"],
+        json!({"holds": false, "changes": changes})
+    );
 }
 
 #[test]

@@ -97,6 +97,7 @@ pub(in crate::store) fn analysis(number: u128) -> Analysis {
             faces: vec![face(0.9)],
         }],
         notes: vec![SampleNote::FewFrames { available: 12 }],
+        stability: None,
         isolation: Some(Isolation {
             no_new_privileges: true,
             resource_limits: true,
