@@ -13,6 +13,7 @@
 //! may be lost (`decode`); the networks run on the thread that [`crate::inference`] owns.
 
 mod admission;
+mod conditions;
 mod decide;
 mod decode;
 mod error;
@@ -46,7 +47,7 @@ pub use settings::{AnalysisSettings, MAX_ASKED_FRAMES, WorkerSettings};
 pub use table::{TABLE_HEADER, write_csv, write_csv_of_all};
 pub use varied::Varied;
 
-use crate::domain::{AnalysisId, Isolation, MediaKind, ModelIdentity, Reason, Stage};
+use crate::domain::{AnalysisId, Conditions, Isolation, MediaKind, ModelIdentity, Reason, Stage};
 use crate::inference::{Clip, ClipScores, ModelSlot, Scorer};
 use crate::media::{SampleOptions, Steps, Variation};
 use decode::{DecodePool, ObservedTrack};
@@ -154,6 +155,16 @@ impl Analyzer {
     /// The detector's name, version and digest.
     pub fn detector(&self) -> &ModelIdentity {
         self.pool.detector()
+    }
+
+    /// Under which settings an analysis would be made now; `None` when no models are loaded.
+    pub fn conditions(&self, stream: Option<u32>) -> Option<Conditions> {
+        let models = self.models.lease().ok()?;
+        let sample = SampleOptions {
+            stream,
+            ..self.settings.sample
+        };
+        Some(conditions::of(&self.settings, &sample, &models.facts()))
     }
 
     /// What holds the processes that decode.
@@ -307,6 +318,7 @@ impl Analyzer {
             sha256,
             analyzed_at: time::OffsetDateTime::now_utc(),
             processing_time: started.elapsed(),
+            conditions: conditions::of(&self.settings, &sample, &models.facts()),
         };
         let identities = report::ModelIdentities {
             detector: self.pool.detector(),

@@ -13,7 +13,7 @@ use super::manifest::{
 };
 use super::weight_files::is_plain_name;
 use super::{Fusion, InferenceError, labels};
-use crate::domain::{ModelIdentity, ModelRole, Probability, Thresholds};
+use crate::domain::{Measured, ModelIdentity, ModelRole, Probability, Thresholds};
 
 /// The file that makes a folder of models a bundle.
 const FILE: &str = "bundle.toml";
@@ -29,6 +29,7 @@ pub struct Bundle {
     detector: String,
     fusion: Fusion,
     thresholds: Thresholds,
+    measured: Vec<Measured>,
     pub(super) models: Models,
 }
 
@@ -59,6 +60,9 @@ struct BundleFile {
     frame: Option<String>,
     fusion: Fusion,
     thresholds: ThresholdsFile,
+    /// None where nobody measured these models together.
+    #[serde(default)]
+    measured: Vec<Measured>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -149,6 +153,7 @@ impl Bundle {
             detector: file.detector,
             fusion: file.fusion,
             thresholds: thresholds?,
+            measured: file.measured,
             models: Models {
                 sequence: all_or_nothing(sequence)?,
                 frame: all_or_nothing(frame)?,
@@ -180,6 +185,11 @@ impl Bundle {
     /// Where the verdicts part.
     pub fn thresholds(&self) -> Thresholds {
         self.thresholds
+    }
+
+    /// What measuring them found; empty where nobody did.
+    pub fn measured(&self) -> &[Measured] {
+        &self.measured
     }
 
     /// The models that score: the sequence model, the frame model, or both in this order.
