@@ -7,8 +7,8 @@ use time::OffsetDateTime;
 use super::decide::{Decision, frame_model_probability};
 use super::decode::{Observation, ObservedFace, ObservedTrack};
 use crate::domain::{
-    Analysis, AnalysisId, Conditions, FaceObservation, FrameResult, Logit, ModelIdentity, ModelRole,
-    ModelScore, Probability, TrackResult,
+    Analysis, AnalysisId, Conditions, FaceObservation, FrameResult, Logit, ModelIdentity,
+    ModelRole, ModelScore, Probability, TrackResult,
 };
 use crate::faces;
 use crate::inference::{ClipScores, FrameScore};

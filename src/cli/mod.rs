@@ -113,10 +113,9 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         return fail(USAGE, &error);
     }
     let runs_models = match &command {
-        Command::Serve { .. }
-        | Command::Analyze(_)
-        | Command::Evaluate(_)
-        | Command::Replay(_) => true,
+        Command::Serve { .. } | Command::Analyze(_) | Command::Evaluate(_) | Command::Replay(_) => {
+            true
+        }
         Command::Models { command } => command.runs_models(),
         Command::Sign { .. }
         | Command::Verify { .. }

@@ -136,7 +136,10 @@ pub(crate) fn run(settings: Settings, options: &Options) -> ExitCode {
 /// How what comes out differs from what is stated, a line each.
 fn replay(settings: &Settings, options: &Options) -> Result<Vec<String>, ReplayError> {
     let stated = stated(settings, options)?;
-    print(&format!("signature holds: analysis {}\n", stated.analysis_id));
+    print(&format!(
+        "signature holds: analysis {}\n",
+        stated.analysis_id
+    ));
     let media = the_stated_file(&options.file, &stated)?;
     print(&format!("file is the one: sha256 {}\n", media.sha256));
     let runtime = tokio::runtime::Runtime::new().map_err(AppError::Server)?;

@@ -5,8 +5,8 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
-    Conditions, FaceBox, Familiarity, FoundationIdentity, Isolation, ManipulationMap, MediaInfo, ModelRole,
-    Probability, SampleNote, Verdict,
+    Conditions, FaceBox, Familiarity, FoundationIdentity, Isolation, ManipulationMap, MediaInfo,
+    ModelRole, Probability, SampleNote, Verdict,
 };
 
 /// Name of an analysis: a UUID version 7, so that names sort by time.

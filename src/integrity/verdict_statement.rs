@@ -142,7 +142,9 @@ impl VerdictStatement {
         };
         if !is_near {
             let (then, now) = (in_percent(then), in_percent(now));
-            found.push(format!("probability of manipulation: {then} then, {now} now"));
+            found.push(format!(
+                "probability of manipulation: {then} then, {now} now"
+            ));
         }
         if self.frames != again.frames {
             let (then, now) = (self.frames.len(), again.frames.len());

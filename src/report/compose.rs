@@ -2,7 +2,9 @@
 
 use super::document::{Document, Section};
 use super::numbers::moment;
-use super::{Material, checking, conditions, evidence, file_facts, limits, models, people, verdict};
+use super::{
+    Material, checking, conditions, evidence, file_facts, limits, models, people, verdict,
+};
 
 /// Says everything there is to say about an analysis, in order.
 pub(super) fn document<'a>(material: &Material<'a>) -> Document<'a> {
@@ -18,14 +20,20 @@ pub(super) fn document<'a>(material: &Material<'a>) -> Document<'a> {
         ),
         sections: vec![
             section("Verdict", verdict::answer(analysis)),
-            section("What this means, and what it does not", verdict::meaning(analysis)),
+            section(
+                "What this means, and what it does not",
+                verdict::meaning(analysis),
+            ),
             section("The file", file_facts::facts(analysis)),
             section("Scores over time", people::scores(analysis)),
             section("Frames behind the verdict", evidence::exhibits(material)),
             section("Models, and how often they err", models::models(material)),
             section("How it was made", conditions::conditions(analysis)),
             section("Limits of the method", limits::limits(analysis)),
-            section("Signature, and how to check it", checking::checking(material)),
+            section(
+                "Signature, and how to check it",
+                checking::checking(material),
+            ),
         ],
         token: &material.statement.token,
     }

@@ -52,7 +52,11 @@ fn settings(conditions: &Conditions) -> Vec<(&'static str, String)> {
         fake_at_or_above,
         real_at_or_below,
     } = conditions;
-    let further = if *further_frames { ", and further ones" } else { "" };
+    let further = if *further_frames {
+        ", and further ones"
+    } else {
+        ""
+    };
     let looked_at = match frame_model_frames {
         0 => "all of a person's".into(),
         most => format!("{most} of a person's, at most"),
@@ -65,13 +69,28 @@ fn settings(conditions: &Conditions) -> Vec<(&'static str, String)> {
     let mut facts = vec![
         ("Program", format!("Framewitness {software_version}")),
         ("Models' bundle", bundle.clone()),
-        ("Computed on", format!("{device} ({precision}, frame model {frame_model_precision})")),
-        ("sample_frames", format!("{sample_frames} frames, evenly spread{further}")),
+        (
+            "Computed on",
+            format!("{device} ({precision}, frame model {frame_model_precision})"),
+        ),
+        (
+            "sample_frames",
+            format!("{sample_frames} frames, evenly spread{further}"),
+        ),
         ("frame_model_frames", looked_at),
         ("Thresholds", thresholds),
-        ("min_face_px", format!("{min_face_px} px, the shorter side of a face")),
-        ("min_sharpness", format!("{min_sharpness}, the variance of the Laplacian of a face")),
-        ("min_scored_frames", format!("{min_scored_frames} frames of a person")),
+        (
+            "min_face_px",
+            format!("{min_face_px} px, the shorter side of a face"),
+        ),
+        (
+            "min_sharpness",
+            format!("{min_sharpness}, the variance of the Laplacian of a face"),
+        ),
+        (
+            "min_scored_frames",
+            format!("{min_scored_frames} frames of a person"),
+        ),
         ("max_faces_per_frame", max_faces_per_frame.to_string()),
         ("max_tracks", format!("{max_tracks} people")),
     ];

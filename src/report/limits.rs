@@ -10,9 +10,11 @@ pub(super) fn limits<'a>(analysis: &Analysis) -> Vec<Block<'a>> {
             "Of the video, {} frames were looked at. What happens between them was not seen.",
             analysis.frames.len()
         ),
-        MediaKind::Image => "A still image shows no motion: half of what the models can judge in a \
+        MediaKind::Image => {
+            "A still image shows no motion: half of what the models can judge in a \
                              video is missing."
-            .into(),
+                .into()
+        }
     };
     let limits = [
         "Only faces are judged. Voice, words, captions, background, cuts and context are not: a \

@@ -17,16 +17,24 @@ pub(super) fn scores<'a>(analysis: &Analysis) -> Vec<Block<'a>> {
         && let Some(drawing) = plot::scores(analysis)
     {
         blocks.push(Block::Figure {
-            caption: "Probability of manipulation of each person in each frame that was scored, all \
+            caption:
+                "Probability of manipulation of each person in each frame that was scored, all \
                       models together. Between the points nothing was looked at. Dashed: the \
                       thresholds of the answers."
-                .into(),
+                    .into(),
             drawings: vec![drawing],
         });
     }
     blocks.push(Block::Table {
         header: vec![
-            "Person", "Seen", "Frames", "Scored", "All models", "Sequence", "Frame", "Distance",
+            "Person",
+            "Seen",
+            "Frames",
+            "Scored",
+            "All models",
+            "Sequence",
+            "Frame",
+            "Distance",
         ],
         rows: analysis.tracks.iter().map(row).collect(),
     });

@@ -106,7 +106,11 @@ fn axes<'a>(end: f64, by_time: bool) -> Vec<Mark<'a>> {
     let title = "Probability of manipulation".to_owned();
     marks.push(label((name, PLOT.y - 8.0), title, Anchor::Start));
     let below = PLOT.y + PLOT.height + 23.0;
-    let axis = if by_time { "time in the video" } else { "frame of the video" };
+    let axis = if by_time {
+        "time in the video"
+    } else {
+        "frame of the video"
+    };
     marks.push(label((middle, below), axis.to_owned(), Anchor::Middle));
     marks
 }

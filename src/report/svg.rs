@@ -85,7 +85,10 @@ fn sides(area: &Area) -> [String; 4] {
 }
 
 fn line(points: &[(f32, f32)], colour: Colour, width: f32, is_dashed: bool) -> Markup {
-    let points: Vec<String> = points.iter().map(|(x, y)| format!("{x:.2},{y:.2}")).collect();
+    let points: Vec<String> = points
+        .iter()
+        .map(|(x, y)| format!("{x:.2},{y:.2}"))
+        .collect();
     html! {
         polyline points=(points.join(" ")) fill="none" stroke=(colour.hex()) stroke-width=(width)
             stroke-dasharray=[is_dashed.then_some("4 3")] {}

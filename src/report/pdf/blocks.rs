@@ -124,7 +124,8 @@ fn fact(layout: &mut Layout<'_>, name: &str, value: &str) {
 
 /// Cells beside each other: the width, the lines and the style of each.
 fn row(layout: &mut Layout<'_>, cells: &[(f32, Vec<String>, Style)]) {
-    let height = |(_, lines, style): &(f32, Vec<String>, Style)| style.leading() * lines.len() as f32;
+    let height =
+        |(_, lines, style): &(f32, Vec<String>, Style)| style.leading() * lines.len() as f32;
     let height = cells.iter().map(height).fold(0.0, f32::max);
     layout.keep_together(height + 4.0);
     let mut x = LEFT;

@@ -26,7 +26,9 @@ impl Ink {
             font.map(|font| (typeface, font))
         });
         let [Some(regular), Some(bold), Some(mono)] = loaded else {
-            return Err(ReportError::Pdf("a font that is built in is damaged".into()));
+            return Err(ReportError::Pdf(
+                "a font that is built in is damaged".into(),
+            ));
         };
         Ok(Self {
             fonts: [regular, bold, mono],
@@ -63,12 +65,7 @@ impl Ink {
         );
     }
 
-    fn drawing(
-        &self,
-        surface: &mut Surface<'_>,
-        (x, y): (f32, f32),
-        drawing: &Drawing<'_>,
-    ) {
+    fn drawing(&self, surface: &mut Surface<'_>, (x, y): (f32, f32), drawing: &Drawing<'_>) {
         let sheet = Area {
             x: 0.0,
             y: 0.0,
