@@ -166,7 +166,7 @@ async fn rendered(
             statement: &statement,
             links: &links,
         };
-        Ok::<_, HttpError>(render(&material)?)
+        render(&material).map_err(HttpError::from)
     });
     rendering.await.map_err(|_| HttpError::Interrupted)?
 }

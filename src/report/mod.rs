@@ -29,6 +29,7 @@ mod figures;
 mod file_facts;
 mod html;
 mod limits;
+mod material;
 mod models;
 mod numbers;
 mod pdf;
@@ -39,52 +40,10 @@ mod svg;
 mod tests;
 mod verdict;
 
-use std::collections::BTreeMap;
-
 pub use embedded::{MAX_REPORT_BYTES, statement_in};
 pub use error::ReportError;
 pub use evidence::wanted_pictures;
-
-use crate::domain::{Analysis, Measured};
-
-/// What a report is made of.
-#[derive(Debug, Clone, Copy)]
-pub struct Material<'a> {
-    /// The stored analysis.
-    pub analysis: &'a Analysis,
-    /// JPEGs by their artifact names; a name that is wanted and not here is said to be gone.
-    pub pictures: &'a BTreeMap<String, Vec<u8>>,
-    /// How often the models that took part were right; empty where that is not known.
-    pub measured: &'a [Measured],
-    /// The signed statement.
-    pub statement: &'a SignedStatement,
-    /// Where the service has the same analysis in other forms.
-    pub links: &'a Links,
-}
-
-/// A signed statement and who signed it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SignedStatement {
-    /// Compact JWS.
-    pub token: String,
-    /// Name of the key: its thumbprint (RFC 7638).
-    pub key_id: String,
-}
-
-/// Paths at the service that made the report.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Links {
-    /// The analysis as JSON.
-    pub json: String,
-    /// The scores of every face in every frame as a table.
-    pub csv: String,
-    /// The signed statement.
-    pub statement: String,
-    /// The public keys, as a JSON Web Key Set.
-    pub public_keys: String,
-    /// The public key in PEM.
-    pub public_key_pem: String,
-}
+pub use material::{Links, Material, SignedStatement};
 
 /// What the page of a report may load, as a `Content-Security-Policy`; it says so itself, too.
 pub fn page_policy() -> String {

@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::{
-    AnalysisId, DeviceTags, FaceBox, FaceObservation, FrameRate, FrameResult, ManipulationMap,
-    MediaInfo, MediaKind, ModelRole, ModelScore, PictureInfo, Probability, Reason, Rotation,
-    SampleNote, TrackResult, Verdict, VerdictLabel, conditions,
+    Analysis, AnalysisId, DeviceTags, FaceBox, FaceObservation, FrameRate, FrameResult,
+    ManipulationMap, Measured, MediaInfo, MediaKind, ModelRole, ModelScore, PictureInfo,
+    Probability, Reason, Rotation, SampleNote, TrackResult, Verdict, VerdictLabel, conditions,
 };
 
 const TOKEN: &str = "eyJhbGciOiJQUzI1NiJ9.eyJmaWxlIjoxfQ.c2lnbmF0dXJl";

@@ -122,10 +122,12 @@ fn fact(layout: &mut Layout<'_>, name: &str, value: &str) {
     row(layout, &[(NAMES, name, MUTED), (room, value, CELL)]);
 }
 
-/// Cells beside each other: the width, the lines and the style of each.
-fn row(layout: &mut Layout<'_>, cells: &[(f32, Vec<String>, Style)]) {
-    let height =
-        |(_, lines, style): &(f32, Vec<String>, Style)| style.leading() * lines.len() as f32;
+/// A cell: its width, its lines and their style.
+type Cell = (f32, Vec<String>, Style);
+
+/// Cells beside each other.
+fn row(layout: &mut Layout<'_>, cells: &[Cell]) {
+    let height = |(_, lines, style): &Cell| style.leading() * lines.len() as f32;
     let height = cells.iter().map(height).fold(0.0, f32::max);
     layout.keep_together(height + 4.0);
     let mut x = LEFT;
@@ -143,19 +145,19 @@ fn row(layout: &mut Layout<'_>, cells: &[(f32, Vec<String>, Style)]) {
 
 fn table(layout: &mut Layout<'_>, header: &[&'static str], rows: &[Vec<String>]) {
     let widths = widths(header, rows);
-    let cells = |texts: &mut dyn Iterator<Item = &str>, style: Style| -> Vec<_> {
-        texts
-            .zip(&widths)
-            .map(|(text, width)| {
-                let lines = style.typeface.wrapped(text, style.size, *width);
-                (*width, lines, style)
-            })
-            .collect()
-    };
-    row(layout, &cells(&mut header.iter().copied(), CELL_HEADER));
+    row(layout, &cells(header, &widths, CELL_HEADER));
     for texts in rows {
-        row(layout, &cells(&mut texts.iter().map(String::as_str), CELL));
+        row(layout, &cells(texts, &widths, CELL));
     }
+}
+
+fn cells(texts: &[impl AsRef<str>], widths: &[f32], style: Style) -> Vec<Cell> {
+    (texts.iter().zip(widths))
+        .map(|(text, width)| {
+            let lines = style.typeface.wrapped(text.as_ref(), style.size, *width);
+            (*width, lines, style)
+        })
+        .collect()
 }
 
 /// As wide as the widest cell of each column, made to fit where that is too wide.
