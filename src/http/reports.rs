@@ -127,7 +127,7 @@ pub(super) async fn csv(
         (status = 503, description = "`database-busy` or `database-away`", content_type = "application/problem+json", body = Problem),
     ))]
 #[get("/api/v1/predictions/{id}/statement")]
-pub(super) async fn statement(
+pub(super) async fn signed_statement(
     service: Data<Service>,
     caller: Caller,
     id: Path<String>,

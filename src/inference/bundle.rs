@@ -300,3 +300,33 @@ fn parse<T: DeserializeOwned>(
         .map_err(|problem| problems.push(format!("{}: {problem}", path.display())))
         .ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_shipped_bundle_says_was_measured_is_what_its_page_says() {
+        let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+        let bundle = Bundle::read(&models).unwrap();
+        let page = fs::read_to_string(models.join("README.md")).unwrap();
+        let [ours, clips, crops] = bundle.measured() else {
+            panic!("{:?}", bundle.measured());
+        };
+        let (value, (low, high)) = (ours.auc.value(), ours.auc.interval());
+        assert!(page.contains(&format!("{value:.3} ({low:.3}-{high:.3}) |")));
+        for (files, measured) in [(46 + 414, ours), (4 + 11, clips), (47 + 44, crops)] {
+            assert_eq!(measured.genuine.files() + measured.forged.files(), files);
+        }
+        for measured in [clips, crops] {
+            for (kind, counts) in [("genuine", measured.genuine), ("forged", measured.forged)] {
+                let row = format!(
+                    "| {kind} | {} FAKE, {} INCONCLUSIVE, {} REAL |",
+                    counts.fake, counts.inconclusive, counts.real
+                );
+                assert!(page.contains(&row), "{row}");
+            }
+        }
+        assert!(page.contains("| genuine (46) | 2 (4 %) | 13 (28 %) | 31 (67 %) |"));
+    }
+}

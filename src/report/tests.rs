@@ -37,7 +37,7 @@ fn face(position: u8) -> FaceObservation {
         detection_score: 0.9,
         sharpness: 50.0,
         sequence_probability: probability,
-        frame_probability: probability.filter(|_| position % 2 == 0),
+        frame_probability: probability.filter(|_| position.is_multiple_of(2)),
         probability_fake: probability,
         crop_artifact: format!("crop-{position:03}-0.jpg"),
         manipulation_map: ManipulationMap::of_logits(2, 1.0, &[3.0, -3.0, 0.0, 1.0]).ok(),
