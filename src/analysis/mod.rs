@@ -13,6 +13,7 @@
 //! may be lost (`decode`); the networks run on the thread that [`crate::inference`] owns.
 
 mod admission;
+mod conditions;
 mod decide;
 mod decode;
 mod error;
@@ -48,7 +49,7 @@ pub use table::{TABLE_HEADER, write_csv, write_csv_of_all};
 pub use varied::Varied;
 
 use crate::domain::{
-    Analysis, AnalysisId, Change, Isolation, MediaKind, ModelIdentity, Reason, Stage,
+    Analysis, AnalysisId, Change, Conditions, Isolation, MediaKind, ModelIdentity, Reason, Stage,
 };
 use crate::inference::{Clip, ClipScores, ModelSlot, Scorer};
 use crate::media::{self, SampleOptions, Steps, Variation};
@@ -159,6 +160,21 @@ impl Analyzer {
     /// The detector's name, version and digest.
     pub fn detector(&self) -> &ModelIdentity {
         self.pool.detector()
+    }
+
+    /// Under which settings an analysis would be made now; `None` when no models are loaded.
+    pub fn conditions(&self, stream: Option<u32>, check_stability: bool) -> Option<Conditions> {
+        let models = self.models.lease().ok()?;
+        let sample = SampleOptions {
+            stream,
+            ..self.settings.sample
+        };
+        Some(conditions::of(
+            &self.settings,
+            &sample,
+            check_stability,
+            &models.facts(),
+        ))
     }
 
     /// What holds the processes that decode.
@@ -320,6 +336,7 @@ impl Analyzer {
             sha256,
             analyzed_at: time::OffsetDateTime::now_utc(),
             processing_time: started.elapsed(),
+            conditions: conditions::of(&self.settings, &sample, check_stability, &models.facts()),
         };
         let identities = report::ModelIdentities {
             detector: self.pool.detector(),

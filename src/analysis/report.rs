@@ -7,8 +7,8 @@ use time::OffsetDateTime;
 use super::decide::{Decision, frame_model_probability};
 use super::decode::{Observation, ObservedFace, ObservedTrack};
 use crate::domain::{
-    Analysis, AnalysisId, FaceObservation, FrameResult, Logit, ModelIdentity, ModelRole,
-    ModelScore, Probability, TrackResult,
+    Analysis, AnalysisId, Conditions, FaceObservation, FrameResult, Logit, ModelIdentity,
+    ModelRole, ModelScore, Probability, TrackResult,
 };
 use crate::faces;
 use crate::inference::{ClipScores, FrameScore};
@@ -20,6 +20,7 @@ pub(super) struct FileFacts {
     pub(super) sha256: String,
     pub(super) analyzed_at: OffsetDateTime,
     pub(super) processing_time: Duration,
+    pub(super) conditions: Conditions,
 }
 
 /// The models that took part.
@@ -54,6 +55,7 @@ pub(super) fn assemble(
         notes: observation.notes,
         stability: None,
         isolation: Some(observation.isolation),
+        conditions: Some(file.conditions),
     }
 }
 

@@ -8,6 +8,7 @@ mod manual;
 mod models;
 mod output;
 mod progress;
+mod replay;
 mod runtime;
 mod serve;
 mod signing;
@@ -76,6 +77,9 @@ enum Command {
         /// The signature: a file that holds it, or its base64 text.
         signature: String,
     },
+    /// Make an analysis again and say whether the same comes out: exit code 0 the same, 1 not the
+    /// same, 2 could not be tried.
+    Replay(replay::Options),
     /// Make a new signing key; what the old one signed stays valid.
     RotateKey,
     /// Look at models, add your own, choose which serve.
@@ -121,7 +125,9 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         return fail(USAGE, &error);
     }
     let runs_models = match &command {
-        Command::Serve { .. } | Command::Analyze(_) | Command::Evaluate(_) => true,
+        Command::Serve { .. } | Command::Analyze(_) | Command::Evaluate(_) | Command::Replay(_) => {
+            true
+        }
         Command::Models { command } => command.runs_models(),
         Command::Sign { .. }
         | Command::Verify { .. }
@@ -142,6 +148,7 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         Command::Evaluate(options) => evaluate::run(settings, &options),
         Command::Sign { file } => signing::sign(&settings, &file),
         Command::Verify { file, signature } => signing::verify(&settings, &file, &signature),
+        Command::Replay(options) => replay::run(settings, &options),
         Command::RotateKey => signing::rotate(&settings),
         Command::Models { command } => models::run(&settings, command),
         Command::Keys { command } => keys::run(&settings, command),
@@ -166,6 +173,7 @@ fn flags(common: &Common, command: &Command) -> Flags {
         Command::Serve { bind } => bind.as_ref(),
         Command::Analyze(_)
         | Command::Evaluate(_)
+        | Command::Replay(_)
         | Command::Sign { .. }
         | Command::Verify { .. }
         | Command::RotateKey
@@ -194,6 +202,7 @@ fn log_filter(command: &Command, settings: &Settings) -> String {
         Command::Serve { .. } => settings.log_filter.clone(),
         Command::Analyze(_)
         | Command::Evaluate(_)
+        | Command::Replay(_)
         | Command::Sign { .. }
         | Command::Verify { .. }
         | Command::RotateKey

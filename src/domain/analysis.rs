@@ -5,8 +5,8 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
-    FaceBox, Familiarity, FoundationIdentity, Isolation, ManipulationMap, MediaInfo, ModelRole,
-    Probability, SampleNote, Stability, Verdict,
+    Conditions, FaceBox, Familiarity, FoundationIdentity, Isolation, ManipulationMap, MediaInfo,
+    ModelRole, Probability, SampleNote, Stability, Verdict,
 };
 
 /// Name of an analysis: a UUID version 7, so that names sort by time.
@@ -154,6 +154,9 @@ pub struct Analysis {
     /// What held the process that decoded; `None` in records from before it was one of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub isolation: Option<Isolation>,
+    /// Under which settings it was made; `None` in records from before they were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conditions: Option<Conditions>,
 }
 
 #[cfg(test)]

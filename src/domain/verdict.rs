@@ -283,6 +283,16 @@ impl Thresholds {
         }
     }
 
+    /// FAKE from this probability on.
+    pub fn fake_at_or_above(&self) -> Probability {
+        self.fake_at_or_above
+    }
+
+    /// REAL up to this probability.
+    pub fn real_at_or_below(&self) -> Probability {
+        self.real_at_or_below
+    }
+
     /// The answer for a probability, with the reason that names the threshold it met.
     pub fn decide(&self, probability: Probability) -> (VerdictLabel, Reason) {
         let (real_at_or_below, fake_at_or_above) = (self.real_at_or_below, self.fake_at_or_above);

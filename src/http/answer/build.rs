@@ -4,7 +4,8 @@ use time::format_description::well_known::Rfc3339;
 
 use super::{
     AnalysisAnswer, ChangedScore, CroppedFace, DisplayFrame, DisplayLabel, Face, Foundation, Frame,
-    Isolation, ManipulationMap, Metadata, Model, PixelBox, Remark, Stability, Track, VerdictWord,
+    Isolation, ManipulationMap, Metadata, Model, PixelBox, Remark, Reports, Stability, Track,
+    VerdictWord,
 };
 use crate::domain::{
     self, Analysis, FaceObservation, FoundationIdentity, FrameResult, MediaInfo, MediaKind,
@@ -12,6 +13,7 @@ use crate::domain::{
 };
 use crate::http::picture_links::PictureLinks;
 use crate::http::public_path::PublicPath;
+use crate::http::report_links::ReportLinks;
 use crate::store::{Pictures, Stored};
 
 /// Frames shown first.
@@ -67,6 +69,7 @@ impl AnalysisAnswer {
             stability: (analysis.stability.as_ref())
                 .map(|stability| Stability::new(stability, &analysis.verdict)),
             isolation: analysis.isolation.map(Isolation::from),
+            reports: Reports::from(ReportLinks::new(at, analysis.id)),
         }
     }
 }
@@ -279,6 +282,17 @@ impl From<domain::Isolation> for Isolation {
     }
 }
 
+impl From<ReportLinks<'_>> for Reports {
+    fn from(links: ReportLinks<'_>) -> Self {
+        Self {
+            html: links.to("report.html"),
+            pdf: links.to("report.pdf"),
+            csv: links.to("report.csv"),
+            statement: links.to("statement"),
+        }
+    }
+}
+
 impl From<&ModelScore> for Model {
     fn from(model: &ModelScore) -> Self {
         Self {
@@ -355,33 +369,9 @@ impl From<&Reason> for Remark {
 
 impl From<&SampleNote> for Remark {
     fn from(note: &SampleNote) -> Self {
-        let (code, message) = match note {
-            SampleNote::BrokenTail => (
-                "broken-tail",
-                "The end of the file does not decode; what came before was used.".into(),
-            ),
-            SampleNote::DamagedPackets { count } => (
-                "damaged-packets",
-                format!("{count} damaged packets were passed over."),
-            ),
-            SampleNote::FewFrames { available } => (
-                "few-frames",
-                format!("The file has {available} frames, fewer than are usually sampled."),
-            ),
-            SampleNote::OtherVideoStreams { analysed, streams } => (
-                "other-video-streams",
-                format!(
-                    "The file holds {streams} moving pictures; number {analysed}, counted from 0, was analysed."
-                ),
-            ),
-            SampleNote::SizeChange => (
-                "size-change",
-                "The picture size changes within the video.".into(),
-            ),
-        };
         Self {
-            code: code.into(),
-            message,
+            code: note.code().into(),
+            message: note.to_string(),
         }
     }
 }

@@ -67,6 +67,22 @@ pub(super) struct AnalysisAnswer {
     /// What held the process that decoded the file; left out of analyses from before there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     isolation: Option<Isolation>,
+    /// The analysis to hand on.
+    reports: Reports,
+}
+
+/// Where the reports of an analysis are.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+struct Reports {
+    /// One page that needs nothing else.
+    #[schema(example = "/api/v1/predictions/0197a1b2-5b4e-7c3a-9f00-1d2e3f405162/report.html")]
+    html: String,
+    /// The same for paper.
+    pdf: String,
+    /// The scores of every face in every frame.
+    csv: String,
+    /// The signed statement that the reports carry, alone.
+    statement: String,
 }
 
 /// What the models say of the same faces when they come a little differently.

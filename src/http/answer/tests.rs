@@ -111,6 +111,7 @@ fn analysis(frames: Vec<FrameResult>) -> Analysis {
             seccomp: true,
             landlock_abi: Some(7),
         }),
+        conditions: None,
     }
 }
 

@@ -104,6 +104,7 @@ pub(in crate::store) fn analysis(number: u128) -> Analysis {
             seccomp: true,
             landlock_abi: Some(7),
         }),
+        conditions: Some(crate::domain::conditions()),
     }
 }
 
