@@ -75,6 +75,12 @@ function readStability(json) {
   return { holds: json.holds, changes };
 }
 
+/** Addresses of the reports, relative to the page, which may be shown under a path that the service was not told of. */
+function readReports(json) {
+  const path = (value) => (typeof value === "string" ? /\/(api\/v1\/predictions\/[^/]+\/[\w.-]+)$/.exec(value)?.[1] ?? null : null);
+  return { html: path(json?.html), pdf: path(json?.pdf) };
+}
+
 const readRemark = (json) => ({ code: String(json?.code ?? ""), message: String(json?.message ?? json?.code ?? json) });
 
 /** The answer of POST /predict or GET /api/v1/predictions/{id}, with gaps as null and lists as arrays. */
@@ -96,6 +102,7 @@ export function readAnswer(json) {
     notes: list(json.notes).map(readRemark).filter((note) => !said.has(note.code)),
     metadata: json.metadata ?? {},
     stability: readStability(json.stability),
+    reports: readReports(json.reports),
   };
 }
 

@@ -6,7 +6,7 @@ import { adviceFor } from "./advice.js";
 import { toCsv } from "./answer.js";
 import { drawFrames } from "./frames.js";
 import { drawPlot } from "./plot.js";
-import { hasKey } from "./key.js";
+import { fetchWithKey, hasKey } from "./key.js";
 
 const MEANING = {
   FAKE: "Signs of manipulation were found.",
@@ -127,6 +127,8 @@ function actions(answer, json, onSign) {
     answer.id && !hasKey()
       ? h("a", { class: "button", href: `api/v1/predictions/${encodeURIComponent(answer.id)}` }, "JSON of this analysis")
       : h("button", { type: "button", class: "button", on: { click: () => download(`${stem}.json`, "application/json", JSON.stringify(json, null, 2)) } }, "JSON of this analysis"),
+    answer.reports.pdf && report("Report (PDF)", answer.reports.pdf, `${stem}-report.pdf`),
+    answer.reports.html && report("Report (HTML)", answer.reports.html, `${stem}-report.html`),
     answer.frames.length > 0 && h("button", {
       type: "button", class: "button", id: "csv", "aria-describedby": "csv-note",
       on: { click: () => download(`${stem}.csv`, "text/csv;charset=utf-8", toCsv(answer)) },
@@ -134,6 +136,21 @@ function actions(answer, json, onSign) {
     onSign && h("button", { type: "button", class: "button", id: "sign-this", on: { click: onSign } }, "Sign this file"),
     answer.frames.length > 0 && h("span", { class: "muted small", id: "csv-note" }, "The CSV is written by this page from the same analysis."),
   ];
+}
+
+/** A link where the browser is let in, a button that asks with the key where it is not. */
+function report(words, url, name) {
+  if (!hasKey()) return h("a", { class: "button", href: url, download: name }, words);
+  const button = h("button", { type: "button", class: "button" }, words);
+  button.addEventListener("click", async () => {
+    try {
+      const blob = await fetchWithKey(url);
+      download(name, blob.type, blob);
+    } catch (problem) {
+      button.textContent = `${words}: ${problem.message}`;
+    }
+  });
+  return button;
 }
 
 const LABELS = {
