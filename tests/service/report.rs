@@ -137,7 +137,11 @@ async fn openssl_accepts_the_statement_by_the_lines_that_the_report_gives() {
     let page = text(&case.saved("html").await);
     let blocks = page.split("<pre class=\"commands\">").skip(1);
     let blocks = blocks.map(|block| block.split_once("</pre>").expect("an end").0);
-    let lines = blocks.last().expect("commands").replace("&amp;", "&");
+    let lines = blocks
+        .last()
+        .expect("commands")
+        .replace("&gt;", ">")
+        .replace("&amp;", "&");
     let lines = lines.replace("SERVICE", &case.server.url(""));
     let output = Command::new("bash")
         .args(["-e", "-o", "pipefail", "-c", &lines])

@@ -18,7 +18,7 @@ const VERBATIM: Style = style(Typeface::Mono, 6.0, Colour::BLACK);
 const NAMES: f32 = 128.0;
 const GUTTER: f32 = 10.0;
 const BESIDE: f32 = 12.0;
-/// A heading is not left alone at the foot of a page.
+/// A heading is not left alone at the foot of a page; a figure that follows needs its own height more.
 const HEADING_ROOM: f32 = 70.0;
 
 const fn style(typeface: Typeface, size: f32, colour: Colour) -> Style {
@@ -36,7 +36,7 @@ pub(super) fn place<'d>(layout: &mut Layout<'d>, document: &'d Document<'_>) {
     text(layout, &document.byline, MUTED);
     for section in &document.sections {
         layout.gap(14.0);
-        layout.keep_together(HEADING_ROOM);
+        layout.keep_together(HEADING_ROOM + tallest_drawing(section.blocks.first()));
         text(layout, section.heading, HEADING);
         layout.advance(2.0);
         layout.rule(Colour::PALE);
@@ -44,6 +44,16 @@ pub(super) fn place<'d>(layout: &mut Layout<'d>, document: &'d Document<'_>) {
         for block in &section.blocks {
             place_block(layout, block);
         }
+    }
+}
+
+/// Of the figure that a section begins with; 0 where it begins with anything else.
+fn tallest_drawing(first: Option<&Block<'_>>) -> f32 {
+    match first {
+        Some(Block::Figure { drawings, .. }) => {
+            drawings.iter().map(|d| d.height).fold(0.0, f32::max)
+        }
+        _ => 0.0,
     }
 }
 
