@@ -4,7 +4,7 @@
 # only what is missing.
 #
 #   scripts/setup.sh            what building and serving need
-#   scripts/setup.sh --test     also what the tests need (ffmpeg, jpegtran, openssl, PostgreSQL, pgbouncer, nginx, a headless browser)
+#   scripts/setup.sh --test     also what the tests need (ffmpeg, jpegtran, openssl, PostgreSQL, pgbouncer, nginx, poppler-utils, a headless browser)
 #   scripts/setup.sh --cuda     also the NVIDIA half of libtorch (about 3 GB to download, 6 GB on disk)
 #
 # libtorch and the weights are shared by every clone, under ${XDG_CACHE_HOME:-$HOME/.cache}/framewitness.
@@ -60,7 +60,7 @@ check_machine() {
 
 install_system_packages() {
     local for_tests=$1 with_cuda=$2 foundation_is_here=$3 wanted=("${BUILD_PACKAGES[@]}")
-    [ "$for_tests" = false ] || wanted+=(ffmpeg libjpeg-turbo-progs openssl postgresql pgbouncer nginx procps shellcheck "$(browser_packages)")
+    [ "$for_tests" = false ] || wanted+=(ffmpeg libjpeg-turbo-progs openssl postgresql pgbouncer nginx poppler-utils procps shellcheck "$(browser_packages)")
     # Reading wheels takes Python, but only as long as there is a wheel to read.
     if [ ! -d "$LIBTORCH" ] || { [ "$with_cuda" = true ] && [ ! -d "$CUDA_HALF" ]; } || [ "$foundation_is_here" = false ]; then
         wanted+=("${WHEEL_PACKAGES[@]}")

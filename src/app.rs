@@ -282,6 +282,7 @@ fn analysis_settings(settings: &Settings) -> AnalysisSettings {
         max_faces_per_frame: settings.max_faces_per_frame,
         max_tracks: settings.max_tracks,
         jpeg_quality: settings.jpeg_quality,
+        check_stability: settings.check_stability,
     }
 }
 

@@ -195,6 +195,8 @@ settings! {
     max_streams: u32 = "32" in 1..=1000;
     /// Frames taken from a video.
     sample_frames: u32 = "30" in 1..=200;
+    /// Whether every verdict must hold after small changes of the faces (`stability`); judging then takes four times as long.
+    check_stability: bool = "false";
     /// Longest analysis in seconds; after it the answer is 504.
     analysis_deadline_s: u64 = "120" in 1..=3600;
     /// Worker processes that decode and find faces; 0: one a core.

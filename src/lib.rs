@@ -10,6 +10,7 @@
 //! | [`faces`] | detection, tracking through frames, aligned crops, sharpness | OpenCV |
 //! | [`inference`] | devices, weights, networks, preprocessing, the batching model worker | libtorch |
 //! | [`analysis`] | the story: media → faces → scores → verdict; CSV | – |
+//! | [`report`] | one analysis as a document: HTML, PDF, and the signed statement in them | krilla, maud |
 //! | [`evaluation`] | measuring the models on files whose truth is known | plotters |
 //! | [`isolation`] | child processes that may be lost: starting, shutting in, shared memory, messages | landlock, seccomp |
 //! | [`integrity`] | keys, signatures, signed statements | rsa, sha2, base64 |
@@ -23,6 +24,7 @@
 //! Dependencies run one way: `main → app → {http, jobs} → analysis → {media, faces, inference,
 //! isolation} → domain`;
 //! `store` and `integrity` are used by `http`, `jobs` and `app`;
+//! `report` is used by `http` and the command line, and rests on `domain` and `integrity`;
 //! `evaluation` stands beside `http`, on `analysis`. Leaves never import each other, and no files do
 //! in a loop; the test `tests/service/architecture.rs` reads the sources and fails when they do.
 
@@ -41,5 +43,6 @@ pub mod integrity;
 pub mod isolation;
 pub mod jobs;
 pub mod media;
+pub mod report;
 pub mod store;
 pub mod telemetry;

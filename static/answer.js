@@ -13,6 +13,18 @@ function artifactUrl(value) {
   return url.origin === location.origin && path ? path[1] : null;
 }
 
+function readMap(json) {
+  const { side, covers_ratio: coversRatio, cells } = json ?? {};
+  const isMap = Number.isInteger(side) && side > 0 && number(coversRatio) > 0 && list(cells).length === side * side && cells.every((cell) => number(cell) !== null);
+  return isMap ? { side, coversRatio, cells } : null;
+}
+
+/** Upper left, upper right, lower left, lower right. */
+function readCorners(json) {
+  const isPoint = (point) => Array.isArray(point) && point.length === 2 && point.every((value) => number(value) !== null);
+  return list(json).length === 4 && json.every(isPoint) ? json : null;
+}
+
 function readFace(json) {
   const { x, y, width, height } = json.box ?? {};
   const box = [x, y, width, height].every((side) => number(side) !== null) ? { x, y, width, height } : null;
@@ -25,6 +37,8 @@ function readFace(json) {
     fused: number(json.probability_fake),
     sequence: number(json.sequence_probability),
     frame: number(json.frame_probability),
+    map: readMap(json.manipulation_map),
+    corners: readCorners(json.crop_corners),
   };
 }
 
@@ -53,6 +67,20 @@ function readTrack(json) {
   };
 }
 
+function readStability(json) {
+  if (typeof json?.holds !== "boolean") return null;
+  const changes = list(json.changes).map((each) => ({
+    change: String(each?.change ?? ""), probability: number(each?.probability_fake), verdict: VERDICTS.includes(each?.verdict) ? each.verdict : "INCONCLUSIVE",
+  }));
+  return { holds: json.holds, changes };
+}
+
+/** Addresses of the reports, relative to the page, which may be shown under a path that the service was not told of. */
+function readReports(json) {
+  const path = (value) => (typeof value === "string" ? /\/(api\/v1\/predictions\/[^/]+\/[\w.-]+)$/.exec(value)?.[1] ?? null : null);
+  return { html: path(json?.html), pdf: path(json?.pdf) };
+}
+
 const readRemark = (json) => ({ code: String(json?.code ?? ""), message: String(json?.message ?? json?.code ?? json) });
 
 /** The answer of POST /predict or GET /api/v1/predictions/{id}, with gaps as null and lists as arrays. */
@@ -73,6 +101,8 @@ export function readAnswer(json) {
     frames: list(json.frames).map(readFrame),
     notes: list(json.notes).map(readRemark).filter((note) => !said.has(note.code)),
     metadata: json.metadata ?? {},
+    stability: readStability(json.stability),
+    reports: readReports(json.reports),
   };
 }
 

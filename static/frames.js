@@ -3,6 +3,7 @@
 import { facts, h, show, svg } from "./dom.js";
 import { percent, seconds } from "./format.js";
 import { trackIds } from "./answer.js";
+import { isWanted, overCrop, overFrame, remember } from "./heatmap.js";
 import { showPicture } from "./key.js";
 
 /** Draws into `place`; `onSelect(position, {focus})` when a frame is chosen. Answers `{select(position, {focus})}`. */
@@ -20,19 +21,36 @@ class Viewer {
     this.caption = h("p", { class: "frame-caption tabular", "aria-live": "polite" });
     this.picture = h("img", { class: "frame-image", alt: "", decoding: "async" });
     this.overlay = svg("svg", { class: "frame-boxes", "aria-hidden": "true" });
+    this.heat = h("canvas", { class: "frame-heat", "aria-hidden": "true" });
+    this.hasMaps = this.frames.some((frame) => frame.faces.some((face) => face.map));
+    this.showsHeat = this.hasMaps && isWanted();
     this.lost = h("p", { class: "frame-lost", hidden: true }, "This picture is no longer stored here.");
     this.crops = h("div", { class: "crops" });
     this.strip = h("div", { class: "strip", role: "listbox", "aria-label": "Sampled frames", "aria-orientation": "horizontal" },
       this.frames.map((frame) => thumbnail(frame, onSelect)));
     this.strip.hidden = this.frames.length === 1;
     this.listen();
-    show(place, this.layout(), this.strip);
+    show(place, this.hasMaps && this.heatSwitch(), this.layout(), this.strip);
+  }
+
+  heatSwitch() {
+    const box = h("input", { type: "checkbox", id: "heat-map", "aria-describedby": "heat-map-note", checked: this.showsHeat });
+    box.addEventListener("change", () => {
+      this.showsHeat = box.checked;
+      remember(box.checked);
+      this.select(this.current.position);
+    });
+    return h("div", { class: "heat-switch" },
+      h("label", { class: "check" }, box, "Heat map"),
+      h("span", { class: "heat-legend", "aria-hidden": "true" }),
+      h("p", { class: "muted small", id: "heat-map-note" },
+        "Where the frame model sees traces, from violet to yellow. A hint where to look, not a proof of where something was changed. It looks at some of the frames only."));
   }
 
   layout() {
     return h("div", { class: "viewer" },
       h("div", { class: "viewer-frame" },
-        h("div", { class: "frame-stage" }, this.picture, this.overlay, this.lost),
+        h("div", { class: "frame-stage" }, this.picture, this.heat, this.overlay, this.lost),
         h("div", { class: "frame-steps" }, this.stepButton("Previous frame", "‹", -1), this.caption, this.stepButton("Next frame", "›", 1))),
       this.crops);
   }
@@ -63,7 +81,7 @@ class Viewer {
     this.picture.alt = describe(this.current);
     show(this.caption, caption(this.current, this.frames.length));
     show(this.crops, this.current.faces.length > 0
-      ? this.current.faces.map((face) => crop(face, this.colours.get(face.trackId)))
+      ? this.current.faces.map((face) => crop(face, this.colours.get(face.trackId), this.showsHeat))
       : h("p", { class: "muted" }, "No face was found in this frame."));
     this.drawBoxes();
     this.markThumbnail(focus);
@@ -72,6 +90,7 @@ class Viewer {
   pictureLost() {
     this.lost.hidden = false;
     this.picture.classList.add("gone");
+    this.heat.hidden = true;
     show(this.overlay);
   }
 
@@ -85,6 +104,8 @@ class Viewer {
     this.overlay.setAttribute("height", height);
     const across = width / (Number(this.answer.metadata.width) || naturalWidth);
     const down = height / (Number(this.answer.metadata.height) || naturalHeight);
+    this.heat.hidden = !this.showsHeat;
+    if (this.showsHeat) overFrame(this.heat, this.current.faces, { across, down, width, height });
     const faces = this.current.faces.filter((face) => face.box);
     this.overlay.append(...faces.map((face) => faceBox(face, this.colours.get(face.trackId), { across, down, width, height })));
   }
@@ -158,12 +179,12 @@ function picture(url, attributes) {
   return image;
 }
 
-function crop(face, colour) {
+function crop(face, colour, showsHeat) {
   const lost = h("span", { class: "crop-lost", hidden: true }, "not stored");
   const image = picture(face.cropUrl, { alt: `Aligned crop of track ${face.trackId}`, width: 256, height: 256, decoding: "async" });
   image.addEventListener("error", () => { image.hidden = true; lost.hidden = false; });
   return h("figure", { class: `crop track-${colour}` },
-    h("div", { class: "crop-image" }, image, lost),
+    h("div", { class: "crop-image" }, image, showsHeat && face.map && overCrop(face.map), lost),
     h("figcaption", {},
       h("strong", {}, `Track ${face.trackId}`),
       face.fused === null ? h("span", {}, "not scored") : h("span", {}, `${percent(face.fused)} fake`),
@@ -172,6 +193,7 @@ function crop(face, colour) {
         ["Frame", face.frame === null ? null : percent(face.frame)],
         ["Detector", face.detectionScore === null ? null : face.detectionScore.toFixed(2)],
         ["Sharpness", face.sharpness === null ? null : face.sharpness.toFixed(0)],
+        ["Heat map", showsHeat && !face.map ? "not of this frame" : null],
       ])));
 }
 

@@ -42,6 +42,13 @@ export function startKey(onChange) {
   });
 }
 
+/** What lies at `url`, for whoever has a key; fails with a sentence. */
+export async function fetchWithKey(url) {
+  const response = await fetch(url, { headers: keyHeaders() });
+  if (!response.ok) throw new Error(`The service answers ${response.status}.`);
+  return response.blob();
+}
+
 /** Has `image` show what lies at `url`; fails like any picture. Without a key the browser does it. */
 export async function showPicture(image, url) {
   image.dataset.url = url;
@@ -50,9 +57,7 @@ export async function showPicture(image, url) {
     return;
   }
   try {
-    const response = await fetch(url, { headers: keyHeaders() });
-    if (!response.ok) throw new Error(String(response.status));
-    const blob = await response.blob();
+    const blob = await fetchWithKey(url);
     // Another picture may have been chosen meanwhile.
     if (image.dataset.url !== url) return;
     const local = URL.createObjectURL(blob);

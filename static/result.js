@@ -2,10 +2,11 @@
 
 import { copyButton, download, facts, fileName, h, icon, show } from "./dom.js";
 import { bytes, frameRate, localTime, percent, seconds, shortDigest } from "./format.js";
+import { adviceFor } from "./advice.js";
 import { toCsv } from "./answer.js";
 import { drawFrames } from "./frames.js";
 import { drawPlot } from "./plot.js";
-import { hasKey } from "./key.js";
+import { fetchWithKey, hasKey } from "./key.js";
 
 const MEANING = {
   FAKE: "Signs of manipulation were found.",
@@ -84,8 +85,26 @@ function verdictCard(answer, heading, buttons) {
     h("div", { class: "verdict-why" },
       h("h3", {}, "Why"),
       h("ul", { class: "reasons" }, answer.reasons.map((reason) => h("li", { "data-code": reason.code }, reason.message))),
-      answer.notes.length > 0 && h("ul", { class: "reasons notes" }, answer.notes.map((note) => h("li", { "data-code": note.code }, note.message)))),
+      answer.notes.length > 0 && h("ul", { class: "reasons notes" }, answer.notes.map((note) => h("li", { "data-code": note.code }, note.message))),
+      helpOf(answer), stabilityOf(answer)),
     h("div", { class: "verdict-actions actions" }, buttons));
+}
+
+/** Under INCONCLUSIVE, what would help. */
+function helpOf(answer) {
+  const advice = answer.verdict === "INCONCLUSIVE" ? adviceFor(answer.reasons) : [];
+  return advice.length > 0 && [h("h3", {}, "What would help"), h("ul", { class: "reasons", id: "advice" }, advice.map((sentence) => h("li", {}, sentence)))];
+}
+
+const CHANGES = { recompressed: "compressed once more", rescaled: "made smaller and enlarged again", cropped: "cut a little closer" };
+
+/** What became of the answer after small changes, where that was asked for. */
+function stabilityOf({ stability }) {
+  if (stability === null) return false;
+  const told = stability.changes.map(({ change, probability: value, verdict }) =>
+    h("li", {}, `${CHANGES[change] ?? change}: ${verdict}${value === null ? "" : `, ${percent(value)} fake`}`));
+  return [h("h3", {}, stability.holds ? "The answer holds after small changes" : "The answer does not hold after small changes"),
+    h("ul", { class: "reasons", id: "stability" }, told)];
 }
 
 function probability(value) {
@@ -108,6 +127,8 @@ function actions(answer, json, onSign) {
     answer.id && !hasKey()
       ? h("a", { class: "button", href: `api/v1/predictions/${encodeURIComponent(answer.id)}` }, "JSON of this analysis")
       : h("button", { type: "button", class: "button", on: { click: () => download(`${stem}.json`, "application/json", JSON.stringify(json, null, 2)) } }, "JSON of this analysis"),
+    answer.reports.pdf && report("Report (PDF)", answer.reports.pdf, `${stem}-report.pdf`),
+    answer.reports.html && report("Report (HTML)", answer.reports.html, `${stem}-report.html`),
     answer.frames.length > 0 && h("button", {
       type: "button", class: "button", id: "csv", "aria-describedby": "csv-note",
       on: { click: () => download(`${stem}.csv`, "text/csv;charset=utf-8", toCsv(answer)) },
@@ -115,6 +136,21 @@ function actions(answer, json, onSign) {
     onSign && h("button", { type: "button", class: "button", id: "sign-this", on: { click: onSign } }, "Sign this file"),
     answer.frames.length > 0 && h("span", { class: "muted small", id: "csv-note" }, "The CSV is written by this page from the same analysis."),
   ];
+}
+
+/** A link where the browser is let in, a button that asks with the key where it is not. */
+function report(words, url, name) {
+  if (!hasKey()) return h("a", { class: "button", href: url, download: name }, words);
+  const button = h("button", { type: "button", class: "button" }, words);
+  button.addEventListener("click", async () => {
+    try {
+      const blob = await fetchWithKey(url);
+      download(name, blob.type, blob);
+    } catch (problem) {
+      button.textContent = `${words}: ${problem.message}`;
+    }
+  });
+  return button;
 }
 
 const LABELS = {

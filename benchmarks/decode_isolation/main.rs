@@ -91,6 +91,7 @@ fn settings() -> AnalysisSettings {
         max_faces_per_frame: 16,
         max_tracks: 8,
         jpeg_quality: 90,
+        check_stability: false,
     }
 }
 

@@ -31,6 +31,8 @@ class StepPairs(Dataset):
 
     def __getitem__(self, step: int) -> dict[str, torch.Tensor]:
         if self.maker is None:
+            torch.set_num_threads(1)
+            cv2.setNumThreads(1)
             self.maker = open_maker(self.config, self.cache_dir, "train")
             self.maker.close_crop_share = self.config["pairs"].get("close_crop_share", 0.0)
         plan, rng = self.config["pairs"], np.random.default_rng([self.config["seed"], step])
@@ -45,8 +47,6 @@ class StepPairs(Dataset):
 
 def open_maker(config: dict, cache_dir: Path, split: str) -> PairMaker:
     """A maker that draws faces as the configuration's [pairs] says."""
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
     maker = PairMaker(Faces(cache_dir, config["preprocess"]["canvas_px"]), split, np.random.default_rng(0), load_redrawers(cache_dir))
     maker.odds = maker.faces.odds(maker.pool, config["pairs"]["sharp_share"], config["pairs"]["source_weights"])
     return maker

@@ -13,6 +13,7 @@
 //! may be lost (`decode`); the networks run on the thread that [`crate::inference`] owns.
 
 mod admission;
+mod conditions;
 mod decide;
 mod decode;
 mod error;
@@ -22,6 +23,7 @@ mod progress;
 mod report;
 mod result_picture;
 mod settings;
+mod stability;
 mod table;
 mod varied;
 
@@ -46,9 +48,11 @@ pub use settings::{AnalysisSettings, MAX_ASKED_FRAMES, WorkerSettings};
 pub use table::{TABLE_HEADER, write_csv, write_csv_of_all};
 pub use varied::Varied;
 
-use crate::domain::{AnalysisId, Isolation, MediaKind, ModelIdentity, Reason, Stage};
+use crate::domain::{
+    Analysis, AnalysisId, Change, Conditions, Isolation, MediaKind, ModelIdentity, Reason, Stage,
+};
 use crate::inference::{Clip, ClipScores, ModelSlot, Scorer};
-use crate::media::{SampleOptions, Steps, Variation};
+use crate::media::{self, SampleOptions, Steps, Variation};
 use decode::{DecodePool, ObservedTrack};
 
 /// A file to analyse. The descriptor is all that decoding sees; the name is only shown.
@@ -64,6 +68,8 @@ pub struct MediaFile {
     pub steps: Option<Steps>,
     /// Number of the moving picture stream to look at, from 0; `None`: the first that shows a face.
     pub stream: Option<u32>,
+    /// Whether the verdict must hold after small changes; the settings may ask that of every file.
+    pub check_stability: bool,
 }
 
 /// Analyses files. Cheap to clone; the decode workers end with the last clone.
@@ -154,6 +160,21 @@ impl Analyzer {
     /// The detector's name, version and digest.
     pub fn detector(&self) -> &ModelIdentity {
         self.pool.detector()
+    }
+
+    /// Under which settings an analysis would be made now; `None` when no models are loaded.
+    pub fn conditions(&self, stream: Option<u32>, check_stability: bool) -> Option<Conditions> {
+        let models = self.models.lease().ok()?;
+        let sample = SampleOptions {
+            stream,
+            ..self.settings.sample
+        };
+        Some(conditions::of(
+            &self.settings,
+            &sample,
+            check_stability,
+            &models.facts(),
+        ))
     }
 
     /// What holds the processes that decode.
@@ -268,6 +289,7 @@ impl Analyzer {
             sha256,
             steps,
             stream,
+            check_stability,
         } = media;
 
         let (place, models) = (admission.share(), &admission.models);
@@ -280,13 +302,18 @@ impl Analyzer {
         let looked_at = (file, sample, watch.clone());
         let mut observation = self.pool.observe(looked_at, place, deadline).await?;
         let clips = clips(models, &mut observation.tracks);
-        let varied = varied::score(models, &clips, variations, deadline)?;
+        let varied = varied::score(models, &clips, variations, Variation::of, deadline)?;
+        let changes: &[Change] = match check_stability || self.settings.check_stability {
+            true => &stability::CHANGES,
+            false => &[],
+        };
+        let changed = varied::score(models, &clips, changes, media::changed, deadline)?;
         watch.stage(Stage::Scoring, 0.0);
         let tell = |track: usize, scores: &ClipScores| {
             watch.scores(&observation, &observation.tracks[track], scores);
         };
         let scoring = score(models, clips, deadline, &tell);
-        let (scores, varied) = tokio::try_join!(scoring, varied)?;
+        let (scores, varied, changed) = tokio::try_join!(scoring, varied, changed)?;
         watch.stage(Stage::Storing, 0.0);
         let mix = match observation.info.kind {
             MediaKind::Image => models.fusion().of_stills(),
@@ -297,7 +324,9 @@ impl Analyzer {
             judges_stills: models.judges_stills(),
             has_two_voices: mix.has_two_voices(),
         };
+        let stability = stability::of(&changed, means.thresholds);
         let decision = decide::decide(&observation, &scores, means);
+        let decision = stability::weigh(decision, stability.as_ref());
         let timings = observation.timings.with_scores(&scores);
         let artifacts = std::mem::take(&mut observation.artifacts);
 
@@ -307,12 +336,16 @@ impl Analyzer {
             sha256,
             analyzed_at: time::OffsetDateTime::now_utc(),
             processing_time: started.elapsed(),
+            conditions: conditions::of(&self.settings, &sample, check_stability, &models.facts()),
         };
         let identities = report::ModelIdentities {
             detector: self.pool.detector(),
             scorers: models.models(),
         };
-        let analysis = report::assemble(file, observation, &scores, decision, identities);
+        let analysis = Analysis {
+            stability,
+            ..report::assemble(file, observation, &scores, decision, identities)
+        };
         let outcome = Outcome {
             analysis,
             artifacts,

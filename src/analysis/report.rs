@@ -7,10 +7,11 @@ use time::OffsetDateTime;
 use super::decide::{Decision, frame_model_probability};
 use super::decode::{Observation, ObservedFace, ObservedTrack};
 use crate::domain::{
-    Analysis, AnalysisId, FaceObservation, FrameResult, Logit, ModelIdentity, ModelRole,
-    ModelScore, Probability, TrackResult,
+    Analysis, AnalysisId, Conditions, FaceObservation, FrameResult, Logit, ModelIdentity,
+    ModelRole, ModelScore, Probability, TrackResult,
 };
-use crate::inference::ClipScores;
+use crate::faces;
+use crate::inference::{ClipScores, FrameScore};
 
 /// What is known of a file beside its pictures.
 pub(super) struct FileFacts {
@@ -19,6 +20,7 @@ pub(super) struct FileFacts {
     pub(super) sha256: String,
     pub(super) analyzed_at: OffsetDateTime,
     pub(super) processing_time: Duration,
+    pub(super) conditions: Conditions,
 }
 
 /// The models that took part.
@@ -51,7 +53,9 @@ pub(super) fn assemble(
         tracks,
         frames,
         notes: observation.notes,
+        stability: None,
         isolation: Some(observation.isolation),
+        conditions: Some(file.conditions),
     }
 }
 
@@ -151,19 +155,23 @@ fn face_observations(
                 detection_score: face.face.detection_score,
                 sharpness: face.sharpness,
                 sequence_probability: scored.and_then(|c| at(&c.sequence_frames, position)),
-                frame_probability: scored.and_then(|c| by_frame_model(c, position)),
+                frame_probability: (scored.and_then(|c| frame_score(c, position)))
+                    .map(|score| score.logit.probability()),
                 probability_fake: scored.and_then(|c| at(&c.fused_frames, position)),
                 crop_artifact: face.crop_artifact.clone(),
+                manipulation_map: (scored.and_then(|c| frame_score(c, position)))
+                    .and_then(|score| score.map.clone()),
+                crop_corners: (faces::crop_corners(&face.face.landmarks).ok())
+                    .map(|corners| corners.map(|corner| corner.map(|px| px as f32))),
             };
             (face.sample_index, observation)
         })
         .collect()
 }
 
-/// `None` where it did not look.
-fn by_frame_model(clip: &ClipScores, position: usize) -> Option<Probability> {
-    let score = clip.frame_frames.get(position)?.as_ref()?;
-    Some(score.logit.probability())
+/// What the frame model says; `None` where it did not look.
+fn frame_score(clip: &ClipScores, position: usize) -> Option<&FrameScore> {
+    clip.frame_frames.get(position)?.as_ref()
 }
 
 fn at(logits: &[Logit], position: usize) -> Option<Probability> {

@@ -37,6 +37,8 @@ pub struct AnalysisSettings {
     pub max_tracks: usize,
     /// Quality of the stored pictures, 1 to 100.
     pub jpeg_quality: u8,
+    /// Whether every verdict must hold after small changes of the faces.
+    pub check_stability: bool,
 }
 
 /// Most frames that a client may ask for by number.
@@ -98,6 +100,7 @@ pub(in crate::analysis) fn small_settings() -> AnalysisSettings {
         max_faces_per_frame: 16,
         max_tracks: 2,
         jpeg_quality: 90,
+        check_stability: false,
     }
 }
 

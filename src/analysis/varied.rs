@@ -6,34 +6,42 @@
 use std::time::Instant;
 
 use super::AnalysisError;
-use crate::domain::Probability;
+use crate::domain::{Probability, Rgb8Image};
 use crate::inference::{Clip, Scorer};
-use crate::media::Variation;
+use crate::media::{MediaError, Variation};
 
 /// What the networks say of a variation.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Varied {
+pub struct Varied<V = Variation> {
     /// How the faces were changed.
-    pub variation: Variation,
+    pub variation: V,
     /// P(fake) of the most suspect person.
     pub probability_fake: Probability,
 }
 
-/// Varies `clips` now and scores them, all at once, when the future runs; nothing for a variation
+/// Varies `clips` now, as `made` says, and scores them, all at once, when the future runs; nothing for a variation
 /// of no clip.
 ///
 /// # Errors
 /// [`AnalysisError::Media`] when a crop cannot be varied; the future as [`Scorer::score`].
-pub(super) fn score<'a>(
+pub(super) fn score<'a, V, M>(
     scorer: &'a Scorer,
     clips: &[Option<Clip>],
-    variations: &[Variation],
+    variations: &[V],
+    made: M,
     deadline: Instant,
-) -> Result<impl Future<Output = Result<Vec<Varied>, AnalysisError>> + use<'a>, AnalysisError> {
+) -> Result<
+    impl Future<Output = Result<Vec<Varied<V>>, AnalysisError>> + use<'a, V, M>,
+    AnalysisError,
+>
+where
+    V: Copy + PartialEq,
+    M: Fn(V, &Rgb8Image) -> Result<Rgb8Image, MediaError>,
+{
     let mut varied = Vec::new();
     for &variation in variations {
         for clip in clips.iter().flatten() {
-            let crops = clip.crops.iter().map(|crop| variation.of(crop));
+            let crops = clip.crops.iter().map(|crop| made(variation, crop));
             let crops = crops.collect::<Result<_, _>>()?;
             let is_still = clip.is_still;
             varied.push((variation, Clip { crops, is_still }));
@@ -51,8 +59,8 @@ pub(super) fn score<'a>(
 }
 
 /// One for each variation: the person it makes look worst. Those of one variation are in a row.
-fn most_suspect(scores: Vec<Varied>) -> Vec<Varied> {
-    let mut worst: Vec<Varied> = Vec::new();
+fn most_suspect<V: PartialEq>(scores: Vec<Varied<V>>) -> Vec<Varied<V>> {
+    let mut worst: Vec<Varied<V>> = Vec::new();
     for next in scores {
         match worst.last_mut() {
             Some(last) if last.variation == next.variation => {

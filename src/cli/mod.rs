@@ -4,9 +4,11 @@ mod analyze;
 mod evaluate;
 mod jobs;
 mod keys;
+mod manual;
 mod models;
 mod output;
 mod progress;
+mod replay;
 mod runtime;
 mod serve;
 mod signing;
@@ -15,7 +17,8 @@ mod start_over;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 use framewitness::config::{Flags, Settings};
 use framewitness::http;
 use framewitness::telemetry;
@@ -74,6 +77,9 @@ enum Command {
         /// The signature: a file that holds it, or its base64 text.
         signature: String,
     },
+    /// Make an analysis again and say whether the same comes out: exit code 0 the same, 1 not the
+    /// same, 2 could not be tried.
+    Replay(replay::Options),
     /// Make a new signing key; what the old one signed stays valid.
     RotateKey,
     /// Look at models, add your own, choose which serve.
@@ -90,6 +96,16 @@ enum Command {
     Jobs {
         #[command(subcommand)]
         command: jobs::Command,
+    },
+    /// Print a script that completes commands and options in a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Print the manual page, or write the page of every command into a folder.
+    Man {
+        /// The folder.
+        dir: Option<PathBuf>,
     },
     /// Print every setting with its default and meaning.
     Settings,
@@ -109,13 +125,17 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         return fail(USAGE, &error);
     }
     let runs_models = match &command {
-        Command::Serve { .. } | Command::Analyze(_) | Command::Evaluate(_) => true,
+        Command::Serve { .. } | Command::Analyze(_) | Command::Evaluate(_) | Command::Replay(_) => {
+            true
+        }
         Command::Models { command } => command.runs_models(),
         Command::Sign { .. }
         | Command::Verify { .. }
         | Command::RotateKey
         | Command::Keys { .. }
         | Command::Jobs { .. }
+        | Command::Completions { .. }
+        | Command::Man { .. }
         | Command::Settings
         | Command::Openapi => false,
     };
@@ -128,10 +148,13 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         Command::Evaluate(options) => evaluate::run(settings, &options),
         Command::Sign { file } => signing::sign(&settings, &file),
         Command::Verify { file, signature } => signing::verify(&settings, &file, &signature),
+        Command::Replay(options) => replay::run(settings, &options),
         Command::RotateKey => signing::rotate(&settings),
         Command::Models { command } => models::run(&settings, command),
         Command::Keys { command } => keys::run(&settings, command),
         Command::Jobs { command } => jobs::run(&settings, command),
+        Command::Completions { shell } => manual::completions(shell, Arguments::command()),
+        Command::Man { dir } => manual::pages(Arguments::command(), dir.as_deref()),
         Command::Settings => {
             print(&Settings::markdown_table());
             ExitCode::SUCCESS
@@ -150,12 +173,15 @@ fn flags(common: &Common, command: &Command) -> Flags {
         Command::Serve { bind } => bind.as_ref(),
         Command::Analyze(_)
         | Command::Evaluate(_)
+        | Command::Replay(_)
         | Command::Sign { .. }
         | Command::Verify { .. }
         | Command::RotateKey
         | Command::Models { .. }
         | Command::Keys { .. }
         | Command::Jobs { .. }
+        | Command::Completions { .. }
+        | Command::Man { .. }
         | Command::Settings
         | Command::Openapi => None,
     };
@@ -176,12 +202,15 @@ fn log_filter(command: &Command, settings: &Settings) -> String {
         Command::Serve { .. } => settings.log_filter.clone(),
         Command::Analyze(_)
         | Command::Evaluate(_)
+        | Command::Replay(_)
         | Command::Sign { .. }
         | Command::Verify { .. }
         | Command::RotateKey
         | Command::Models { .. }
         | Command::Keys { .. }
         | Command::Jobs { .. }
+        | Command::Completions { .. }
+        | Command::Man { .. }
         | Command::Settings
         | Command::Openapi => "warn".into(),
     }

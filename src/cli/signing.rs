@@ -72,7 +72,8 @@ fn open_keys(settings: &Settings) -> io::Result<Keyring> {
     Keyring::open_or_create(&settings.data_dir.join("keys")).map_err(io::Error::other)
 }
 
-fn hash(file: &Path) -> io::Result<FileDigest> {
+/// SHA-256 and size of a file.
+pub(super) fn hash(file: &Path) -> io::Result<FileDigest> {
     let named = |error: io::Error| {
         io::Error::new(
             error.kind(),

@@ -5,8 +5,8 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
-    FaceBox, Familiarity, FoundationIdentity, Isolation, MediaInfo, ModelRole, Probability,
-    SampleNote, Verdict,
+    Conditions, FaceBox, Familiarity, FoundationIdentity, Isolation, ManipulationMap, MediaInfo,
+    ModelRole, Probability, SampleNote, Stability, Verdict,
 };
 
 /// Name of an analysis: a UUID version 7, so that names sort by time.
@@ -75,6 +75,14 @@ pub struct FaceObservation {
     pub probability_fake: Option<Probability>,
     /// File name of the aligned crop among the artifacts.
     pub crop_artifact: String,
+    /// Where the frame model sees traces; `None` where it did not look or does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manipulation_map: Option<ManipulationMap>,
+    /// Where the corners of the aligned crop lie, `[x, y]` in pixels of the upright frame and maybe
+    /// outside it: upper left, upper right, lower left, lower right. `None` in records from before
+    /// it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crop_corners: Option<[[f32; 2]; 4]>,
 }
 
 /// A sampled frame and the faces in it.
@@ -140,9 +148,15 @@ pub struct Analysis {
     pub frames: Vec<FrameResult>,
     /// What was noticed while sampling.
     pub notes: Vec<SampleNote>,
+    /// Whether the verdict holds after small changes; `None` where that was not tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stability: Option<Stability>,
     /// What held the process that decoded; `None` in records from before it was one of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub isolation: Option<Isolation>,
+    /// Under which settings it was made; `None` in records from before they were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conditions: Option<Conditions>,
 }
 
 #[cfg(test)]

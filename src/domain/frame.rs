@@ -131,6 +131,43 @@ pub enum SampleNote {
     },
 }
 
+impl SampleNote {
+    /// Stable kebab-case code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::BrokenTail => "broken-tail",
+            Self::DamagedPackets { .. } => "damaged-packets",
+            Self::FewFrames { .. } => "few-frames",
+            Self::SizeChange => "size-change",
+            Self::OtherVideoStreams { .. } => "other-video-streams",
+        }
+    }
+}
+
+impl std::fmt::Display for SampleNote {
+    /// One sentence for a person.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::BrokenTail => write!(
+                f,
+                "The end of the file does not decode; what came before was used."
+            ),
+            Self::DamagedPackets { count } => {
+                write!(f, "{count} damaged packets were passed over.")
+            }
+            Self::FewFrames { available } => write!(
+                f,
+                "The file has {available} frames, fewer than are usually sampled."
+            ),
+            Self::SizeChange => write!(f, "The picture size changes within the video."),
+            Self::OtherVideoStreams { analysed, streams } => write!(
+                f,
+                "The file holds {streams} moving pictures; number {analysed}, counted from 0, was analysed."
+            ),
+        }
+    }
+}
+
 /// A rectangle of an upright picture, in whole pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PixelArea {

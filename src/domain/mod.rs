@@ -6,26 +6,36 @@
 
 mod analysis;
 mod cell;
+mod change;
+mod conditions;
 mod face;
 mod frame;
 mod isolation;
 mod manipulation_map;
+mod measured;
 mod media;
 mod model;
 mod score;
+mod stability;
 mod stage;
 mod truth;
 mod verdict;
 
 pub use analysis::{Analysis, AnalysisId, FaceObservation, FrameResult, ModelScore, TrackResult};
 pub use cell::inert_cell;
+pub use change::Change;
+pub use conditions::Conditions;
+#[cfg(test)]
+pub(crate) use conditions::tests::conditions;
 pub use face::{CROP_CANVAS_PX, CROP_MARGIN_RATIO, Face, FaceBox, Landmarks, Track, TrackedFace};
 pub use frame::{FrameError, PixelArea, Rgb8Image, Sample, SampleNote, SampledFrame};
 pub use isolation::Isolation;
 pub use manipulation_map::ManipulationMap;
+pub use measured::{Answers, Estimate, EstimateError, Measured, MeasuredModel};
 pub use media::{DeviceTags, FrameRate, MediaInfo, MediaKind, PictureInfo, Rotation};
 pub use model::{FoundationIdentity, ModelIdentity, ModelRole};
 pub use score::{Familiarity, Logit, Probability, ScoreError};
+pub use stability::{ChangedScore, Stability};
 pub use stage::Stage;
 pub use truth::Truth;
 pub use verdict::{Reason, Thresholds, ThresholdsError, Verdict, VerdictLabel};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::Probability;
+use super::{Change, Probability};
 
 /// The three answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +70,17 @@ pub enum Reason {
         /// P(fake) of the frame model.
         frame: Probability,
     },
+    /// A small change of the picture turns the answer into its opposite.
+    Unstable {
+        /// The answer without the change.
+        label: VerdictLabel,
+        /// The change.
+        change: Change,
+        /// The answer with it.
+        changed: VerdictLabel,
+        /// P(fake) with it.
+        probability_fake: Probability,
+    },
     /// The probability lies between the thresholds.
     BetweenThresholds {
         /// REAL at or below.
@@ -127,6 +138,7 @@ impl Reason {
             Self::TooFewFrames { .. } => "too-few-frames",
             Self::UnlikeTrainingData { .. } => "unlike-training-data",
             Self::ModelsDisagree { .. } => "models-disagree",
+            Self::Unstable { .. } => "unstable",
             Self::BetweenThresholds { .. } => "between-thresholds",
             Self::AboveFakeThreshold { .. } => "above-fake-threshold",
             Self::BelowRealThreshold { .. } => "below-real-threshold",
@@ -171,6 +183,23 @@ impl std::fmt::Display for Reason {
                 "The models disagree: sequence {:.0} % fake, frame {:.0} % fake.",
                 percent(sequence),
                 percent(frame)
+            ),
+            Self::Unstable {
+                label,
+                change,
+                changed,
+                probability_fake,
+            } => write!(
+                f,
+                "The answer does not hold: {} as it is, but {} ({:.0} % fake) with the faces {}.",
+                label.as_str(),
+                changed.as_str(),
+                percent(probability_fake),
+                match change {
+                    Change::Recompressed => "compressed once more",
+                    Change::Rescaled => "made smaller and enlarged again",
+                    Change::Cropped => "cut a little closer",
+                }
             ),
             Self::BetweenThresholds {
                 real_at_or_below,
@@ -252,6 +281,16 @@ impl Thresholds {
                 fake: fake_at_or_above.get(),
             })
         }
+    }
+
+    /// FAKE from this probability on.
+    pub fn fake_at_or_above(&self) -> Probability {
+        self.fake_at_or_above
+    }
+
+    /// REAL up to this probability.
+    pub fn real_at_or_below(&self) -> Probability {
+        self.real_at_or_below
     }
 
     /// The answer for a probability, with the reason that names the threshold it met.

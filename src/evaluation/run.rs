@@ -157,6 +157,7 @@ async fn open(item: &Item) -> io::Result<MediaFile> {
             sha256: digest.sha256.to_hex(),
             steps: None,
             stream: None,
+            check_stability: false,
         })
     });
     opened.await.map_err(io::Error::other)?

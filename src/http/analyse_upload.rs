@@ -144,6 +144,7 @@ pub(super) async fn analyse_and_keep(
     let media = MediaFile {
         steps: wish.steps,
         stream: wish.stream,
+        check_stability: wish.check_stability,
         ..media_of(file)?
     };
     let outcome = service.analyzer.analyze(media, admission).await?;
@@ -233,6 +234,7 @@ pub(super) fn media_of(file: &ReceivedFile) -> Result<MediaFile, HttpError> {
         sha256: file.digest.sha256.to_hex(),
         steps: None,
         stream: None,
+        check_stability: false,
     })
 }
 

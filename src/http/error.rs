@@ -11,7 +11,8 @@ use super::upload_error::UploadError;
 use crate::analysis::AnalysisError;
 use crate::domain::Reason;
 use crate::inference::InferenceError;
-use crate::integrity::IntegrityError;
+use crate::integrity::{IntegrityError, VerdictStatementError};
+use crate::report::ReportError;
 use crate::store::{ArtifactNameError, JobState, Scope, StoreError};
 
 /// Why a request has no answer of its own.
@@ -112,6 +113,12 @@ pub enum HttpError {
     /// The upload's descriptor could not be handed on.
     #[error("the upload's descriptor could not be duplicated")]
     Descriptor(#[source] std::io::Error),
+    /// The record says too little to sign a statement about it.
+    #[error(transparent)]
+    Unstatable(#[from] VerdictStatementError),
+    /// The report could not be written.
+    #[error(transparent)]
+    Report(#[from] ReportError),
     /// The table could not be written.
     #[error("the table could not be written")]
     Table(#[source] csv::Error),
@@ -150,6 +157,8 @@ impl HttpError {
             Self::Analysis(error) => code_of_analysis(error),
             Self::Integrity(error) => error.code(),
             Self::Store(error) => error.code(),
+            Self::Unstatable(error) => error.code(),
+            Self::Report(error) => error.code(),
             Self::PictureName(_) | Self::Descriptor(_) | Self::Table(_) => "internal-error",
             Self::Interrupted => "shutting-down",
             Self::NotReady(_) => "not-ready",

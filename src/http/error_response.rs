@@ -78,6 +78,7 @@ impl HttpError {
             Self::Query(_) | Self::Field { .. } => false,
             Self::Integrity(_) | Self::Store(_) | Self::PictureName(_) => false,
             Self::Descriptor(_) | Self::Table(_) => false,
+            Self::Unstatable(_) | Self::Report(_) => false,
             Self::Interrupted | Self::NotReady(_) | Self::Unscorable(_) => false,
         }
     }

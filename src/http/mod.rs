@@ -50,6 +50,8 @@ mod predictions;
 mod problem;
 mod public_path;
 mod reception;
+mod report_links;
+mod reports;
 mod result_cache;
 mod routes;
 mod server;

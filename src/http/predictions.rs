@@ -15,7 +15,7 @@ use super::error::HttpError;
 use super::problem::Problem;
 use super::public_path::PublicPath;
 use crate::domain::{AnalysisId, MediaKind};
-use crate::store::{HistoryFilter, KeyId, PagePosition, Reader};
+use crate::store::{HistoryFilter, KeyId, PagePosition, Reader, Stored};
 
 const DEFAULT_LIMIT: u32 = 20;
 const MAX_LIMIT: u32 = 100;
@@ -179,13 +179,25 @@ pub(super) async fn by_id(
     at: PublicPath,
     id: Path<String>,
 ) -> Result<Json<StoredAnswer>, HttpError> {
-    const NOT_FOUND: HttpError = HttpError::NotFound("analysis");
-    let id = AnalysisId::parse(&id).ok_or(NOT_FOUND)?;
-    let stored = service.records.get(id, caller.reader()).await?;
-    let stored = stored.ok_or(NOT_FOUND)?;
+    let stored = stored(&service, caller, &id).await?;
     Ok(Json(StoredAnswer {
         analysis: AnalysisAnswer::new(&stored, &at),
         success: true,
         data: PredictionRecord::of(&service, &at, &stored).await,
     }))
+}
+
+/// The analysis of this name, where there is one and the caller may read it.
+///
+/// # Errors
+/// [`HttpError::NotFound`]; [`HttpError::Store`].
+pub(super) async fn stored(
+    service: &Service,
+    caller: Caller,
+    id: &str,
+) -> Result<Stored, HttpError> {
+    const NOT_FOUND: HttpError = HttpError::NotFound("analysis");
+    let id = AnalysisId::parse(id).ok_or(NOT_FOUND)?;
+    let stored = service.records.get(id, caller.reader()).await?;
+    stored.ok_or(NOT_FOUND)
 }

@@ -27,6 +27,7 @@ struct Key {
     model_type: Option<String>,
     steps: Option<Steps>,
     stream: Option<u32>,
+    check_stability: bool,
     loading: u64,
 }
 
@@ -105,6 +106,7 @@ impl Key {
             model_type: submission.model_type.clone(),
             steps: wish.steps,
             stream: wish.stream,
+            check_stability: wish.check_stability,
             loading,
         }
     }

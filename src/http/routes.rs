@@ -7,7 +7,8 @@ use super::compat::{
     faces,
 };
 use super::{
-    analyses, health, integrity, limits, openapi, predict, predict_csv, predictions, static_files,
+    analyses, health, integrity, limits, openapi, predict, predict_csv, predictions, reports,
+    static_files,
 };
 
 /// Registers every route. Of two that match the first wins, so `recent` stands before `{id}`.
@@ -28,6 +29,10 @@ pub(super) fn register(routes: &mut ServiceConfig<'_>) {
         .service(integrity::jwks)
         .service(predictions::recent)
         .service(predictions::by_id)
+        .service(reports::html)
+        .service(reports::pdf)
+        .service(reports::csv)
+        .service(reports::signed_statement)
         .service(static_files::artifact)
         .service(limits::limits)
         .service(health::health)

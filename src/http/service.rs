@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::Semaphore;
 
 use super::analyses::EventStreams;
 use super::body::BodyLimits;
@@ -16,6 +17,9 @@ use super::tls::Tls;
 use crate::analysis::Analyzer;
 use crate::integrity::Keyring;
 use crate::store::{ArtifactStore, JobStore, JobUploads, RecordStore, UploadDir};
+
+/// Reports that are rendered at the same time; others wait.
+const REPORTS_AT_A_TIME: usize = 2;
 
 /// What the service may cost and how it ends.
 #[derive(Debug, Clone)]
@@ -81,6 +85,8 @@ pub(super) struct Service {
     pub(super) reception: Arc<Reception>,
     pub(super) results: ResultCache,
     pub(super) event_streams: Arc<EventStreams>,
+    /// A place for each report that may be rendered at a time: each holds its pictures in memory.
+    pub(super) report_places: Arc<Semaphore>,
     pub(super) started: Instant,
 }
 
@@ -90,6 +96,7 @@ impl Service {
         Self {
             reception: Reception::new(parts.settings.uploads),
             results: ResultCache::new(parts.settings.result_cache_entries),
+            report_places: Arc::new(Semaphore::new(REPORTS_AT_A_TIME)),
             event_streams: EventStreams::new(parts.settings.jobs.max_streams_per_sender),
             started: Instant::now(),
             parts,

@@ -41,9 +41,10 @@ static PAGE_FILES: &[PageFile] = &page_files! {
     "text/html; charset=utf-8": "index.html";
     "text/css; charset=utf-8": "style.css", "queue.css", "result.css";
     "image/svg+xml": "favicon.svg";
-    "text/javascript; charset=utf-8": "alert.js", "analyse.js", "answer.js", "api.js", "app.js",
-        "dom.js", "drop.js", "format.js", "frames.js", "integrity.js", "jobs.js", "key.js", "plot.js",
-        "progress.js", "queue.js", "queue_list.js", "recent.js", "result.js", "tabs.js";
+    "text/javascript; charset=utf-8": "advice.js", "alert.js", "analyse.js", "answer.js", "api.js",
+        "app.js", "dom.js", "drop.js", "format.js", "frames.js", "heatmap.js", "integrity.js", "jobs.js",
+        "key.js", "plot.js", "progress.js", "queue.js", "queue_list.js", "recent.js", "result.js",
+        "tabs.js";
 };
 
 /// One for each file, in the same order.

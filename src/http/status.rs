@@ -34,6 +34,7 @@ pub(super) fn of(error: &HttpError) -> StatusCode {
         HttpError::Analysis(error) => of_analysis(error),
         HttpError::Integrity(error) => of_integrity(error),
         HttpError::Store(error) => of_store(error),
+        HttpError::Unstatable(_) | HttpError::Report(_) => StatusCode::INTERNAL_SERVER_ERROR,
         HttpError::PictureName(_) | HttpError::Descriptor(_) | HttpError::Table(_) => {
             StatusCode::INTERNAL_SERVER_ERROR
         }

@@ -26,6 +26,8 @@ pub(super) struct Wish {
     pub(super) steps: Option<Steps>,
     /// Number of the moving picture stream to look at, where a file holds several.
     pub(super) stream: Option<u32>,
+    /// Whether the verdict must hold after small changes.
+    pub(super) check_stability: bool,
 }
 
 /// What the query may hold on every route that analyses.
@@ -35,13 +37,19 @@ pub(super) struct StreamQuery {
     /// Which of several moving pictures in the file is analysed, counted from 0. Without it the first
     /// that shows a face.
     stream: Option<u32>,
+    /// `true`: the same faces are also judged compressed once more, rescaled and cut closer
+    /// (`stability` in the answer); a verdict that this turns into its opposite becomes INCONCLUSIVE.
+    /// Judging takes four times as long. The setting `check_stability` asks it of every file.
+    #[serde(default)]
+    stability: bool,
 }
 
 impl Wish {
     /// What is asked for on behalf of the sender of `request`.
     ///
     /// # Errors
-    /// [`HttpError::Query`] when the query names no stream by its number.
+    /// [`HttpError::Query`] when the query names no stream by its number, or `stability` is neither
+    /// `true` nor `false`.
     pub(super) fn of(request: &HttpRequest) -> Result<Self, HttpError> {
         let query = Query::<StreamQuery>::from_query(request.query_string())
             .map_err(|error| HttpError::Query(error.to_string()))?;
@@ -55,6 +63,7 @@ impl Wish {
             anew: wants_no_cache(request),
             steps: None,
             stream: query.stream,
+            check_stability: query.stability,
         })
     }
 

@@ -160,11 +160,13 @@ fn about() -> Facts {
         architectures: vec![],
         fusion: fusion(),
         thresholds: thresholds.unwrap(),
+        measured: vec![],
         detector_folder: PathBuf::new(),
         bundle: "told".into(),
         device: "cpu".into(),
         precision: Precision::Fp32,
         frame_precision: Precision::Fp32,
+        frame_model_frames: 0,
         max_frames: 16,
         judges_stills: true,
     }

@@ -13,7 +13,7 @@ use super::manifest::{
 };
 use super::weight_files::is_plain_name;
 use super::{Fusion, InferenceError, labels};
-use crate::domain::{ModelIdentity, ModelRole, Probability, Thresholds};
+use crate::domain::{Measured, ModelIdentity, ModelRole, Probability, Thresholds};
 
 /// The file that makes a folder of models a bundle.
 const FILE: &str = "bundle.toml";
@@ -29,6 +29,7 @@ pub struct Bundle {
     detector: String,
     fusion: Fusion,
     thresholds: Thresholds,
+    measured: Vec<Measured>,
     pub(super) models: Models,
 }
 
@@ -59,6 +60,9 @@ struct BundleFile {
     frame: Option<String>,
     fusion: Fusion,
     thresholds: ThresholdsFile,
+    /// None where nobody measured these models together.
+    #[serde(default)]
+    measured: Vec<Measured>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -149,6 +153,7 @@ impl Bundle {
             detector: file.detector,
             fusion: file.fusion,
             thresholds: thresholds?,
+            measured: file.measured,
             models: Models {
                 sequence: all_or_nothing(sequence)?,
                 frame: all_or_nothing(frame)?,
@@ -180,6 +185,11 @@ impl Bundle {
     /// Where the verdicts part.
     pub fn thresholds(&self) -> Thresholds {
         self.thresholds
+    }
+
+    /// What measuring them found; empty where nobody did.
+    pub fn measured(&self) -> &[Measured] {
+        &self.measured
     }
 
     /// The models that score: the sequence model, the frame model, or both in this order.
@@ -289,4 +299,34 @@ fn parse<T: DeserializeOwned>(
     text.and_then(|text| toml::from_str(&text).map_err(|e| e.to_string()))
         .map_err(|problem| problems.push(format!("{}: {problem}", path.display())))
         .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_shipped_bundle_says_was_measured_is_what_its_page_says() {
+        let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+        let bundle = Bundle::read(&models).unwrap();
+        let page = fs::read_to_string(models.join("README.md")).unwrap();
+        let [ours, clips, crops] = bundle.measured() else {
+            panic!("{:?}", bundle.measured());
+        };
+        let (value, (low, high)) = (ours.auc.value(), ours.auc.interval());
+        assert!(page.contains(&format!("{value:.3} ({low:.3}-{high:.3}) |")));
+        for (files, measured) in [(46 + 414, ours), (4 + 11, clips), (47 + 44, crops)] {
+            assert_eq!(measured.genuine.files() + measured.forged.files(), files);
+        }
+        for measured in [clips, crops] {
+            for (kind, counts) in [("genuine", measured.genuine), ("forged", measured.forged)] {
+                let row = format!(
+                    "| {kind} | {} FAKE, {} INCONCLUSIVE, {} REAL |",
+                    counts.fake, counts.inconclusive, counts.real
+                );
+                assert!(page.contains(&row), "{row}");
+            }
+        }
+        assert!(page.contains("| genuine (46) | 2 (4 %) | 13 (28 %) | 31 (67 %) |"));
+    }
 }

@@ -128,6 +128,12 @@ fn misspelt_fields_unknown_families_and_folders_elsewhere_are_refused() {
             "../sequence",
         ),
         ("bundle.toml", "version = \"1\"", "", "version"),
+        (
+            "bundle.toml",
+            "[thresholds]",
+            "[[measured]]\ndata = \"d\"\nprotocol = \"p\"\nauc = [0.8, 0.9, 1.0]\n[thresholds]",
+            "does not hold",
+        ),
     ] {
         let bundle = TinyBundle::new();
         bundle.edit(file, from, to);

@@ -84,7 +84,7 @@ impl Model<FrameNetwork> {
             let PictureLogits { outputs, mask } = pass?;
             let logits = self.readout.logits(&outputs)?;
             let maps = match mask {
-                Some(mask) => maps(&mask)?.into_iter().map(Some).collect(),
+                Some(mask) => self.maps(&mask)?.into_iter().map(Some).collect(),
                 None => vec![None; logits.len()],
             };
             let pairs = logits.into_iter().zip(maps);
@@ -92,18 +92,17 @@ impl Model<FrameNetwork> {
         }
         Ok(scores)
     }
-}
 
-/// Logits `[n, side, side]` → a map each.
-fn maps(mask: &Tensor) -> Result<Vec<ManipulationMap>, String> {
-    let (_, side, _) = mask.size3().map_err(|e| e.to_string())?;
-    let logits = mask.to_device(Device::Cpu).to_kind(Kind::Float).reshape(-1);
-    let logits = Vec::<f32>::try_from(logits).map_err(|e| e.to_string())?;
-    let side = side as usize;
-    logits
-        .chunks(side * side)
-        .map(|cells| ManipulationMap::of_logits(side, cells).map_err(|e| e.to_string()))
-        .collect()
+    /// Logits `[n, side, side]` → a map each.
+    fn maps(&self, mask: &Tensor) -> Result<Vec<ManipulationMap>, String> {
+        let (_, side, _) = mask.size3().map_err(|e| e.to_string())?;
+        let logits = mask.to_device(Device::Cpu).to_kind(Kind::Float).reshape(-1);
+        let logits = Vec::<f32>::try_from(logits).map_err(|e| e.to_string())?;
+        let (side, covers_ratio) = (side as usize, self.preparation.covers_ratio());
+        let map = |cells| ManipulationMap::of_logits(side, covers_ratio, cells);
+        let maps: Result<_, _> = logits.chunks(side * side).map(map).collect();
+        maps.map_err(|e| e.to_string())
+    }
 }
 
 /// Positions of `wanted` among `count` frames: the middles of equal shares. All of them where

@@ -13,7 +13,7 @@ use crate::domain::Rgb8Image;
 /// A network that is ready to look at crops.
 pub(super) struct Model<N> {
     pub(super) network: N,
-    preparation: Preparation,
+    pub(super) preparation: Preparation,
     pub(super) readout: Readout,
 }
 

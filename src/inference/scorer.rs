@@ -12,7 +12,7 @@ use super::clip::{Clip, ClipScores};
 use super::queue::Entry;
 use super::worker_state::WorkerState;
 use super::{Bundle, Fusion, InferenceError, InferenceSettings, Precision, device};
-use crate::domain::{ModelIdentity, Thresholds};
+use crate::domain::{Analysis, Conditions, Measured, ModelIdentity, Thresholds};
 
 /// Sends clips to the model thread. Cheap to clone; does not keep the thread alive.
 #[derive(Clone)]
@@ -35,6 +35,8 @@ pub struct Facts {
     pub fusion: Fusion,
     /// Where the verdicts part.
     pub thresholds: Thresholds,
+    /// What measuring the models together found; empty where nobody did.
+    pub measured: Vec<Measured>,
     /// Folder of the bundle's face detector.
     pub detector_folder: PathBuf,
     /// Name and version of the bundle.
@@ -45,6 +47,8 @@ pub struct Facts {
     pub precision: Precision,
     /// What the frame model computes in.
     pub frame_precision: Precision,
+    /// Frames of a clip that the frame model looks at, at most; 0: all.
+    pub frame_model_frames: usize,
     /// Longest clip, in frames.
     pub max_frames: usize,
     /// Whether there is a model for still images.
@@ -61,14 +65,33 @@ impl Facts {
             architectures: bundle.architectures(),
             fusion: bundle.fusion(),
             thresholds: bundle.thresholds(),
+            measured: bundle.measured().to_vec(),
             detector_folder: bundle.detector_folder(),
             bundle: format!("{} {}", bundle.name(), bundle.version()),
             device: device::name(device),
             precision,
             frame_precision: settings.frame_model_precision.on(device, precision),
+            frame_model_frames: settings.frame_model_frames,
             max_frames: bundle.max_frames(),
             judges_stills: bundle.judges_stills(),
         }
+    }
+}
+
+impl Facts {
+    /// What measuring found of the models and thresholds that `analysis` was made with; empty where
+    /// those were others than these, or nobody measured.
+    pub fn measured_for(&self, analysis: &Analysis) -> &[Measured] {
+        let is_of_these = |conditions: &Conditions| {
+            conditions.bundle == self.bundle
+                && conditions.fake_at_or_above == self.thresholds.fake_at_or_above()
+                && conditions.real_at_or_below == self.thresholds.real_at_or_below()
+        };
+        let took_part =
+            |model: &ModelIdentity| analysis.models.iter().any(|m| m.sha256 == model.sha256);
+        let same = analysis.conditions.as_ref().is_some_and(is_of_these)
+            && self.models.iter().all(took_part);
+        if same { &self.measured } else { &[] }
     }
 }
 

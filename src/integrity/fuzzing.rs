@@ -137,7 +137,7 @@ pub fn statement(input: &[u8]) {
             format!("{signed_part}.{other}")
         }
     };
-    let read = statement::verify(|kid| case.key_of(kid), &token);
+    let read = statement::verify::<Statement>(|kid| case.key_of(kid), &token);
     assert_eq!(read.is_ok(), token == case.token, "{read:?} for {token:?}");
 }
 
@@ -145,7 +145,7 @@ pub fn statement(input: &[u8]) {
 fn forge(case: &Case, text: &str) {
     let (claimed, payload) = text.split_once('\n').unwrap_or((text, ""));
     let token = signed(&case.signer, claimed, payload, 1);
-    let Ok(read) = statement::verify(|kid| case.key_of(kid), &token) else {
+    let Ok(read) = statement::verify::<Statement>(|kid| case.key_of(kid), &token) else {
         return;
     };
     let claimed: serde_json::Value = serde_json::from_str(claimed).expect("an accepted header");

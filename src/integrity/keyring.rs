@@ -11,6 +11,7 @@ use super::rotation::{self, Rotation};
 use super::signature::{self, FileSignature, Verification};
 use super::signer::{Scheme, Signer};
 use super::statement::{self, Statement, StatementError};
+use super::verdict_statement::VerdictStatement;
 use super::{IntegrityError, Sha256Digest, key_file};
 
 /// Signs and checks. Clones share the key.
@@ -109,6 +110,22 @@ impl Keyring {
     /// # Errors
     /// [`StatementError`] for anything else.
     pub fn verify_statement(&self, token: &str) -> Result<Statement, StatementError> {
+        statement::verify(|kid| self.public_key(kid), token)
+    }
+
+    /// Signs what an analysis found into a compact JWS (PS256).
+    ///
+    /// # Errors
+    /// [`IntegrityError::Signing`], also for a statement of more than 64 KiB.
+    pub fn sign_verdict(&self, statement: &VerdictStatement) -> Result<String, IntegrityError> {
+        statement::sign(self.signer.as_ref(), &self.jwk.kid, statement)
+    }
+
+    /// What an analysis found, in a compact JWS that this key or one before it signed.
+    ///
+    /// # Errors
+    /// [`StatementError`] for anything else, statements about files included.
+    pub fn verify_verdict(&self, token: &str) -> Result<VerdictStatement, StatementError> {
         statement::verify(|kid| self.public_key(kid), token)
     }
 

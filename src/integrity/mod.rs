@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | signature of a file | RSASSA-PKCS1-v1_5 over SHA-256 of the file's bytes ([`Keyring::sign_file_digest`]) | `openssl dgst -sha256 -verify public.pem -signature FILE.sig FILE` |
 //! | statement about a file | JWS, PS256, over name, SHA-256, size and time ([`Keyring::sign_statement`]) | any JOSE library with [`Keyring::jwks`] |
+//! | statement about a verdict | JWS, PS256, over file, models, frames, settings and verdict ([`Keyring::sign_verdict`]) | the same, or [`PublicKeys`] |
 //!
 //! One RSA-3072 key does both. It is made on first start and never replaced but by
 //! [`Keyring::rotate`], which keeps the public half of the old one to check with: a key that is damaged
@@ -30,18 +31,22 @@ mod key_file;
 mod key_file_tests;
 mod keyring;
 mod pem_file;
+mod public_keys;
 mod retired;
 mod rotation;
 mod signature;
 mod signer;
 mod statement;
+mod verdict_statement;
 
 pub use api_secret::ApiSecret;
 pub use digest::{FileDigest, FileHasher, Sha256Digest, hash_reader};
 pub use error::IntegrityError;
 pub use jwks::{Jwk, JwkSet};
 pub use keyring::Keyring;
+pub use public_keys::{PublicKeys, PublicKeysError};
 pub use rotation::Rotation;
 pub use signature::{FileSignature, Verification};
 pub use signer::{LocalSigner, Scheme, Signer};
 pub use statement::{Statement, StatementError};
+pub use verdict_statement::{StatedFile, StatedModel, VerdictStatement, VerdictStatementError};

@@ -1,14 +1,18 @@
-//! Signed statements about files: a JWS in compact form (RFC 7515, section 3.1).
+//! Signed statements: a JWS in compact form (RFC 7515, section 3.1).
 //!
 //! `BASE64URL(header) . BASE64URL(statement) . BASE64URL(signature)`, signed with PS256 (RFC 7518,
 //! section 3.5) over the first two parts and the dot between them. The reader knows the one
 //! header it accepts: algorithm and type are compared with what this service writes, never chosen by
 //! what came (RFC 8725, sections 3.1 and 3.11); the key's name picks one of this service's own. The signature is checked before the
 //! statement is looked at.
+//!
+//! There are two types, each a [`Claims`]: [`Statement`] about a file and
+//! [`VerdictStatement`](super::VerdictStatement) about an analysis. Neither is taken for the other.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rsa::RsaPublicKey;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use time::OffsetDateTime;
@@ -19,11 +23,14 @@ use super::{IntegrityError, Sha256Digest};
 /// Signature algorithm of statements.
 pub(super) const ALGORITHM: &str = "PS256";
 
-/// Type of the signed object, so that a statement is never taken for something else.
-const TYPE: &str = "file-statement+jws";
-
 /// Longest token that is read or written.
 const MAX_TOKEN_BYTES: usize = 64 * 1024;
+
+/// What a statement says.
+pub(super) trait Claims: Serialize + DeserializeOwned {
+    /// Type of the signed object, so that a statement is never taken for something else.
+    const TYPE: &'static str;
+}
 
 /// What the service saw: a file of this content, name and size, at this time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +45,10 @@ pub struct Statement {
     /// When it was signed, UTC.
     #[serde(with = "time::serde::rfc3339")]
     pub signed_at: OffsetDateTime,
+}
+
+impl Claims for Statement {
+    const TYPE: &'static str = "file-statement+jws";
 }
 
 /// Why a token is not a statement of this service.
@@ -55,9 +66,12 @@ pub enum StatementError {
         /// Which part, and why.
         what: String,
     },
-    /// Another algorithm, `none` included.
-    #[error("the statement must be signed with {ALGORITHM} and be of type {TYPE}")]
-    NotAStatement,
+    /// Another algorithm, `none` included, or another type.
+    #[error("the statement must be signed with {ALGORITHM} and be of type {wanted}")]
+    NotAStatement {
+        /// The type that was asked for.
+        wanted: &'static str,
+    },
     /// Another key.
     #[error("the statement was signed with the key {kid}, which is not this service's")]
     UnknownKey {
@@ -75,7 +89,7 @@ impl StatementError {
         match self {
             Self::TooLong { .. } => "statement-too-long",
             Self::Malformed { .. } => "statement-malformed",
-            Self::NotAStatement => "statement-wrong-type",
+            Self::NotAStatement { .. } => "statement-wrong-type",
             Self::UnknownKey { .. } => "statement-unknown-key",
             Self::BadSignature => "statement-bad-signature",
         }
@@ -91,18 +105,18 @@ struct Header {
     typ: String,
 }
 
-/// Signs `statement` into a compact JWS.
-pub(super) fn sign(
+/// Signs `claims` into a compact JWS.
+pub(super) fn sign<C: Claims>(
     signer: &dyn Signer,
     kid: &str,
-    statement: &Statement,
+    claims: &C,
 ) -> Result<String, IntegrityError> {
     let header = Header {
         alg: ALGORITHM.into(),
         kid: kid.into(),
-        typ: TYPE.into(),
+        typ: C::TYPE.into(),
     };
-    let signed_part = format!("{}.{}", encode_json(&header)?, encode_json(statement)?);
+    let signed_part = format!("{}.{}", encode_json(&header)?, encode_json(claims)?);
     let digest = Sha256Digest::of(signed_part.as_bytes());
     let signature = URL_SAFE_NO_PAD.encode(signer.sign(Scheme::Pss, &digest)?);
     let token = format!("{signed_part}.{signature}");
@@ -114,11 +128,11 @@ pub(super) fn sign(
     Ok(token)
 }
 
-/// The statement in `token`, when one of this service's keys signed it; `key_of` knows them by name.
-pub(super) fn verify<'k>(
+/// The claims in `token`, when one of this service's keys signed them; `key_of` knows the keys by name.
+pub(super) fn verify<'k, C: Claims>(
     key_of: impl Fn(&str) -> Option<&'k RsaPublicKey>,
     token: &str,
-) -> Result<Statement, StatementError> {
+) -> Result<C, StatementError> {
     if token.len() > MAX_TOKEN_BYTES {
         return Err(StatementError::TooLong { got: token.len() });
     }
@@ -126,11 +140,13 @@ pub(super) fn verify<'k>(
     let (signed_part, signature) = token
         .rsplit_once('.')
         .ok_or_else(|| malformed("it has no parts"))?;
-    let (header, statement) = signed_part
+    let (header, claims) = signed_part
         .split_once('.')
         .ok_or_else(|| malformed("it has two parts instead of three"))?;
     let header = decode_json::<Header>("header", header)?;
-    check_header(&header)?;
+    if header.alg != ALGORITHM || header.typ != C::TYPE {
+        return Err(StatementError::NotAStatement { wanted: C::TYPE });
+    }
     let key = key_of(&header.kid).ok_or(StatementError::UnknownKey { kid: header.kid })?;
     let signature = URL_SAFE_NO_PAD
         .decode(signature)
@@ -139,14 +155,7 @@ pub(super) fn verify<'k>(
     if !is_signed(key, Scheme::Pss, &digest, &signature) {
         return Err(StatementError::BadSignature);
     }
-    decode_json("statement", statement)
-}
-
-fn check_header(header: &Header) -> Result<(), StatementError> {
-    if header.alg != ALGORITHM || header.typ != TYPE {
-        return Err(StatementError::NotAStatement);
-    }
-    Ok(())
+    decode_json("statement", claims)
 }
 
 fn encode_json(value: &impl Serialize) -> Result<String, IntegrityError> {
@@ -156,7 +165,7 @@ fn encode_json(value: &impl Serialize) -> Result<String, IntegrityError> {
     Ok(URL_SAFE_NO_PAD.encode(json))
 }
 
-fn decode_json<T: for<'de> Deserialize<'de>>(part: &str, text: &str) -> Result<T, StatementError> {
+fn decode_json<T: DeserializeOwned>(part: &str, text: &str) -> Result<T, StatementError> {
     let malformed = |why: String| StatementError::Malformed {
         what: format!("the {part} {why}"),
     };

@@ -89,6 +89,7 @@ async fn analyse(
         sha256: payload.sha256.clone(),
         steps: None,
         stream: payload.stream,
+        check_stability: payload.check_stability,
     };
     let analyzing = shop.analyzer.analyze_watched(media, admission, &watch);
     Ok(shop.analyzer.draw(analyzing.await?).await?)

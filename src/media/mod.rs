@@ -16,10 +16,11 @@
 //! | `still`, `jpeg`, `icc` | images, how much of a JPEG is there, colours |
 //! | `heif` | HEIC and AVIF |
 //! | `moving` | images of several frames |
-//! | `annotate`, `variation` | pictures drawn on, and changed |
+//! | `annotate`, `variation`, `change` | pictures drawn on, and changed |
 //! | `native` | the unsafe edge |
 
 mod annotate;
+mod change;
 mod clock;
 mod colour;
 mod decoder;
@@ -65,7 +66,7 @@ pub use options::{SampleOptions, Steps};
 pub use source::MovingStreams;
 pub use variation::Variation;
 
-use crate::domain::{MediaInfo, MediaKind, Rgb8Image, Sample};
+use crate::domain::{Change, MediaInfo, MediaKind, Rgb8Image, Sample};
 use heif::HeifFile;
 use limits::Deadline;
 use moving::Timeline;
@@ -200,6 +201,14 @@ pub fn load_decoders() {
 /// [`MediaError::Encode`] when a side exceeds JPEG's 65,535 pixels.
 pub fn encode_jpeg(image: &Rgb8Image, quality: u8) -> Result<Vec<u8>, MediaError> {
     still::encode_jpeg(image, quality)
+}
+
+/// The picture after `change`, of its own size.
+///
+/// # Errors
+/// None that a picture can cause.
+pub fn changed(change: Change, image: &Rgb8Image) -> Result<Rgb8Image, MediaError> {
+    change::changed(change, image)
 }
 
 /// Decodes a JPEG that [`encode_jpeg`] wrote.

@@ -1,6 +1,7 @@
 //! The command line as a person or a script uses it.
 
-use std::process::Output;
+use std::io::{BufRead, BufReader};
+use std::process::{Output, Stdio};
 
 use serde_json::Value;
 
@@ -103,6 +104,90 @@ fn out_holds_the_record_the_table_and_the_pictures() {
     ] {
         assert!(names.iter().any(|n| n == name), "{name} in {names:?}");
     }
+}
+
+#[test]
+fn a_folder_is_analysed_whole_and_a_batch_goes_on_where_it_was() {
+    let root = tempfile::tempdir().expect("a directory");
+    let [clips, out] = ["clips", "out"].map(|name| root.path().join(name));
+    std::fs::create_dir_all(clips.join("more")).expect("a folder");
+    let put = |video: &str, name: &str| {
+        std::fs::copy(repository(video), clips.join(name)).expect("a copy");
+    };
+    put("videos/genuine.mp4", "a.mp4");
+    std::fs::write(clips.join("notes.txt"), "no video").expect("a file");
+    let [clips_path, out_path] = [&clips, &out].map(|path| path.to_str().expect("UTF-8"));
+    let analysed = |more: &[&str]| -> Vec<(String, String)> {
+        let arguments = ["analyze", "--json", "--out", out_path, clips_path];
+        let output = run(&[&arguments[..], more].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let records = text(&output.stdout);
+        let record = |line| serde_json::from_str::<Value>(line).expect("a JSON record a line");
+        let told = records.lines().map(record);
+        told.map(|record| {
+            [&record["filename"], &record["id"]].map(|v| v.as_str().unwrap_or_default().to_owned())
+        })
+        .map(|[name, id]| (name, id))
+        .collect()
+    };
+    let first = analysed(&[]);
+    assert_eq!(first.len(), 1);
+    put("videos/manipulated.mp4", "more/b.mp4");
+    let second = analysed(&[]);
+    assert_eq!(second[0], first[0], "the first was not analysed again");
+    assert_eq!(second[1].0, "b.mp4");
+    let again = analysed(&["--again"]);
+    assert_ne!(again[0].1, first[0].1);
+    assert_eq!(again.len(), 2);
+}
+
+#[test]
+fn a_watched_folder_has_its_files_analysed_as_they_come() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let data = tempfile::tempdir().expect("a directory");
+    let mut watching = program()
+        .env("FRAMEWITNESS_DATA_DIR", data.path())
+        .env("FRAMEWITNESS_SAMPLE_FRAMES", "8")
+        .args(["analyze", "--json", "--watch"])
+        .arg(folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program runs");
+    std::fs::copy(
+        repository("videos/genuine.mp4"),
+        folder.path().join("late.mp4"),
+    )
+    .expect("a copy");
+    let mut line = String::new();
+    let mut told = BufReader::new(watching.stdout.take().expect("its output"));
+    told.read_line(&mut line).expect("a line");
+    watching.kill().expect("it ends");
+    watching.wait().expect("it ended");
+    let record: Value = serde_json::from_str(&line).expect("a JSON record");
+    assert_eq!(record["filename"], "late.mp4");
+}
+
+#[test]
+fn a_shell_gets_completions_and_a_reader_a_manual() {
+    for (shell, word) in [
+        ("bash", "_framewitness"),
+        ("zsh", "#compdef"),
+        ("fish", "complete"),
+    ] {
+        let output = run(&["completions", shell]);
+        assert!(text(&output.stdout).contains(word), "{shell}");
+    }
+    let page = run(&["man"]);
+    assert!(
+        text(&page.stdout).contains(".TH framewitness"),
+        "{}",
+        text(&page.stdout)
+    );
+    let folder = tempfile::tempdir().expect("a directory");
+    let path = folder.path().to_str().expect("UTF-8");
+    assert_eq!(run(&["man", path]).status.code(), Some(0));
+    assert!(folder.path().join("framewitness-analyze.1").exists());
 }
 
 #[tokio::test]

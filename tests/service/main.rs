@@ -45,6 +45,7 @@ mod proxied;
 mod published;
 mod pull;
 mod readme;
+mod report;
 mod request_limits;
 mod retention;
 mod server;

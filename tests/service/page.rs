@@ -291,3 +291,28 @@ async fn a_service_that_asks_for_a_key_is_used_from_the_page_with_one() {
     browser.click("#key-forget").await;
     browser.wait_for("#key-form").await;
 }
+
+#[tokio::test]
+async fn the_heat_map_is_drawn_over_face_and_frame_when_it_is_switched_on_and_not_before() {
+    let server = Server::shared().await;
+    let browser = analysed(&server, "videos/manipulated.mp4").await;
+    let with_map = "return [...document.querySelectorAll('.thumb')].length";
+    assert!(browser.js(with_map).await.as_u64() > Some(1));
+    assert_eq!(browser.count(".crop .heat-map").await, 0);
+    browser.click("#heat-map").await;
+    // The frame that speaks loudest need not be one that the frame model looked at.
+    let step = "for (const thumb of document.querySelectorAll('.thumb')) {
+        thumb.click();
+        if (document.querySelector('.crop .heat-map')) return true;
+    } return false";
+    assert_eq!(browser.js(step).await, Value::Bool(true));
+    let inked = "return document.querySelector('.crop .heat-map').getContext('2d')
+        .getImageData(0, 0, 256, 256).data.some((value, at) => at % 4 === 3 && value > 60)";
+    assert_eq!(browser.js(inked).await, Value::Bool(true));
+    let over_frame = "const heat = document.querySelector('.frame-heat');
+        return !heat.hidden && heat.width > 50 && heat.getContext('2d')
+            .getImageData(0, 0, heat.width, heat.height).data.some((value, at) => at % 4 === 3 && value > 60)";
+    browser.wait_until(over_frame).await;
+    browser.click("#heat-map").await;
+    assert_eq!(browser.count(".crop .heat-map").await, 0);
+}

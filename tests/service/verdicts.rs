@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::server::Server;
+use crate::server::{Server, repository};
 
 fn codes(answer: &Value) -> Vec<&str> {
     let reasons = answer["reasons"].as_array().expect("reasons");
@@ -35,6 +35,59 @@ async fn a_video_of_a_face_gets_a_verdict_with_everything_that_led_to_it() {
     for model in roles {
         assert_eq!(model["sha256"].as_str().map(str::len), Some(64));
     }
+}
+
+#[tokio::test]
+async fn faces_say_where_the_frame_model_sees_traces_and_where_their_crops_lie() {
+    let server = Server::shared().await;
+    let answer = server.predict("videos/manipulated.mp4").await;
+    let frames = answer["frames"].as_array().expect("frames");
+    let faces = || (frames.iter()).flat_map(|frame| frame["faces"].as_array().expect("faces"));
+    let looked_at = faces().filter(|face| face["frame_probability"].is_number());
+    let mut hottest = 0;
+    for face in looked_at {
+        let map = &face["manipulation_map"];
+        let cells = map["cells"].as_array().expect("cells");
+        assert_eq!((map["side"].as_u64(), cells.len()), (Some(16), 256));
+        hottest = (cells.iter().filter_map(Value::as_u64)).fold(hottest, u64::max);
+    }
+    assert!(hottest > 50, "traces somewhere in a forged face: {hottest}");
+    for face in faces() {
+        let x = |corner: usize| face["crop_corners"][corner][0].as_f64().expect("a corner");
+        let left = face["box"]["x"].as_f64().expect("a box");
+        let right = left + face["box"]["width"].as_f64().expect("a box");
+        assert!(x(0) < left + 10.0 && x(1) > right - 10.0, "{face}");
+    }
+}
+
+#[tokio::test]
+async fn a_verdict_can_be_asked_to_hold_after_small_changes_and_the_record_keeps_what_they_did() {
+    let server = Server::shared().await;
+    let usual = server.predict("videos/manipulated.mp4").await;
+    assert_eq!(usual.get("stability"), None);
+    let video = repository("videos/manipulated.mp4");
+    let response = server.post_file("/predict?stability=true", &video).await;
+    let answer: Value = response.json().await.expect("JSON");
+
+    let changes = (answer["stability"]["changes"].as_array()).expect("changes");
+    let told: Vec<_> = changes.iter().map(|each| each["change"].as_str()).collect();
+    assert_eq!(
+        told,
+        [Some("recompressed"), Some("rescaled"), Some("cropped")]
+    );
+    for change in changes {
+        let probability = change["probability_fake"].as_f64().expect("a probability");
+        let apart = (probability - usual["probability_fake"].as_f64().expect("one")).abs();
+        assert!(apart > 0.0, "the faces were changed: {change}");
+    }
+    assert_eq!(answer["stability"]["holds"], true, "{answer}");
+    assert_eq!(answer["verdict"], "FAKE");
+    let path = format!(
+        "/api/v1/predictions/{}",
+        answer["id"].as_str().expect("an id")
+    );
+    let record: Value = server.get(&path).await.json().await.expect("JSON");
+    assert_eq!(record["stability"], answer["stability"]);
 }
 
 #[tokio::test]

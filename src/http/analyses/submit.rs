@@ -84,10 +84,13 @@ async fn refuse_where_full(service: &Service, key: Option<&str>) -> Result<(), H
 fn new_job(file: &ReceivedFile, wish: &Wish, key: Option<String>) -> NewJob {
     let sha256 = file.digest.sha256.to_hex();
     // What the answer depends on. The name of the file is no part of it.
-    let fingerprint = match wish.stream {
-        Some(stream) => format!("{sha256} stream={stream}"),
-        None => sha256.clone(),
-    };
+    let mut fingerprint = sha256.clone();
+    if let Some(stream) = wish.stream {
+        fingerprint += &format!(" stream={stream}");
+    }
+    if wish.check_stability {
+        fingerprint += " stability";
+    }
     NewJob {
         id: JobId::new(Uuid::now_v7()),
         payload: JobPayload {
@@ -96,6 +99,7 @@ fn new_job(file: &ReceivedFile, wish: &Wish, key: Option<String>) -> NewJob {
             size_bytes: file.digest.size_bytes,
             filename: file.filename.to_string(),
             stream: wish.stream,
+            check_stability: wish.check_stability,
             submission: wish.submission.clone(),
         },
         idempotency: key.map(|key| Idempotency { key, fingerprint }),

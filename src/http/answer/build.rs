@@ -3,8 +3,9 @@
 use time::format_description::well_known::Rfc3339;
 
 use super::{
-    AnalysisAnswer, CroppedFace, DisplayFrame, DisplayLabel, Face, Foundation, Frame, Isolation,
-    Metadata, Model, PixelBox, Remark, Track, VerdictWord,
+    AnalysisAnswer, ChangedScore, CroppedFace, DisplayFrame, DisplayLabel, Face, Foundation, Frame,
+    Isolation, ManipulationMap, Metadata, Model, PixelBox, Remark, Reports, Stability, Track,
+    VerdictWord,
 };
 use crate::domain::{
     self, Analysis, FaceObservation, FoundationIdentity, FrameResult, MediaInfo, MediaKind,
@@ -12,6 +13,7 @@ use crate::domain::{
 };
 use crate::http::picture_links::PictureLinks;
 use crate::http::public_path::PublicPath;
+use crate::http::report_links::ReportLinks;
 use crate::store::{Pictures, Stored};
 
 /// Frames shown first.
@@ -64,7 +66,10 @@ impl AnalysisAnswer {
             tracks: analysis.tracks.iter().map(Track::from).collect(),
             frames: (analysis.frames.iter().map(|f| Frame::new(pictures, f))).collect(),
             notes: analysis.notes.iter().map(Remark::from).collect(),
+            stability: (analysis.stability.as_ref())
+                .map(|stability| Stability::new(stability, &analysis.verdict)),
             isolation: analysis.isolation.map(Isolation::from),
+            reports: Reports::from(ReportLinks::new(at, analysis.id)),
         }
     }
 }
@@ -211,6 +216,20 @@ impl Face {
             probability_fake: face.probability_fake.map(fraction),
             sequence_probability: face.sequence_probability.map(fraction),
             frame_probability: face.frame_probability.map(fraction),
+            manipulation_map: face.manipulation_map.as_ref().map(ManipulationMap::from),
+            crop_corners: face
+                .crop_corners
+                .map(|corners| corners.map(|at| at.map(pixels))),
+        }
+    }
+}
+
+impl From<&domain::ManipulationMap> for ManipulationMap {
+    fn from(map: &domain::ManipulationMap) -> Self {
+        Self {
+            side: map.side(),
+            covers_ratio: rounded(f64::from(map.covers_ratio()), 4),
+            cells: map.percents(),
         }
     }
 }
@@ -232,6 +251,26 @@ impl From<&TrackResult> for Track {
     }
 }
 
+impl Stability {
+    fn new(stability: &domain::Stability, verdict: &Verdict) -> Self {
+        let is_unstable = |reason: &Reason| matches!(reason, Reason::Unstable { .. });
+        Self {
+            holds: !verdict.reasons.iter().any(is_unstable),
+            changes: stability.scores.iter().map(ChangedScore::from).collect(),
+        }
+    }
+}
+
+impl From<&domain::ChangedScore> for ChangedScore {
+    fn from(score: &domain::ChangedScore) -> Self {
+        Self {
+            change: score.change.code().into(),
+            probability_fake: fraction(score.probability_fake),
+            verdict: VerdictWord::from(score.label),
+        }
+    }
+}
+
 impl From<domain::Isolation> for Isolation {
     fn from(isolation: domain::Isolation) -> Self {
         Self {
@@ -239,6 +278,17 @@ impl From<domain::Isolation> for Isolation {
             resource_limits: isolation.resource_limits,
             seccomp: isolation.seccomp,
             landlock_abi: isolation.landlock_abi,
+        }
+    }
+}
+
+impl From<ReportLinks<'_>> for Reports {
+    fn from(links: ReportLinks<'_>) -> Self {
+        Self {
+            html: links.to("report.html"),
+            pdf: links.to("report.pdf"),
+            csv: links.to("report.csv"),
+            statement: links.to("statement"),
         }
     }
 }
@@ -319,33 +369,9 @@ impl From<&Reason> for Remark {
 
 impl From<&SampleNote> for Remark {
     fn from(note: &SampleNote) -> Self {
-        let (code, message) = match note {
-            SampleNote::BrokenTail => (
-                "broken-tail",
-                "The end of the file does not decode; what came before was used.".into(),
-            ),
-            SampleNote::DamagedPackets { count } => (
-                "damaged-packets",
-                format!("{count} damaged packets were passed over."),
-            ),
-            SampleNote::FewFrames { available } => (
-                "few-frames",
-                format!("The file has {available} frames, fewer than are usually sampled."),
-            ),
-            SampleNote::OtherVideoStreams { analysed, streams } => (
-                "other-video-streams",
-                format!(
-                    "The file holds {streams} moving pictures; number {analysed}, counted from 0, was analysed."
-                ),
-            ),
-            SampleNote::SizeChange => (
-                "size-change",
-                "The picture size changes within the video.".into(),
-            ),
-        };
         Self {
-            code: code.into(),
-            message,
+            code: note.code().into(),
+            message: note.to_string(),
         }
     }
 }

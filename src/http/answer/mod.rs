@@ -60,9 +60,53 @@ pub(super) struct AnalysisAnswer {
     frames: Vec<Frame>,
     /// What was noticed while reading the file.
     notes: Vec<Remark>,
+    /// Whether the verdict holds after small changes; left out where that was not asked for or nothing
+    /// could be scored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stability: Option<Stability>,
     /// What held the process that decoded the file; left out of analyses from before there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     isolation: Option<Isolation>,
+    /// The analysis to hand on.
+    reports: Reports,
+}
+
+/// Where the reports of an analysis are.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+struct Reports {
+    /// One page that needs nothing else.
+    #[schema(example = "/api/v1/predictions/0197a1b2-5b4e-7c3a-9f00-1d2e3f405162/report.html")]
+    html: String,
+    /// The same for paper.
+    pdf: String,
+    /// The scores of every face in every frame.
+    csv: String,
+    /// The signed statement that the reports carry, alone.
+    statement: String,
+}
+
+/// What the models say of the same faces when they come a little differently.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+struct Stability {
+    /// Whether no change turns FAKE into REAL or REAL into FAKE. `false` comes with the verdict
+    /// INCONCLUSIVE and the reason `unstable`.
+    holds: bool,
+    /// Every change that was tried.
+    changes: Vec<ChangedScore>,
+}
+
+/// What the models say after one change.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+struct ChangedScore {
+    /// `recompressed` (as JPEG), `rescaled` (made smaller and enlarged again) or `cropped` (cut a
+    /// little closer).
+    #[schema(example = "recompressed")]
+    change: String,
+    /// P(manipulated) of the most suspect person.
+    #[schema(minimum = 0, maximum = 1)]
+    probability_fake: f64,
+    /// What that is between the thresholds.
+    verdict: VerdictWord,
 }
 
 /// The guards around the process that decodes, as it found them before its first file.
@@ -301,6 +345,28 @@ struct Face {
     /// P(manipulated) by the frame model; `null` when it did not speak.
     #[schema(minimum = 0, maximum = 1)]
     frame_probability: Option<f64>,
+    /// Where the frame model sees traces; left out where it did not look or does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    manipulation_map: Option<ManipulationMap>,
+    /// Corners of the aligned crop, `[x, y]` in pixels of the upright frame and maybe outside it:
+    /// upper left, upper right, lower left, lower right. Left out of older records.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = json!([[10.5, 20.0], [90.5, 20.0], [10.5, 100.0], [90.5, 100.0]]))]
+    crop_corners: Option<[[f64; 2]; 4]>,
+}
+
+/// How manipulated each part of an aligned crop looks to the frame model: a hint where to look, not a
+/// proof of where something was changed.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+struct ManipulationMap {
+    /// Cells along a side of the square that is covered.
+    #[schema(example = 16)]
+    side: usize,
+    /// Side of that square as a share of the crop's; both have the same centre.
+    #[schema(example = 1.0)]
+    covers_ratio: f64,
+    /// `side` × `side` times P(manipulated) in percent, 0 to 100, in rows from the upper left.
+    cells: Vec<u8>,
 }
 
 /// A rectangle in pixels of the upright frame; may reach past its edges.

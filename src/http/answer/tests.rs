@@ -6,9 +6,10 @@ use uuid::Uuid;
 
 use super::AnalysisAnswer;
 use crate::domain::{
-    Analysis, AnalysisId, DeviceTags, FaceBox, FaceObservation, Familiarity, FrameRate,
-    FrameResult, Isolation, MediaInfo, MediaKind, ModelRole, ModelScore, PictureInfo, Probability,
-    Reason, Rotation, SampleNote, TrackResult, Verdict, VerdictLabel,
+    Analysis, AnalysisId, Change, ChangedScore, DeviceTags, FaceBox, FaceObservation, Familiarity,
+    FrameRate, FrameResult, Isolation, ManipulationMap, MediaInfo, MediaKind, ModelRole,
+    ModelScore, PictureInfo, Probability, Reason, Rotation, SampleNote, Stability, TrackResult,
+    Verdict, VerdictLabel,
 };
 use crate::http::public_path::PublicPath;
 
@@ -31,6 +32,8 @@ fn face(track_id: u32, fused: Option<Probability>) -> FaceObservation {
         frame_probability: fused,
         probability_fake: fused,
         crop_artifact: format!("crop-000-{track_id}.jpg"),
+        manipulation_map: None,
+        crop_corners: None,
     }
 }
 
@@ -101,17 +104,67 @@ fn analysis(frames: Vec<FrameResult>) -> Analysis {
         }],
         frames,
         notes: vec![SampleNote::FewFrames { available: 2 }],
+        stability: None,
         isolation: Some(Isolation {
             no_new_privileges: true,
             resource_limits: true,
             seccomp: true,
             landlock_abi: Some(7),
         }),
+        conditions: None,
     }
 }
 
 fn answer(analysis: &Analysis) -> Value {
     serde_json::to_value(AnalysisAnswer::of(analysis, &PublicPath::default())).unwrap()
+}
+
+#[test]
+fn a_face_says_where_traces_are_seen_and_where_its_crop_lies_or_nothing_of_it() {
+    let mut seen = face(3, p(0.8));
+    seen.manipulation_map = ManipulationMap::of_logits(2, 1.0, &[0.0, 9.0, -9.0, 0.0]).ok();
+    seen.crop_corners = Some([[10.126, -4.0], [90.0, -4.0], [10.0, 76.0], [90.0, 76.0]]);
+    let answer = answer(&analysis(vec![frame(0, vec![seen, face(4, None)])]));
+    let faces = &answer["frames"][0]["faces"];
+    assert_eq!(
+        faces[0]["manipulation_map"],
+        json!({"side": 2, "covers_ratio": 1.0, "cells": [50, 100, 0, 50]})
+    );
+    assert_eq!(faces[0]["crop_corners"][0], json!([10.13, -4.0]));
+    for unknown in ["manipulation_map", "crop_corners"] {
+        assert_eq!(faces[1].get(unknown), None);
+    }
+}
+
+#[test]
+fn an_answer_tells_what_became_of_it_after_small_changes() {
+    let mut checked = analysis(vec![]);
+    assert_eq!(answer(&checked).get("stability"), None);
+    checked.stability = Some(Stability {
+        scores: vec![ChangedScore {
+            change: Change::Rescaled,
+            probability_fake: Probability::new(0.125).unwrap(),
+            label: VerdictLabel::Real,
+        }],
+    });
+    let changes = json!([{"change": "rescaled", "probability_fake": 0.125, "verdict": "REAL"}]);
+    assert_eq!(
+        answer(&checked)["stability"],
+        json!({"holds": true, "changes": changes})
+    );
+    checked.verdict.reasons.insert(
+        0,
+        Reason::Unstable {
+            label: VerdictLabel::Fake,
+            change: Change::Rescaled,
+            changed: VerdictLabel::Real,
+            probability_fake: Probability::new(0.125).unwrap(),
+        },
+    );
+    assert_eq!(
+        answer(&checked)["stability"],
+        json!({"holds": false, "changes": changes})
+    );
 }
 
 #[test]

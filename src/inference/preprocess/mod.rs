@@ -13,7 +13,7 @@ mod tests;
 use tch::{Device, Kind, Tensor};
 
 use super::manifest::{Fit, Preprocess};
-use crate::domain::Rgb8Image;
+use crate::domain::{CROP_CANVAS_PX, Rgb8Image};
 use picture::Picture;
 use resample::Resampler;
 
@@ -48,8 +48,18 @@ impl Preparation {
         }
     }
 
+    /// The share of the canvas's side that the input shows, about its centre; above 1 where a border
+    /// is added.
+    pub(super) fn covers_ratio(&self) -> f32 {
+        let shown_px = match self.resampler {
+            Some(_) => self.used_px,
+            None => self.size_px,
+        };
+        shown_px as f32 / CROP_CANVAS_PX as f32
+    }
+
     /// `[n, 3, size, size]` of floats on the device. Every crop must be a square of
-    /// [`crate::domain::CROP_CANVAS_PX`]; [`super::Scorer`] checks before queueing.
+    /// [`CROP_CANVAS_PX`]; [`super::Scorer`] checks before queueing.
     pub(super) fn run(&self, crops: &[&Rgb8Image]) -> Tensor {
         let bytes: Vec<u8> = crops.iter().flat_map(|c| self.picture(c).bytes).collect();
         let side = self.size_px as i64;

@@ -128,6 +128,9 @@ pub struct JobPayload {
     /// Number of the moving picture stream to look at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stream: Option<u32>,
+    /// Whether the verdict must hold after small changes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub check_stability: bool,
     /// What is kept beside the analysis.
     pub submission: Submission,
 }
@@ -227,6 +230,7 @@ mod tests {
             size_bytes: 7,
             filename: "a.mp4".into(),
             stream: None,
+            check_stability: false,
             submission: Submission::default(),
         };
         let text = serde_json::to_string(&payload).unwrap();

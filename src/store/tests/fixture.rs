@@ -47,6 +47,8 @@ pub(in crate::store) fn face(probability: f32) -> FaceObservation {
         frame_probability: probability,
         probability_fake: probability,
         crop_artifact: "crop-000-0.jpg".into(),
+        manipulation_map: None,
+        crop_corners: None,
     }
 }
 
@@ -95,12 +97,14 @@ pub(in crate::store) fn analysis(number: u128) -> Analysis {
             faces: vec![face(0.9)],
         }],
         notes: vec![SampleNote::FewFrames { available: 12 }],
+        stability: None,
         isolation: Some(Isolation {
             no_new_privileges: true,
             resource_limits: true,
             seccomp: true,
             landlock_abi: Some(7),
         }),
+        conditions: Some(crate::domain::conditions()),
     }
 }
 

@@ -36,6 +36,7 @@ pub(super) fn job(number: u128) -> NewJob {
             sha256: "ab".repeat(32),
             size_bytes: 1_234,
             filename: "holiday – \"clip\".mp4".into(),
+            check_stability: false,
             stream: Some(1),
             submission: Submission::default(),
         },

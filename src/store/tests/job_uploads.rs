@@ -119,6 +119,7 @@ async fn enqueue(jobs: &JobStore, number: u128) {
         size_bytes: 1,
         filename: "a.mp4".into(),
         stream: None,
+        check_stability: false,
         submission: Submission::default(),
     };
     let job = NewJob {

@@ -1,5 +1,11 @@
 //! `framewitness analyze FILE…`: the same analysis as the service's, without a server, stored in the
-//! same records.
+//! same records. Files, folders and patterns are taken; with `--out` an interrupted batch goes on where
+//! it was, and with `--watch` files are analysed as they come.
+
+mod earlier;
+mod files;
+mod summary;
+mod watch;
 
 use std::fs::{self, File};
 use std::io;
@@ -10,19 +16,22 @@ use clap::Args;
 use framewitness::analysis::{self, Analyzer, MediaFile, Outcome};
 use framewitness::app::{self, AppError};
 use framewitness::config::Settings;
-use framewitness::domain::{Analysis, Probability};
+use framewitness::domain::Analysis;
 use framewitness::integrity;
 use framewitness::store::{
     self, ArtifactName, ArtifactStore, RecordStore, StoreError, Stored, Submission,
 };
 
-use super::output::{FAILED, describe, fail, print};
+use super::output::{FAILED, USAGE, describe, fail, print};
 use super::progress::progress_bar;
 use super::runtime;
+use earlier::{Earlier, RECORD};
+use summary::summary;
+use watch::{LOOK_EVERY, Watched};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Videos or images.
+    /// Videos or images, folders of them (with all beneath), or patterns such as 'clips/*.mp4'.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Print one JSON record a line.
@@ -31,13 +40,24 @@ pub(crate) struct Options {
     /// Print one table, a row for each face in each frame.
     #[arg(long)]
     csv: bool,
-    /// Write record, table, frames and crops of each file into a folder of its own under DIR.
+    /// Write record, table, frames and crops of each file into a folder of its own under DIR. A file
+    /// whose record by the same models is there already is not analysed again.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Analyse every file, whatever lies under DIR.
+    #[arg(long, requires = "out")]
+    again: bool,
+    /// Go on looking into the folders and analyse what comes, until Ctrl-C.
+    #[arg(long, conflicts_with = "csv")]
+    watch: bool,
     /// Which of several moving pictures in a file is analysed, counted from 0; without it the first
     /// that shows a face.
     #[arg(long, value_name = "NUMBER")]
     stream: Option<u32>,
+    /// Judge the same faces also compressed, rescaled and cut closer: a verdict that this turns into
+    /// its opposite becomes INCONCLUSIVE.
+    #[arg(long)]
+    stability: bool,
 }
 
 /// Analyses every file and prints the results in the order given.
@@ -68,33 +88,128 @@ impl Bench {
 }
 
 async fn analyze_all(bench: &Bench, options: &Options) -> ExitCode {
-    let bar = progress_bar(options.files.len());
-    let mut done = Vec::new();
-    let mut failed = false;
-    for file in &options.files {
-        bar.set_message(file.display().to_string());
-        match analyze_one(bench, file, options).await {
-            Ok(analysis) => bar.suspend(|| print_at_once(&analysis, options, &mut done)),
-            Err(message) => {
-                failed = true;
-                bar.suspend(|| eprintln!("{}: {message}", file.display()));
-            }
+    let earlier = match earlier(bench, options) {
+        Ok(earlier) => earlier,
+        Err(message) => {
+            eprintln!("framewitness: {message}");
+            return ExitCode::from(USAGE);
         }
-        bar.inc(1);
+    };
+    let mut batch = Batch {
+        bench,
+        options,
+        earlier,
+        for_the_table: Vec::new(),
+        failed: false,
+    };
+    if options.watch {
+        return batch.watch().await;
     }
-    bar.finish_and_clear();
-    if options.csv
-        && let Err(error) = analysis::write_csv_of_all(&done, io::stdout().lock())
-    {
-        return fail(FAILED, &error);
-    }
-    ExitCode::from(if failed { FAILED } else { 0 })
+    let found = files::find(&options.files);
+    found
+        .problems
+        .iter()
+        .for_each(|problem| batch.fail(problem));
+    batch.take(&found.files).await;
+    batch.end()
 }
 
-async fn analyze_one(bench: &Bench, path: &Path, options: &Options) -> Result<Analysis, String> {
-    let media = open(path).map_err(|error| format!("cannot be read: {error}"))?;
+/// What is under `--out` already and counts.
+fn earlier(bench: &Bench, options: &Options) -> Result<Earlier, String> {
+    let Some(out) = options.out.as_deref().filter(|_| !options.again) else {
+        return Ok(Earlier::default());
+    };
+    let scorers = bench.analyzer.models().facts();
+    let detector = std::iter::once(bench.analyzer.detector());
+    let models: Vec<String> = (detector.chain(&scorers.models))
+        .map(|model| model.sha256.clone())
+        .collect();
+    Earlier::read(out, &models, options.stability)
+        .map_err(|error| format!("{}: {error}", out.display()))
+}
+
+/// The files of one call.
+struct Batch<'a> {
+    bench: &'a Bench,
+    options: &'a Options,
+    earlier: Earlier,
+    for_the_table: Vec<Analysis>,
+    failed: bool,
+}
+
+impl Batch<'_> {
+    /// Analyses `files` and prints what comes of each at once.
+    async fn take(&mut self, files: &[PathBuf]) {
+        let bar = progress_bar(files.len());
+        for file in files {
+            bar.set_message(file.display().to_string());
+            let analysis = self.analyze(file).await;
+            bar.suspend(|| match &analysis {
+                Ok(analysis) => print_at_once(analysis, self.options, &mut self.for_the_table),
+                Err(message) => self.fail(&format!("{}: {message}", file.display())),
+            });
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+    }
+
+    /// Takes files as they come, until the program is ended.
+    async fn watch(&mut self) -> ExitCode {
+        let (folders, others): (Vec<_>, Vec<_>) =
+            (self.options.files.iter().cloned()).partition(|named| named.is_dir());
+        if let Some(other) = others.first() {
+            eprintln!(
+                "framewitness: --watch takes folders; {} is none",
+                other.display()
+            );
+            return ExitCode::from(USAGE);
+        }
+        eprintln!("watching {} folder(s); Ctrl-C ends it", folders.len());
+        let mut watched = Watched::new(folders);
+        loop {
+            let files = watched.look();
+            if !files.is_empty() {
+                self.take(&files).await;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    async fn analyze(&self, path: &Path) -> Result<Analysis, String> {
+        let media = open(path).map_err(|error| format!("cannot be read: {error}"))?;
+        match self.earlier.of(&media.sha256) {
+            Some(analysis) => Ok(Analysis {
+                filename: media.filename,
+                ..analysis
+            }),
+            None => analyze_anew(self.bench, media, self.options).await,
+        }
+    }
+
+    fn fail(&mut self, problem: &str) {
+        self.failed = true;
+        eprintln!("{problem}");
+    }
+
+    /// The table, which needs every file, and the exit code.
+    fn end(self) -> ExitCode {
+        if self.options.csv
+            && let Err(error) = analysis::write_csv_of_all(&self.for_the_table, io::stdout().lock())
+        {
+            return fail(FAILED, &error);
+        }
+        ExitCode::from(if self.failed { FAILED } else { 0 })
+    }
+}
+
+async fn analyze_anew(
+    bench: &Bench,
+    media: MediaFile,
+    options: &Options,
+) -> Result<Analysis, String> {
     let media = MediaFile {
         stream: options.stream,
+        check_stability: options.stability,
         ..media
     };
     let admission = bench.analyzer.admit().await.map_err(|e| describe(&e))?;
@@ -139,6 +254,7 @@ fn open(path: &Path) -> io::Result<MediaFile> {
         sha256: digest.sha256.to_hex(),
         steps: None,
         stream: None,
+        check_stability: false,
     })
 }
 
@@ -149,7 +265,7 @@ fn write_out(outcome: &Outcome, out: &Path) -> io::Result<()> {
         .prefix(".partial-")
         .tempdir_in(out)?;
     let record = serde_json::to_vec_pretty(&outcome.analysis)?;
-    fs::write(folder.path().join("analysis.json"), record)?;
+    fs::write(folder.path().join(RECORD), record)?;
     let table = File::create(folder.path().join("frames.csv"))?;
     analysis::write_csv(&outcome.analysis, table).map_err(io::Error::other)?;
     for artifact in &outcome.artifacts {
@@ -179,36 +295,4 @@ fn print_at_once(analysis: &Analysis, options: &Options, for_the_table: &mut Vec
     } else {
         print(&summary(analysis));
     }
-}
-
-fn summary(analysis: &Analysis) -> String {
-    let percent = |p: Option<Probability>| {
-        p.map_or("no score".into(), |p| {
-            format!("{:.1} % fake", p.get() * 100.0)
-        })
-    };
-    let verdict = &analysis.verdict;
-    let mut lines = vec![
-        analysis.filename.clone(),
-        format!(
-            "  {}  {}",
-            verdict.label.as_str(),
-            percent(verdict.probability_fake)
-        ),
-    ];
-    lines.extend(verdict.reasons.iter().map(|reason| format!("  - {reason}")));
-    let scored = analysis
-        .models
-        .iter()
-        .filter(|m| m.probability_fake.is_some());
-    lines.extend(scored.map(|m| {
-        format!(
-            "  {} {}: {}",
-            m.name,
-            m.version,
-            percent(m.probability_fake)
-        )
-    }));
-    lines.push(format!("  sha256 {}\n", analysis.sha256));
-    lines.join("\n")
 }

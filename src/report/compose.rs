@@ -1,0 +1,45 @@
+//! The story of a report, from the answer to how it can be checked.
+
+use super::document::{Document, Section};
+use super::numbers::moment;
+use super::{
+    Material, checking, conditions, evidence, file_facts, limits, models, people, verdict,
+};
+
+/// Says everything there is to say about an analysis, in order.
+pub(super) fn document<'a>(material: &Material<'a>) -> Document<'a> {
+    let analysis = material.analysis;
+    let section = |heading, blocks| Section { heading, blocks };
+    Document {
+        title: format!("Analysis of {}", analysis.filename),
+        byline: format!(
+            "Made by Framewitness{} on {}. Analysis {}.",
+            version_of(material),
+            moment(analysis.analyzed_at),
+            analysis.id
+        ),
+        sections: vec![
+            section("Verdict", verdict::answer(analysis)),
+            section(
+                "What this means, and what it does not",
+                verdict::meaning(analysis),
+            ),
+            section("The file", file_facts::facts(analysis)),
+            section("Scores over time", people::scores(analysis)),
+            section("Frames behind the verdict", evidence::exhibits(material)),
+            section("Models, and how often they err", models::models(material)),
+            section("How it was made", conditions::conditions(analysis)),
+            section("Limits of the method", limits::limits(analysis)),
+            section(
+                "Signature, and how to check it",
+                checking::checking(material),
+            ),
+        ],
+        token: &material.statement.token,
+    }
+}
+
+fn version_of(material: &Material<'_>) -> String {
+    let conditions = material.analysis.conditions.as_ref();
+    conditions.map_or_else(String::new, |c| format!(" {}", c.software_version))
+}
