@@ -5,7 +5,7 @@ const list = (value) => (Array.isArray(value) ? value : []);
 const VERDICTS = ["FAKE", "REAL", "INCONCLUSIVE"];
 
 /** Pictures come from this service's artifact folder or are not shown. */
-function artifactUrl(value) {
+export function artifactUrl(value) {
   if (typeof value !== "string") return null;
   const url = new URL(value, location.origin);
   // Relative to the page, which may be shown under a path that the service was not told of.
@@ -81,6 +81,13 @@ function readReports(json) {
   return { html: path(json?.html), pdf: path(json?.pdf) };
 }
 
+/** Thresholds as the reasons state them; a verdict names only those that it met. */
+function readThresholds(reasons) {
+  const shares = (code) => (reasons.find((reason) => reason.code === code)?.message.match(/[\d.]+(?= %)/g) ?? []).map((text) => Number(text) / 100);
+  const [low, high] = shares("between-thresholds");
+  return { real: low ?? shares("below-real-threshold")[0] ?? null, fake: high ?? shares("above-fake-threshold")[0] ?? null };
+}
+
 const readRemark = (json) => ({ code: String(json?.code ?? ""), message: String(json?.message ?? json?.code ?? json) });
 
 /** The answer of POST /predict or GET /api/v1/predictions/{id}, with gaps as null and lists as arrays. */
@@ -101,6 +108,7 @@ export function readAnswer(json) {
     frames: list(json.frames).map(readFrame),
     notes: list(json.notes).map(readRemark).filter((note) => !said.has(note.code)),
     metadata: json.metadata ?? {},
+    thresholds: readThresholds(reasons),
     stability: readStability(json.stability),
     reports: readReports(json.reports),
   };

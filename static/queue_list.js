@@ -83,7 +83,7 @@ export class QueueList {
   drawRow({ node, open, state, bar, buttons }, entry) {
     node.dataset.state = entry.state;
     open.disabled = entry.state !== "done";
-    const moving = !isEnded(entry) && entry.state !== "waiting";
+    const moving = entry.state === "uploading" || entry.state === "running";
     bar.hidden = !moving;
     if (moving) setBar(bar, progressOf(entry).part);
     show(state, words(entry));

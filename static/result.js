@@ -7,6 +7,8 @@ import { toCsv } from "./answer.js";
 import { drawFrames } from "./frames.js";
 import { drawPlot } from "./plot.js";
 import { fetchWithKey, hasKey } from "./key.js";
+import { showVideo } from "./player.js";
+import { drawTracks } from "./tracks.js";
 
 const MEANING = {
   FAKE: "Signs of manipulation were found.",
@@ -14,41 +16,71 @@ const MEANING = {
   INCONCLUSIVE: "There is not enough to say either way.",
 };
 
+/** Ends what the result before holds on to. */
+let letGo = () => {};
+
 /**
- * Draws `answer` into `place`. `timings` are `[stage, milliseconds]`; `onSign` offers the same file to the other tab
- * and is null when the page no longer has it. Answers the heading, for focus.
+ * Draws `answer` into `place`. `timings` are `[stage, milliseconds]`; `file` is the file where this page has it, and
+ * `onSign` offers it to the other tab. Answers the heading, for focus.
  */
-export function drawResult(place, answer, { timings = [], onSign = null, json }) {
+export function drawResult(place, answer, { timings = [], file = null, onSign = null, json }) {
+  letGo();
+  letGo = () => {};
   const heading = h("h2", { class: "verdict-word", tabindex: "-1", id: "verdict" }, icon(answer.verdict.toLowerCase()), answer.verdict);
-  const scores = h("div");
-  const frames = h("div");
+  const parts = { video: h("div", { class: "score-video" }), scores: h("div", { class: "score-plot" }), frames: h("div"), faces: h("div", { class: "face-rows" }) };
+  const hasFrames = answer.frames.length > 0;
+  const hasRows = answer.frames.length > 1 && answer.frames.some((frame) => frame.faces.length > 0);
   show(place,
     verdictCard(answer, heading, actions(answer, json, onSign)),
-    answer.frames.length > 0 && card("Score over time", scores, "probability of manipulation, frame by frame"),
-    answer.frames.length > 0 && card("Frames", frames, answer.frames.length > 1 ? `${answer.frames.length} sampled evenly` : "one picture"),
+    hasFrames && card("Score over time", h("div", { class: "score-columns" }, parts.video, parts.scores), "probability of manipulation, frame by frame"),
+    hasFrames && card("Frames", parts.frames, answer.frames.length > 1 ? `${answer.frames.length} sampled evenly` : "one picture"),
+    hasRows && card("Faces", parts.faces, "one row per person, in time order"),
     h("div", { class: "columns" },
       card("File", fileTable(answer), "tags are claims of the file, not proof"),
       h("div", { class: "stack" }, card("Tracks", tracksTable(answer), "one row per person"), card("Models", modelList(answer, timings)))),
-    answer.frames.length > 0 && framesTable(answer));
-  if (answer.frames.length > 0) linkPlotAndFrames(answer, scores, frames);
+    hasFrames && framesTable(answer));
+  if (hasFrames) linkParts(answer, parts, file);
   return heading;
 }
 
-/** Choosing a frame in one place shows it in the other. */
-function linkPlotAndFrames(answer, scores, frames) {
+/** Choosing a frame in one place shows it in the others, and the video goes along. */
+function linkParts(answer, { video, scores, frames, faces }, file) {
+  let selected = 0;
   const select = (position, options) => {
+    selected = position;
     viewer.select(position, options);
     plot?.select(position);
+    rows.select(position);
+    player?.seek(answer.frames[position].timeS);
   };
   const viewer = drawFrames(frames, answer, select);
-  const scored = answer.frames.filter((frame) => frame.faces.some((face) => face.fused !== null));
-  const plot = scored.length > 0 && answer.frames.length > 1 ? drawPlot(scores, answer, select) : null;
+  const rows = drawTracks(faces, answer, select);
+  const hasScores = answer.frames.some((frame) => frame.faces.some((face) => face.fused !== null));
+  const plot = hasScores && answer.frames.length > 1
+    ? drawPlot(scores, answer, { onSelect: select, onHover: (timeS) => player?.seek(timeS ?? answer.frames[selected].timeS) })
+    : null;
+  const player = plot && file && isTimed(answer) ? playAlong(video, file, plot, select) : null;
+  video.hidden = player === null;
+  if (player) letGo = player.end;
   if (plot === null) {
-    show(scores, h("p", { class: "muted" }, scored.length > 0
+    show(scores, h("p", { class: "muted" }, hasScores
       ? "A single picture has no course over time; its score stands beside the face below."
       : "No face could be scored, so there is nothing to plot."));
   }
   select(Math.max(0, mostTelling(answer)));
+}
+
+const isTimed = (answer) => answer.metadata.kind !== "image" && answer.frames.every((frame) => frame.timeS !== null);
+
+/** While the video plays only the plot follows it; where it rests, its nearest frame is shown. */
+function playAlong(place, file, plot, select) {
+  return showVideo(place, file, {
+    onTime: (timeS) => plot.showTime(timeS),
+    onRest: (timeS) => {
+      select(plot.showTime(timeS));
+      plot.showTime(timeS);
+    },
+  });
 }
 
 /** The frame of the deciding track that speaks loudest for the verdict: its highest score, or its lowest under REAL. */
@@ -133,6 +165,7 @@ function actions(answer, json, onSign) {
       type: "button", class: "button", id: "csv", "aria-describedby": "csv-note",
       on: { click: () => download(`${stem}.csv`, "text/csv;charset=utf-8", toCsv(answer)) },
     }, "Download CSV"),
+    answer.id && copyButton("Copy link", () => new URL(`#analysis/${answer.id}`, location.href).href),
     onSign && h("button", { type: "button", class: "button", id: "sign-this", on: { click: onSign } }, "Sign this file"),
     answer.frames.length > 0 && h("span", { class: "muted small", id: "csv-note" }, "The CSV is written by this page from the same analysis."),
   ];
