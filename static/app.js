@@ -2,6 +2,7 @@
 
 import { startAnalyse } from "./analyse.js";
 import { getJson } from "./api.js";
+import { compare } from "./compare.js";
 import { byId } from "./dom.js";
 import { catchStrayFiles } from "./drop.js";
 import { bytes } from "./format.js";
@@ -23,11 +24,17 @@ const analyse = startAnalyse({
 });
 const recent = startRecent();
 
+let isCompared = false;
+
 function followAddress() {
-  const { tab, analysisId } = route();
+  const { tab, analysisId = null, comparedIds = null } = route();
+  const isListShown = tab === "recent" && currentTab() === "recent";
   selectTab(tab);
   if (analysisId) analyse.open(analysisId);
-  if (tab === "recent") recent.load();
+  // Beside a comparison the list stays as it was filtered.
+  if (tab === "recent" && !(isListShown && (comparedIds || isCompared))) recent.load();
+  isCompared = comparedIds !== null;
+  compare(comparedIds);
 }
 
 /** The form says what it takes before anyone waits for an upload; without the answer it simply says less. */

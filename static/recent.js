@@ -1,47 +1,128 @@
-// The Recent tab: what this service analysed lately, newest first.
+// The Recent tab: what this service analysed lately, newest first; filtered, counted by day, and two of them compared.
 
-import { getJson } from "./api.js";
+import { Cancelled, getJson } from "./api.js";
 import { showProblem } from "./alert.js";
+import { artifactUrl } from "./answer.js";
 import { byId, fileName, h, icon, show } from "./dom.js";
 import { localTime, percent } from "./format.js";
+import { showPicture } from "./key.js";
+import { drawStatistics } from "./statistics.js";
 
 /** Entries fetched at a time. */
 const PART = 20;
 
 /** Wires the tab; `load()` fetches the list. */
 export function startRecent() {
-  const list = h("ul", { class: "recent" });
-  const older = byId("recent-older");
-  const status = byId("recent-status");
-  let nextBefore = null;
-
-  const fetchPart = async (before) => {
-    show(byId("recent-alert"));
-    status.textContent = "Loading …";
-    try {
-      const json = await getJson(`api/v1/predictions/recent?limit=${PART}${before ? `&before=${encodeURIComponent(before)}` : ""}`);
-      if (!before) show(list);
-      list.append(...json.predictions.map(entry));
-      nextBefore = json.next_before ?? null;
-      status.textContent = list.childElementCount > 0 ? "" : "Nothing has been analysed yet.";
-    } catch (problem) {
-      status.textContent = "";
-      showProblem(byId("recent-alert"), problem, () => fetchPart(before));
-    }
-    older.hidden = nextBefore === null;
-  };
-  const load = () => fetchPart(null);
-  show(byId("recent-list"), list);
-  byId("recent-refresh").addEventListener("click", load);
-  older.addEventListener("click", () => fetchPart(nextBefore));
-  return { load };
+  const history = new History();
+  return { load: () => history.fetchPart(null) };
 }
 
-function entry(json) {
-  const verdict = ["FAKE", "REAL"].includes(json.verdict) ? json.verdict : "INCONCLUSIVE";
-  return h("li", {}, h("a", { href: `#analysis/${json.id}` },
-    h("span", { class: `badge ${verdict.toLowerCase()}` }, icon(verdict.toLowerCase()), verdict),
-    fileName(json.filename),
-    h("span", { class: "muted tabular" }, typeof json.probability_fake === "number" ? `${percent(json.probability_fake)} fake` : "no score"),
-    h("span", { class: "muted small" }, localTime(json.analyzed_at))));
+class History {
+  constructor() {
+    this.list = h("ul", { class: "recent" });
+    this.entries = [];
+    this.nextBefore = null;
+    this.picked = [];
+    this.fetching = null;
+    this.verdict = byId("recent-verdict");
+    this.name = byId("recent-name");
+    show(byId("recent-list"), this.list);
+    byId("recent-refresh").addEventListener("click", () => this.fetchPart(null));
+    byId("recent-older").addEventListener("click", () => this.fetchPart(this.nextBefore));
+    this.verdict.addEventListener("change", () => this.fetchPart(null));
+    this.name.addEventListener("input", () => this.filter());
+    byId("recent-compare").addEventListener("click", () => { location.hash = `compare/${this.picked.join("/")}`; });
+  }
+
+  async fetchPart(before) {
+    this.fetching?.abort();
+    const fetching = new AbortController();
+    this.fetching = fetching;
+    show(byId("recent-alert"));
+    byId("recent-status").textContent = "Loading …";
+    const query = new URLSearchParams({ limit: PART });
+    if (before) query.set("before", before);
+    if (this.verdict.value) query.set("label", this.verdict.value);
+    try {
+      const json = await getJson(`api/v1/predictions/recent?${query}`, { signal: fetching.signal });
+      if (!before) this.forget();
+      this.take(json);
+    } catch (problem) {
+      if (problem instanceof Cancelled) return;
+      byId("recent-status").textContent = "";
+      showProblem(byId("recent-alert"), problem, () => this.fetchPart(before));
+    }
+    byId("recent-older").hidden = this.nextBefore === null;
+  }
+
+  forget() {
+    this.entries = [];
+    this.picked = [];
+    show(this.list);
+  }
+
+  take(json) {
+    this.nextBefore = json.next_before ?? null;
+    const entries = json.predictions.map((record) => ({ record, node: this.row(record) }));
+    this.entries.push(...entries);
+    this.list.append(...entries.map(({ node }) => node));
+    this.filter();
+    this.markPicked();
+  }
+
+  /** The service filters by verdict; by name this page does, among what it has. */
+  filter() {
+    const wanted = this.name.value.trim().toLocaleLowerCase();
+    for (const { record, node } of this.entries) node.hidden = !String(record.filename).toLocaleLowerCase().includes(wanted);
+    const shown = this.entries.filter(({ node }) => !node.hidden);
+    byId("recent-status").textContent = this.words(shown.length, wanted !== "");
+    drawStatistics(byId("recent-statistics"), shown.map(({ record }) => record));
+  }
+
+  words(shown, isNamed) {
+    if (this.entries.length === 0) return this.verdict.value ? "No analysis has this verdict." : "Nothing has been analysed yet.";
+    if (!isNamed) return "";
+    const rest = this.nextBefore === null ? "" : " Older ones may match, too.";
+    return `${shown} of the ${this.entries.length} loaded have this name.${rest}`;
+  }
+
+  row(record) {
+    const pick = h("input", { type: "checkbox", class: "recent-pick", "aria-label": `Compare ${record.filename}`, "data-id": record.id });
+    pick.addEventListener("change", () => {
+      this.picked = pick.checked ? [...this.picked, record.id] : this.picked.filter((id) => id !== record.id);
+      this.markPicked();
+    });
+    return h("li", {}, pick, h("a", { href: `#analysis/${record.id}` },
+      thumbnail(record),
+      badge(record.verdict),
+      fileName(record.filename),
+      h("span", { class: "muted tabular" }, typeof record.probability_fake === "number" ? `${percent(record.probability_fake)} fake` : "no score"),
+      h("span", { class: "muted small" }, localTime(record.analyzed_at))));
+  }
+
+  /** Two may be chosen, no more. */
+  markPicked() {
+    const isFull = this.picked.length === 2;
+    for (const { record, node } of this.entries) {
+      const isPicked = this.picked.includes(record.id);
+      node.querySelector(".recent-pick").disabled = isFull && !isPicked;
+    }
+    byId("recent-compare").disabled = !isFull;
+  }
+}
+
+/** A verdict as a word with its icon. */
+export function badge(verdict) {
+  const word = ["FAKE", "REAL"].includes(verdict) ? verdict : "INCONCLUSIVE";
+  return h("span", { class: `badge ${word.toLowerCase()}` }, icon(word.toLowerCase()), word);
+}
+
+/** A face of it, or else a frame, or else an empty place. */
+function thumbnail(record) {
+  const image = h("img", { class: "recent-thumb", alt: "", loading: "lazy", decoding: "async", width: 48, height: 48 });
+  image.addEventListener("error", () => image.classList.add("gone"));
+  const url = artifactUrl(record.cropped_faces?.[0]?.url ?? record.frames_for_display?.[0]?.url);
+  if (url) showPicture(image, url);
+  else image.classList.add("gone");
+  return image;
 }

@@ -19,12 +19,14 @@ export function selectTab(name, { focus = false } = {}) {
 /** The tab shown now. */
 export const currentTab = () => NAMES.find((name) => !byId(`panel-${name}`).hidden);
 
-/** Where the address points: a tab, or one stored analysis. */
+/** Where the address points: a tab, one stored analysis, or two to compare. */
 export function route() {
   const hash = location.hash.slice(1);
   const analysis = /^analysis\/([0-9a-fA-F-]{36})$/.exec(hash);
   if (analysis) return { tab: "analyse", analysisId: analysis[1] };
-  return { tab: NAMES.includes(hash) ? hash : "analyse", analysisId: null };
+  const pair = /^compare\/([0-9a-fA-F-]{36})\/([0-9a-fA-F-]{36})$/.exec(hash);
+  if (pair) return { tab: "recent", comparedIds: pair.slice(1) };
+  return { tab: NAMES.includes(hash) ? hash : "analyse" };
 }
 
 /** Wires clicks and keys. A chosen tab becomes the address; `hashchange` does the rest. */
