@@ -35,7 +35,7 @@ export class Queue {
   cancel(entry) {
     if (isEnded(entry)) return;
     const { jobId } = entry;
-    this.set(entry, { state: "cancelled" });
+    this.set(entry, { state: "cancelled", jobId: null });
     // Sent whole, it has a job that this page will hear of; `upload` cancels it then.
     if (!entry.sentAll || jobId || !this.hasJobs) entry.abort?.abort();
     if (jobId) cancelJob(jobId).catch(() => {});
@@ -73,30 +73,32 @@ export class Queue {
   }
 
   async run(entry) {
-    entry.abort = new AbortController();
-    entry.since = performance.now();
+    const abort = new AbortController();
+    Object.assign(entry, { abort, since: performance.now() });
+    // Cancelled and tried again, an entry has another run, and this one is nobody's.
+    const isOurs = () => entry.abort === abort;
     try {
       if (entry.jobId) this.set(entry, { state: "queued" });
-      else await this.upload(entry);
-      if (entry.jobId && !isEnded(entry)) await this.follow(entry);
+      else await this.upload(entry, isOurs);
+      if (isOurs() && entry.jobId && !isEnded(entry)) await this.follow(entry);
     } catch (failure) {
-      this.fail(entry, failure);
+      if (isOurs()) this.fail(entry, failure);
     }
     this.pump();
   }
 
-  async upload(entry) {
+  async upload(entry, isOurs) {
     refuseTooLarge(entry.file, this.limits().maxBytes);
     this.uploads += 1;
     this.set(entry, { state: "uploading", sent: 0, total: entry.file.size, sentAll: false });
     const callbacks = {
       signal: entry.abort.signal,
-      onProgress: ({ sent, total }) => { if (!isEnded(entry)) this.set(entry, { sent, total }); },
-      onSent: () => { entry.sentAll = true; },
+      onProgress: ({ sent, total }) => { if (isOurs() && !isEnded(entry)) this.set(entry, { sent, total }); },
+      onSent: () => { if (isOurs()) entry.sentAll = true; },
     };
     try {
-      if (this.hasJobs) await this.promise(entry, callbacks);
-      if (!this.hasJobs) await this.wait(entry, callbacks);
+      if (this.hasJobs) await this.promise(entry, isOurs, callbacks);
+      if (!this.hasJobs && isOurs() && !isEnded(entry)) await this.wait(entry, callbacks);
     } finally {
       this.uploads -= 1;
       this.pump();
@@ -104,10 +106,10 @@ export class Queue {
   }
 
   /** Sends the file and keeps the job's name. */
-  async promise(entry, callbacks) {
+  async promise(entry, isOurs, callbacks) {
     try {
       const job = await submitJob(entry.file, entry.key, callbacks);
-      if (entry.state === "cancelled") await cancelJob(job.id);
+      if (!isOurs() || entry.state === "cancelled") await cancelJob(job.id);
       else entry.jobId = job.id;
     } catch (failure) {
       if (!(failure instanceof NoJobs)) throw failure;

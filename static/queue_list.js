@@ -97,8 +97,8 @@ function words(entry) {
   if (entry.state === "done") return verdict(entry.json);
   if (entry.state === "cancelled") return h("span", { class: "muted" }, "Cancelled");
   if (entry.state === "failed") {
-    const { headline, detail, message } = entry.problem;
-    return h("span", { class: "queue-problem" }, icon("alert"), h("span", {}, h("strong", {}, headline ?? "This page failed"), detail || !headline ? ` ${detail || message}` : ""));
+    const { headline = "This page failed", detail = entry.problem.message } = entry.problem;
+    return h("span", { class: "queue-problem" }, icon("alert"), h("span", {}, h("strong", {}, headline), detail && `: ${detail}`));
   }
   return h("span", { class: "tabular" }, progressOf(entry).words);
 }

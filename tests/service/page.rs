@@ -316,3 +316,148 @@ async fn the_heat_map_is_drawn_over_face_and_frame_when_it_is_switched_on_and_no
     browser.click("#heat-map").await;
     assert_eq!(browser.count(".crop .heat-map").await, 0);
 }
+
+/// JavaScript that is true when so many rows are in a state.
+fn rows_are(state: &str, count: usize) -> String {
+    format!("return document.querySelectorAll('.queue-row[data-state={state}]').length === {count}")
+}
+
+#[tokio::test]
+async fn several_files_given_at_once_are_a_list_with_a_verdict_or_a_problem_each() {
+    let server = Server::shared().await;
+    let browser = Browser::open(&server.url("/")).await;
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let text = folder.path().join("note.mp4");
+    std::fs::write(&text, "This is a text.\n").expect("a text file");
+    // WebDriver gives several files to an input as lines.
+    let files = [
+        path_of("videos/genuine.mp4"),
+        path_of("videos/no-face.mp4"),
+        text.to_str().expect("a UTF-8 path").to_owned(),
+    ];
+    browser.enter("#analyse-file", &files.join("\n")).await;
+    browser.wait_until(&rows_are("done", 2)).await;
+    browser.wait_until(&rows_are("failed", 1)).await;
+    assert_eq!(
+        browser.text("#queue-count").await,
+        "2 of 3 analysed · 1 failed"
+    );
+    let problem = browser.text(".queue-row[data-state=failed]").await;
+    assert!(problem.contains("not a supported video"), "{problem}");
+    assert_eq!(browser.count("#verdict").await, 1, "the first one is shown");
+
+    let press_second = "document.querySelectorAll('.queue-open')[1].focus()";
+    browser.js(press_second).await;
+    browser.press(Key::Enter).await;
+    browser
+        .wait_until("return document.querySelector('#verdict').innerText === 'INCONCLUSIVE'")
+        .await;
+    let chosen = browser.text(".queue-row.chosen").await;
+    assert!(chosen.contains("no-face.mp4"), "{chosen}");
+    browser.screenshot("page-queue.png").await;
+
+    browser.click("#queue-clear").await;
+    browser
+        .wait_until("return document.querySelector('#analyse-queue').hidden")
+        .await;
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn a_row_that_is_cancelled_ends_alone_and_can_be_tried_again() {
+    let server = Server::start().await;
+    let browser = Browser::open(&server.url("/")).await;
+    let clips = ["videos/manipulated.mp4", "videos/two-people.mp4"].map(path_of);
+    browser.enter("#analyse-file", &clips.join("\n")).await;
+    // The last row is the last to be begun.
+    let cancel = "document.querySelectorAll('[data-action=cancel]')[1].click()";
+    browser.js(cancel).await;
+    browser.wait_until(&rows_are("cancelled", 1)).await;
+    browser.wait_until(&rows_are("done", 1)).await;
+    browser
+        .click(".queue-row[data-state=cancelled] [data-action=retry]")
+        .await;
+    browser.wait_until(&rows_are("done", 2)).await;
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn the_video_goes_along_with_the_plot_and_the_rows_of_faces() {
+    let server = Server::shared().await;
+    let browser = analysed(&server, "videos/two-people.mp4").await;
+    browser
+        .wait_until("return document.querySelector('#player').readyState >= 2")
+        .await;
+    assert_eq!(browser.count(".face-strip").await, 2, "a row a person");
+    let choose = "const face = document.querySelectorAll('.face-option')[3];
+        face.click();
+        return document.querySelector('.strip [aria-selected=true] .thumb-text').firstChild.textContent";
+    let time = browser.js(choose).await;
+    let seconds: f64 = time
+        .as_str()
+        .and_then(|text| text.trim_end_matches(" s").parse().ok())
+        .expect("a time in seconds");
+    let there = format!(
+        "return Math.abs(document.querySelector('#player').currentTime - {seconds}) < 0.05"
+    );
+    browser.wait_until(&there).await;
+
+    browser
+        .js("document.querySelector('#player').currentTime = 3")
+        .await;
+    let nearest = "const caption = document.querySelector('.frame-caption').innerText;
+        return Math.abs(Number(/([\\d.]+) s/.exec(caption)[1]) - 3) < 0.2";
+    browser.wait_until(nearest).await;
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn the_history_is_filtered_and_two_of_it_are_compared() {
+    let server = Server::start().await;
+    let browser = analysed(&server, "videos/manipulated.mp4").await;
+    browser
+        .enter("#analyse-file", &path_of("videos/no-face.mp4"))
+        .await;
+    browser
+        .wait_until("return document.querySelector('#verdict')?.innerText === 'INCONCLUSIVE'")
+        .await;
+    browser.click("#tab-recent").await;
+    browser
+        .wait_until("return document.querySelectorAll('.recent li').length === 2")
+        .await;
+
+    browser.enter("#recent-name", "NO-FACE").await;
+    let shown =
+        "return [...document.querySelectorAll('.recent li')].filter((row) => !row.hidden).length";
+    assert_eq!(browser.js(shown).await, 1, "whatever the case");
+    browser
+        .js("const name = document.querySelector('#recent-name');
+            name.value = ''; name.dispatchEvent(new Event('input'))")
+        .await;
+
+    for position in [0, 1] {
+        let pick = format!("document.querySelectorAll('.recent-pick')[{position}].click()");
+        browser.js(&pick).await;
+    }
+    browser.click("#recent-compare").await;
+    browser.wait_for("#compare-heading").await;
+    let sides = browser.text("#compare").await;
+    assert!(
+        sides.contains("manipulated.mp4") && sides.contains("no-face.mp4"),
+        "{sides}"
+    );
+    assert!(sides.contains("people"), "what differs is told: {sides}");
+    browser.screenshot("page-compare.png").await;
+    browser.click("#compare-close").await;
+
+    browser
+        .js("const verdict = document.querySelector('#recent-verdict');
+            verdict.value = 'INCONCLUSIVE'; verdict.dispatchEvent(new Event('change'))")
+        .await;
+    browser
+        .wait_until("return document.querySelectorAll('.recent li').length === 1")
+        .await;
+    let badge = browser.text(".recent .badge").await;
+    assert_eq!(badge, "INCONCLUSIVE");
+    browser.close().await;
+}
