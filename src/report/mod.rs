@@ -5,7 +5,7 @@
 //!                                          └▶ pdf  (krilla, fonts) ─▶ one file
 //! ```
 //!
-//! Both say the same, because both are laid out from one [`document::Document`]. Nothing is read
+//! Both say the same, because both are laid out from one `document::Document`. Nothing is read
 //! here and nothing is asked: whoever wants a report brings the analysis, its pictures
 //! ([`wanted_pictures`] says which), what is known of the models' errors, and the signed statement.
 //! A picture that is not there any more is said so in its place.
