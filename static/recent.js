@@ -31,7 +31,7 @@ class History {
     byId("recent-older").addEventListener("click", () => this.fetchPart(this.nextBefore));
     this.verdict.addEventListener("change", () => this.fetchPart(null));
     this.name.addEventListener("input", () => this.filter());
-    byId("recent-compare").addEventListener("click", () => { location.hash = `compare/${this.picked.join("/")}`; });
+    byId("recent-compare").addEventListener("click", () => { location.hash = `compare/${this.picked[0]}/${this.picked[1]}`; });
   }
 
   async fetchPart(before) {
