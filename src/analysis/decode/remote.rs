@@ -149,7 +149,6 @@ fn tell_replaced(reason: Replaced, status: Option<ExitStatus>, error: Option<&An
 /// A worker and what was said so far.
 struct Attendant {
     worker: Worker,
-    started: Instant,
     ready: Option<Ready>,
     served: u32,
 }
@@ -166,7 +165,6 @@ impl Attendant {
         worker.channel().send(&setup, &[])?;
         Ok(Self {
             worker,
-            started: Instant::now(),
             ready: None,
             served: 0,
         })
@@ -186,8 +184,10 @@ impl Attendant {
         if let Some(ready) = &self.ready {
             return Ok(ready.clone());
         }
-        let started = self.started;
-        let too_late = || started.elapsed() > START_DEADLINE;
+        // From now, not from its start: it may have been ready for an hour before anybody needed it,
+        // with its word unread.
+        let waiting_since = Instant::now();
+        let too_late = || waiting_since.elapsed() > START_DEADLINE;
         let channel = self.worker.channel();
         match channel.wait(&|| too_late() || given_up()) {
             Err(IsolationError::GivenUp) if !too_late() => return Err(AnalysisError::Closed),
