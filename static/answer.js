@@ -81,12 +81,8 @@ function readReports(json) {
   return { html: path(json?.html), pdf: path(json?.pdf) };
 }
 
-/** Thresholds as the reasons state them; a verdict names only those that it met. */
-function readThresholds(reasons) {
-  const shares = (code) => (reasons.find((reason) => reason.code === code)?.message.match(/[\d.]+(?= %)/g) ?? []).map((text) => Number(text) / 100);
-  const [low, high] = shares("between-thresholds");
-  return { real: low ?? shares("below-real-threshold")[0] ?? null, fake: high ?? shares("above-fake-threshold")[0] ?? null };
-}
+/** Where the verdicts part; `null` where the answer does not say. */
+const readThresholds = (json) => ({ real: number(json?.real_at_or_below), fake: number(json?.fake_at_or_above) });
 
 const readRemark = (json) => ({ code: String(json?.code ?? ""), message: String(json?.message ?? json?.code ?? json) });
 
@@ -108,7 +104,7 @@ export function readAnswer(json) {
     frames: list(json.frames).map(readFrame),
     notes: list(json.notes).map(readRemark).filter((note) => !said.has(note.code)),
     metadata: json.metadata ?? {},
-    thresholds: readThresholds(reasons),
+    thresholds: readThresholds(json.thresholds),
     stability: readStability(json.stability),
     reports: readReports(json.reports),
   };

@@ -4,8 +4,8 @@ use time::format_description::well_known::Rfc3339;
 
 use super::{
     AnalysisAnswer, ChangedScore, CroppedFace, DisplayFrame, DisplayLabel, Face, Foundation, Frame,
-    Isolation, ManipulationMap, Metadata, Model, PixelBox, Remark, Reports, Stability, Track,
-    VerdictWord,
+    Isolation, ManipulationMap, Metadata, Model, PixelBox, Remark, Reports, Stability, Thresholds,
+    Track, VerdictWord,
 };
 use crate::domain::{
     self, Analysis, FaceObservation, FoundationIdentity, FrameResult, MediaInfo, MediaKind,
@@ -60,6 +60,7 @@ impl AnalysisAnswer {
             result: verdict,
             verdict,
             probability_fake: analysis.verdict.probability_fake.map(fraction),
+            thresholds: analysis.conditions.as_ref().map(Thresholds::from),
             reasons: analysis.verdict.reasons.iter().map(Remark::from).collect(),
             sha256: analysis.sha256.clone(),
             models: analysis.models.iter().map(Model::from).collect(),
@@ -247,6 +248,15 @@ impl From<&TrackResult> for Track {
             frame_probability: track.frame_probability.map(fraction),
             training_distance: track.familiarity.map(|f| rounded(f64::from(f.distance), 4)),
             training_distance_limit: track.familiarity.map(|f| rounded(f64::from(f.limit), 4)),
+        }
+    }
+}
+
+impl From<&domain::Conditions> for Thresholds {
+    fn from(conditions: &domain::Conditions) -> Self {
+        Self {
+            real_at_or_below: fraction(conditions.real_at_or_below),
+            fake_at_or_above: fraction(conditions.fake_at_or_above),
         }
     }
 }

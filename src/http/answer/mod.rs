@@ -48,6 +48,9 @@ pub(super) struct AnalysisAnswer {
     /// Calibrated P(manipulated); `null` when no face could be scored.
     #[schema(minimum = 0, maximum = 1)]
     probability_fake: Option<f64>,
+    /// Where the verdicts parted; left out of analyses from before that was kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thresholds: Option<Thresholds>,
     /// Why the verdict is what it is, most important first; never empty.
     reasons: Vec<Remark>,
     /// SHA-256 of the file's bytes, lower-case hex.
@@ -83,6 +86,15 @@ struct Reports {
     csv: String,
     /// The signed statement that the reports carry, alone.
     statement: String,
+}
+
+/// Between the two the verdict is INCONCLUSIVE.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+struct Thresholds {
+    /// REAL up to this probability.
+    real_at_or_below: f64,
+    /// FAKE from this probability on.
+    fake_at_or_above: f64,
 }
 
 /// What the models say of the same faces when they come a little differently.

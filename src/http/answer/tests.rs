@@ -9,7 +9,7 @@ use crate::domain::{
     Analysis, AnalysisId, Change, ChangedScore, DeviceTags, FaceBox, FaceObservation, Familiarity,
     FrameRate, FrameResult, Isolation, ManipulationMap, MediaInfo, MediaKind, ModelRole,
     ModelScore, PictureInfo, Probability, Reason, Rotation, SampleNote, Stability, TrackResult,
-    Verdict, VerdictLabel,
+    Verdict, VerdictLabel, conditions,
 };
 use crate::http::public_path::PublicPath;
 
@@ -134,6 +134,17 @@ fn a_face_says_where_traces_are_seen_and_where_its_crop_lies_or_nothing_of_it() 
     for unknown in ["manipulation_map", "crop_corners"] {
         assert_eq!(faces[1].get(unknown), None);
     }
+}
+
+#[test]
+fn an_answer_says_where_the_verdicts_parted_when_that_was_kept() {
+    let mut kept = analysis(vec![]);
+    assert_eq!(answer(&kept).get("thresholds"), None);
+    kept.conditions = Some(conditions());
+    assert_eq!(
+        answer(&kept)["thresholds"],
+        json!({"real_at_or_below": 0.342, "fake_at_or_above": 0.63})
+    );
 }
 
 #[test]
