@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     Conditions, FaceBox, Familiarity, FoundationIdentity, Isolation, ManipulationMap, MediaInfo,
-    ModelRole, Probability, SampleNote, Stability, Verdict,
+    ModelIdentity, ModelRole, Probability, SampleNote, Stability, Verdict,
 };
 
 /// Name of an analysis: a UUID version 7, so that names sort by time.
@@ -54,6 +54,19 @@ pub struct ModelScore {
     /// P(fake) of the deciding track by this model alone; `None` for the detector and when
     /// nothing could be scored.
     pub probability_fake: Option<Probability>,
+}
+
+impl ModelScore {
+    /// The model, whatever it said.
+    pub fn identity(&self) -> ModelIdentity {
+        ModelIdentity {
+            name: self.name.clone(),
+            version: self.version.clone(),
+            role: self.role,
+            sha256: self.sha256.clone(),
+            foundation: self.foundation.clone(),
+        }
+    }
 }
 
 /// A face in one sampled frame, with its scores.

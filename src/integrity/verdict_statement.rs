@@ -8,8 +8,7 @@ use time::OffsetDateTime;
 use super::Sha256Digest;
 use super::statement::Claims;
 use crate::domain::{
-    Analysis, AnalysisId, Conditions, ModelIdentity, ModelRole, ModelScore, Probability,
-    VerdictLabel,
+    Analysis, AnalysisId, Conditions, ModelIdentity, ModelRole, Probability, VerdictLabel,
 };
 
 /// Which file was looked at, by which models, where and under which settings, and what came out.
@@ -103,7 +102,9 @@ impl VerdictStatement {
                 sha256: analysis.sha256.parse().map_err(no_digest)?,
                 size_bytes: analysis.media.size_bytes,
             },
-            models: analysis.models.iter().map(StatedModel::from).collect(),
+            models: (analysis.models.iter())
+                .map(|model| StatedModel::from(&model.identity()))
+                .collect(),
             frames: analysis.frames.iter().map(|f| f.frame_index).collect(),
             conditions: analysis.conditions.clone(),
             verdict: analysis.verdict.label,
@@ -171,18 +172,6 @@ impl StatedModel {
         let foundation = self.foundation_sha256.as_ref();
         let foundation = foundation.map_or(String::new(), |digest| format!(" on {digest}"));
         format!("{name} {version}, sha256 {sha256}{foundation}")
-    }
-}
-
-impl From<&ModelScore> for StatedModel {
-    fn from(model: &ModelScore) -> Self {
-        Self {
-            name: model.name.clone(),
-            version: model.version.clone(),
-            role: model.role,
-            sha256: model.sha256.clone(),
-            foundation_sha256: model.foundation.as_ref().map(|f| f.sha256.clone()),
-        }
     }
 }
 

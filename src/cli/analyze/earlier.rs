@@ -1,7 +1,6 @@
 //! Going on with a batch: what lies under `--out` from before is not analysed again.
 //!
-//! A record counts for a file of the same bytes, by the same models, and with a stability check where
-//! one is asked for. A folder under `--out` is there whole or not at all, so that an interrupted batch
+//! A record counts for a file of the same bytes, by the same models and under the same settings. A folder under `--out` is there whole or not at all, so that an interrupted batch
 //! leaves nothing half done.
 
 use std::collections::HashMap;
@@ -9,9 +8,8 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use framewitness::domain::Analysis;
+use framewitness::domain::{Analysis, Conditions};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 /// Name of the record in the folder of an analysis.
 pub(super) const RECORD: &str = "analysis.json";
@@ -21,7 +19,7 @@ pub(super) const RECORD: &str = "analysis.json";
 struct Head {
     sha256: String,
     models: Vec<ModelHead>,
-    stability: Option<IgnoredAny>,
+    conditions: Option<Conditions>,
 }
 
 #[derive(Deserialize)]
@@ -36,12 +34,12 @@ pub(super) struct Earlier {
 }
 
 impl Earlier {
-    /// Those under `out` that `models` (the digests of their weights, the detector's first) made. What is
-    /// no record of ours is passed over.
+    /// Those under `out` that `models` (the digests of their weights, the detector's first) made under
+    /// the conditions that are `asked` for. What is no record of ours is passed over.
     ///
     /// # Errors
     /// When the folder is there and cannot be listed.
-    pub(super) fn read(out: &Path, models: &[String], stability: bool) -> io::Result<Self> {
+    pub(super) fn read(out: &Path, models: &[String], asked: &Conditions) -> io::Result<Self> {
         let folders = match fs::read_dir(out) {
             Ok(folders) => folders,
             Err(none) if none.kind() == ErrorKind::NotFound => return Ok(Self::default()),
@@ -54,7 +52,10 @@ impl Earlier {
                 continue;
             };
             let by_these = (head.models.iter().map(|model| &model.sha256)).eq(models);
-            if by_these && (head.stability.is_some() || !stability) {
+            let alike = (head.conditions.as_ref()).is_some_and(|then| {
+                then.stream == asked.stream && then.differences(asked).is_empty()
+            });
+            if by_these && alike {
                 earlier.records.insert(head.sha256, path);
             }
         }

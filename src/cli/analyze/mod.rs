@@ -41,7 +41,7 @@ pub(crate) struct Options {
     #[arg(long)]
     csv: bool,
     /// Write record, table, frames and crops of each file into a folder of its own under DIR. A file
-    /// whose record by the same models is there already is not analysed again.
+    /// whose record by the same models under the same settings is there is not analysed again.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Analyse every file, whatever lies under DIR.
@@ -119,13 +119,16 @@ fn earlier(bench: &Bench, options: &Options) -> Result<Earlier, String> {
     let Some(out) = options.out.as_deref().filter(|_| !options.again) else {
         return Ok(Earlier::default());
     };
+    let conditions = bench.analyzer.conditions(options.stream, options.stability);
+    let Some(conditions) = conditions else {
+        return Ok(Earlier::default());
+    };
     let scorers = bench.analyzer.models().facts();
     let detector = std::iter::once(bench.analyzer.detector());
     let models: Vec<String> = (detector.chain(&scorers.models))
         .map(|model| model.sha256.clone())
         .collect();
-    Earlier::read(out, &models, options.stability)
-        .map_err(|error| format!("{}: {error}", out.display()))
+    Earlier::read(out, &models, &conditions).map_err(|error| format!("{}: {error}", out.display()))
 }
 
 /// The files of one call.
