@@ -12,6 +12,7 @@ const STAGES = {
 export function progressOf(entry) {
   const { file, state } = entry;
   if (state === "waiting") return { title: "Waiting", words: entry.busy > 0 ? "The service is busy; it is tried again" : "Waiting for its turn", part: 0 };
+  if (state === "uploading" && entry.sentAll) return { title: "Waiting", words: `${bytes(entry.total)} sent · waiting for the service`, part: null };
   if (state === "uploading") {
     const part = entry.total > 0 ? Math.min(1, entry.sent / entry.total) : 0;
     return { title: "Uploading", words: `${bytes(entry.sent)} of ${bytes(entry.total)} · ${Math.floor(part * 100)} %`, part };

@@ -38,8 +38,17 @@ export class Queue {
     this.set(entry, { state: "cancelled", jobId: null });
     // Sent whole, it has a job that this page will hear of; `upload` cancels it then.
     if (!entry.sentAll || jobId || !this.hasJobs) entry.abort?.abort();
-    if (jobId) cancelJob(jobId).catch(() => {});
+    if (jobId) this.cancelJobOf(entry, jobId);
     this.pump();
+  }
+
+  /** A job that could not be cancelled goes on: the row says so, and trying again follows it. */
+  async cancelJobOf(entry, jobId) {
+    try {
+      await cancelJob(jobId);
+    } catch (problem) {
+      if (entry.state === "cancelled") this.set(entry, { state: "failed", problem, jobId });
+    }
   }
 
   /** A job that is known is followed again; without one the file is sent again. */
@@ -94,7 +103,7 @@ export class Queue {
     const callbacks = {
       signal: entry.abort.signal,
       onProgress: ({ sent, total }) => { if (isOurs() && !isEnded(entry)) this.set(entry, { sent, total }); },
-      onSent: () => { if (isOurs()) entry.sentAll = true; },
+      onSent: () => { if (isOurs() && !isEnded(entry)) this.set(entry, { sentAll: true }); },
     };
     try {
       if (this.hasJobs) await this.promise(entry, isOurs, callbacks);
@@ -109,7 +118,7 @@ export class Queue {
   async promise(entry, isOurs, callbacks) {
     try {
       const job = await submitJob(entry.file, entry.key, callbacks);
-      if (!isOurs() || entry.state === "cancelled") await cancelJob(job.id);
+      if (!isOurs() || entry.state === "cancelled") await this.cancelJobOf(entry, job.id);
       else entry.jobId = job.id;
     } catch (failure) {
       if (!(failure instanceof NoJobs)) throw failure;

@@ -62,7 +62,10 @@ export class QueueList {
     const of = (state) => entries.filter((entry) => entry.state === state).length;
     const parts = [`${of("done")} of ${entries.length} analysed`, of("failed") > 0 && `${of("failed")} failed`, of("cancelled") > 0 && `${of("cancelled")} cancelled`];
     this.count.textContent = parts.filter(Boolean).join(" · ");
+    const hadFocus = document.activeElement === this.clear;
     this.clear.hidden = !entries.some(isEnded);
+    // Hidden, a button loses the focus; what is left in the list takes it.
+    if (hadFocus && this.clear.hidden) this.list.querySelector("button:not([hidden]):not(:disabled)")?.focus();
   }
 
   makeRow(entry) {
