@@ -17,19 +17,21 @@ export function showVideo(place, file, { onTime, onRest }) {
     onTime(video.currentTime);
     requestAnimationFrame(playing);
   };
-  let byPage = false;
+  // A person may move the video while the page does: only where it comes to rest tells whose move it was.
+  let askedS = null;
   let wantedS = null;
+  const isAsked = () => askedS !== null && Math.abs(video.currentTime - askedS) < 0.001;
   const seekNext = () => {
     if (wantedS === null || video.seeking) return;
-    byPage = true;
-    video.currentTime = wantedS;
+    askedS = Math.min(wantedS, video.duration || wantedS);
+    video.currentTime = askedS;
     wantedS = null;
   };
   video.addEventListener("play", () => requestAnimationFrame(playing));
   video.addEventListener("pause", () => onRest(video.currentTime));
   video.addEventListener("seeked", () => {
-    if (byPage) byPage = false;
-    else if (video.paused) onRest(video.currentTime);
+    if (!isAsked() && video.paused) onRest(video.currentTime);
+    askedS = null;
     seekNext();
   });
   video.addEventListener("error", () => {
