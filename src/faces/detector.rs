@@ -12,6 +12,7 @@ use super::decode::{Level, candidates, unscale};
 use super::fit::Fit;
 use super::manifest::{Architecture, Manifest, SIZE_MULTIPLE_PX};
 use super::suppress::settle;
+use super::window::{WINDOW_PX, Window};
 use crate::domain::{Face, ModelIdentity, ModelRole, Rgb8Image};
 
 /// The kinds of maps a level has, and their channels.
@@ -24,6 +25,8 @@ pub struct Detector {
     identity: ModelIdentity,
     architecture: Architecture,
     network: Net,
+    /// The same network for [`Window`]s: one that changes between sizes plans its layers anew each time.
+    window_network: Net,
     /// `cls_8, bbox_8, kps_8, cls_16, …`
     map_names: Vector<String>,
 }
@@ -42,7 +45,8 @@ impl Detector {
             path: manifest.weights_path(folder),
             problem,
         };
-        let network = parse_onnx(&bytes).map_err(|e| refused(e.to_string()))?;
+        let parse = || parse_onnx(&bytes).map_err(|e| refused(e.to_string()));
+        let (network, window_network) = (parse()?, parse()?);
         let mut detector = Self {
             identity: ModelIdentity {
                 name: manifest.name.clone(),
@@ -54,6 +58,7 @@ impl Detector {
             map_names: map_names(&manifest.architecture.strides),
             architecture: manifest.architecture.clone(),
             network,
+            window_network,
         };
         detector.prove().map_err(refused)?;
         Ok(detector)
@@ -78,27 +83,43 @@ impl Detector {
     pub fn detect(&mut self, image: &Rgb8Image) -> Result<Vec<Face>, FacesError> {
         let fit = Fit::of(image, self.architecture.input_px);
         let padded = fit.apply(image)?;
-        let maps = self.forward(&padded)?;
-        let found = self.read_maps(&maps, fit.padded)?;
-        let distinct = settle(found, self.architecture.nms_iou);
-        let mut faces: Vec<Face> = distinct
-            .into_iter()
-            .map(|f| unscale(f, fit.ratio))
-            .collect();
+        let maps = forward(&mut self.network, &padded, &self.map_names)?;
+        let found = self.distinct_faces(&maps, fit.padded)?;
+        let mut faces: Vec<Face> = found.into_iter().map(|f| unscale(f, fit.ratio)).collect();
         faces.sort_by(|a, b| b.bounds.area().total_cmp(&a.bounds.area()));
         Ok(faces)
     }
 
-    /// RGB bytes in, maps out in the order of `map_names`.
-    fn forward(&mut self, padded: &Mat) -> Result<Vector<Mat>, FacesError> {
-        let (same_size, swap_to_bgr) = (Size::default(), true);
-        let no_mean = Scalar::default();
-        let mut maps = Vector::<Mat>::new();
-        dnn::blob_from_image(padded, 1.0, same_size, no_mean, swap_to_bgr, false, CV_32F)
-            .and_then(|blob| self.network.set_input_def(&blob))
-            .and_then(|()| self.network.forward(&mut maps, &self.map_names))
-            .map_err(FacesError::while_doing("run the face detector"))?;
-        Ok(maps)
+    /// Faces seen through a window of an upright picture, in its pixels, surest first.
+    ///
+    /// # Errors
+    /// [`FacesError::Vision`] when OpenCV fails.
+    pub(super) fn detect_through(
+        &mut self,
+        window: &Window,
+        image: &Rgb8Image,
+    ) -> Result<Vec<Face>, FacesError> {
+        let square = window.apply(image)?;
+        let size = square
+            .size()
+            .map_err(FacesError::while_doing("measure a window"))?;
+        let maps = forward(&mut self.window_network, &square, &self.map_names)?;
+        let found = self.distinct_faces(&maps, size)?;
+        Ok(found
+            .into_iter()
+            .map(|face| window.to_frame(face))
+            .collect())
+    }
+
+    /// Cost of [`Self::detect_through`], that of [`Self::detect`] being 1.
+    pub(super) fn window_cost(&self, image: &Rgb8Image) -> f32 {
+        let whole = Fit::of(image, self.architecture.input_px).padded;
+        (WINDOW_PX * WINDOW_PX) as f32 / whole.area() as f32
+    }
+
+    fn distinct_faces(&self, maps: &Vector<Mat>, input: Size) -> Result<Vec<Face>, FacesError> {
+        let found = self.read_maps(maps, input)?;
+        Ok(settle(found, self.architecture.nms_iou))
     }
 
     fn read_maps(&self, maps: &Vector<Mat>, input: Size) -> Result<Vec<Face>, FacesError> {
@@ -142,7 +163,8 @@ impl Detector {
 
     fn prove_at(&mut self, side: i32) -> Result<(), String> {
         let black = Mat::zeros(side, side, opencv::core::CV_8UC3).and_then(|m| m.to_mat());
-        let maps = self.forward(&black.map_err(|e| e.to_string())?);
+        let black = black.map_err(|e| e.to_string())?;
+        let maps = forward(&mut self.network, &black, &self.map_names);
         let maps = maps.map_err(|e| e.to_string())?;
         for (index, map) in maps.iter().enumerate() {
             let stride = self.architecture.strides[index / MAPS.len()] as i32;
@@ -166,6 +188,22 @@ impl Detector {
 pub fn bound_threads(threads: u32) -> Result<(), FacesError> {
     opencv::core::set_num_threads(threads.clamp(1, 1024) as i32)
         .map_err(FacesError::while_doing("bound its threads"))
+}
+
+/// RGB bytes in, maps out in the order of `map_names`.
+fn forward(
+    network: &mut Net,
+    padded: &Mat,
+    map_names: &Vector<String>,
+) -> Result<Vector<Mat>, FacesError> {
+    let (same_size, swap_to_bgr) = (Size::default(), true);
+    let no_mean = Scalar::default();
+    let mut maps = Vector::<Mat>::new();
+    dnn::blob_from_image(padded, 1.0, same_size, no_mean, swap_to_bgr, false, CV_32F)
+        .and_then(|blob| network.set_input_def(&blob))
+        .and_then(|()| network.forward(&mut maps, map_names))
+        .map_err(FacesError::while_doing("run the face detector"))?;
+    Ok(maps)
 }
 
 fn parse_onnx(bytes: &[u8]) -> opencv::Result<Net> {

@@ -31,9 +31,9 @@ impl Fit {
     pub(super) fn apply(&self, image: &Rgb8Image) -> Result<Mat, FacesError> {
         let frame = picture::view(image)?;
         if self.ratio == (1.0, 1.0) {
-            picture::pad(&frame, self.padded)
+            picture::place(&frame, self.padded, (0, 0))
         } else {
-            picture::pad(&picture::shrink(&frame, self.scaled)?, self.padded)
+            picture::place(&picture::shrink(&frame, self.scaled)?, self.padded, (0, 0))
         }
     }
 }

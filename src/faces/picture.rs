@@ -41,24 +41,29 @@ pub(super) fn shrink(source: &impl core::ToInputArray, size: Size) -> Result<Mat
     Ok(small)
 }
 
-/// Adds black on the right and at the bottom up to `size`.
-pub(super) fn pad(
+/// Puts `source` onto black of `size`, its first pixel at `corner` (`(left, top)`).
+pub(super) fn place(
     source: &(impl core::ToInputArray + MatTraitConst),
     size: Size,
+    corner: (i32, i32),
 ) -> Result<Mat, FacesError> {
-    let (bottom, right) = (size.height - source.rows(), size.width - source.cols());
-    let mut padded = Mat::default();
+    let (left, top) = corner;
+    let (right, bottom) = (
+        size.width - source.cols() - left,
+        size.height - source.rows() - top,
+    );
+    let mut placed = Mat::default();
     let black = Scalar::default();
     core::copy_make_border(
         source,
-        &mut padded,
-        0,
+        &mut placed,
+        top,
         bottom,
-        0,
+        left,
         right,
         BORDER_CONSTANT,
         black,
     )
-    .map_err(FacesError::while_doing("pad an image"))?;
-    Ok(padded)
+    .map_err(FacesError::while_doing("place an image on black"))?;
+    Ok(placed)
 }

@@ -8,6 +8,9 @@ from layout import OUTPUT_NAMES, STRIDES
 
 VOTE_IOU = 0.6  # overlap from which a candidate has a say in the box and landmarks of the strongest
 MAX_CANDIDATES = 2000
+# As src/faces/window.rs and search.rs: side of a window, room around a face in its longer sides, smallest face in a window,
+# and the overlap that makes a closer look one at the same face.
+WINDOW_PX, MARGIN_SIZES, SMALLEST_FACE_PX, SAME_IOU = 192, 0.5, 48, 0.5
 
 
 def fit_frame(image: np.ndarray, input_px: int) -> tuple[np.ndarray, float]:
@@ -76,3 +79,46 @@ class OnnxDetector:
         faces = decode(outputs, threshold, self.deploy["nms_iou"])
         faces[:, :14] /= scale
         return faces
+
+
+class WindowDetector(OnnxDetector):
+    """Looks at whole pictures, then at each sure face through a window, as the service does in films: the box and the landmarks
+    are those of the closer look, the score is the whole look's."""
+
+    def __init__(self, path: str, deploy: dict):
+        super().__init__(path, deploy)
+        self.closer = OnnxDetector(path, deploy)
+
+    def detect(self, image: np.ndarray, threshold: float | None = None) -> np.ndarray:
+        faces = super().detect(image, threshold)
+        for face in faces[faces[:, 14] >= self.deploy["confirm_score"]] if len(faces) else []:
+            window = window_around(image, face)
+            if window is None:
+                continue
+            square, left, top, ratio = window
+            seen = self.closer.detect(square)
+            seen[:, :14] /= ratio
+            seen[:, [0, *range(4, 14, 2)]] += left
+            seen[:, [1, *range(5, 14, 2)]] += top
+            shared = box_iou(face[None, :4], seen[:, :4])[0] if len(seen) else np.zeros(0)
+            if len(shared) and shared.max() >= SAME_IOU:
+                faces[np.all(faces == face, axis=1), :14] = seen[shared.argmax(), :14]
+        return faces
+
+
+def window_around(image: np.ndarray, face: np.ndarray) -> tuple[np.ndarray, float, float, float] | None:
+    """The square around a face at the detector's size, where it lies in the picture, and its scale."""
+    longest = face[2:4].max()
+    side = np.ceil(max(longest * (1 + 2 * MARGIN_SIZES), WINDOW_PX))
+    ratio = WINDOW_PX / side
+    if ratio < 1 and face[2:4].min() * ratio < SMALLEST_FACE_PX:
+        return None
+    left, top = (round(float(face[axis] + face[axis + 2] / 2 - side / 2)) for axis in (0, 1))
+    canvas = np.zeros((int(side), int(side), 3), np.uint8)
+    height, width = image.shape[:2]
+    x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + int(side), width), min(top + int(side), height)
+    if x1 <= x0 or y1 <= y0:
+        return None
+    canvas[y0 - top : y1 - top, x0 - left : x1 - left] = image[y0:y1, x0:x1]
+    square = cv2.resize(canvas, (WINDOW_PX, WINDOW_PX), interpolation=cv2.INTER_AREA) if ratio < 1 else canvas
+    return square, left, top, ratio

@@ -18,7 +18,7 @@ import numpy as np
 
 import test_sets
 from configuration import Settings, load_settings
-from decode import OnnxDetector
+from decode import OnnxDetector, WindowDetector
 from intervals import bootstrap_mean, wilson
 from label import label_all
 from layout import OUTPUT_NAMES
@@ -37,7 +37,7 @@ def main() -> None:
     model = arguments.model / "detector.onnx"
     deploy = tomllib.loads((arguments.model / "manifest.toml").read_text())["architecture"]
     memory = settings.cache / "evaluation_labels.npz"
-    detector = OnnxDetector(str(model), deploy)
+    detector = (WindowDetector if arguments.windows else OnnxDetector)(str(model), deploy)
     teacher = RememberingTeacher(settings.teacher, settings.data["ignore_score"], memory)
     check_on_system(model, arguments.system_python)
     print(f"\nFaces of 40 px and more, {arguments.part} part\n\n{HEADER}")
@@ -54,6 +54,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--part", choices=["validation", "test"], default="test")
+    parser.add_argument("--windows", action="store_true", help="read the places of sure faces through windows, as in films")
     parser.add_argument("--clips", type=Path, nargs="*", default=[], help="folders of clips to report, one row each")
     parser.add_argument("--system-python", type=Path, default=Path("/usr/bin/python3"))
     parser.add_argument("model", type=Path, help="folder with detector.onnx and manifest.toml")

@@ -125,42 +125,42 @@ impl<P: Pictures> Observer<'_, P> {
         sample: &Sample,
         tell: &mut dyn FnMut(usize, usize),
     ) -> Result<Vec<Vec<Sighting>>, AnalysisError> {
-        let count = sample.frames.len();
-        let mut sightings = Vec::with_capacity(count);
-        for frame in &sample.frames {
-            sightings.push(self.find_faces(&frame.image, sample.decoded)?);
-            tell(sightings.len(), count);
-        }
-        Ok(sightings)
+        let started = Instant::now();
+        let images: Vec<_> = sample.frames.iter().map(|frame| &frame.image).collect();
+        let found =
+            self.detector
+                .detect_all(&images, spacing_s(&sample.frames), &mut |looked_at| {
+                    tell(looked_at, images.len());
+                })?;
+        let sightings = (images.iter().zip(found))
+            .map(|(image, faces)| self.cut_out(image, faces, sample.decoded))
+            .collect();
+        self.faces_time += started.elapsed();
+        sightings
     }
 
-    /// The faces of `image`, of which `decoded` is true picture (`None`: all of it).
-    fn find_faces(
-        &mut self,
+    /// The faces found in `image`, of which `decoded` is true picture (`None`: all of it).
+    fn cut_out(
+        &self,
         image: &Rgb8Image,
+        mut found: Vec<Face>,
         decoded: Option<PixelArea>,
     ) -> Result<Vec<Sighting>, AnalysisError> {
-        let started = Instant::now();
-        let mut found = self.detector.detect(image)?;
         if let Some(area) = decoded {
             found.retain(|face| is_whole(face, area, image));
         }
         found.sort_by(|a, b| b.bounds.area().total_cmp(&a.bounds.area()));
         found.truncate(self.settings.max_faces_per_frame);
-        let sightings = found
-            .into_iter()
-            .map(|face| {
-                let crop = faces::aligned_crop(image, &face.landmarks)?;
-                let sharpness = faces::sharpness(&crop)?;
-                Ok(Sighting {
-                    face,
-                    crop,
-                    sharpness,
-                })
+        let sightings = found.into_iter().map(|face| {
+            let crop = faces::aligned_crop(image, &face.landmarks)?;
+            let sharpness = faces::sharpness(&crop)?;
+            Ok(Sighting {
+                face,
+                crop,
+                sharpness,
             })
-            .collect();
-        self.faces_time += started.elapsed();
-        sightings
+        });
+        sightings.collect()
     }
 
     fn keep_frames(
@@ -229,6 +229,15 @@ impl<P: Pictures> Observer<'_, P> {
             id: track.id,
             faces,
         })
+    }
+}
+
+/// Mean seconds from one frame to the next; 0 where times are unknown.
+fn spacing_s(frames: &[SampledFrame]) -> f64 {
+    let time = |frame: Option<&SampledFrame>| frame.and_then(|frame| frame.time_s);
+    match (time(frames.first()), time(frames.last())) {
+        (Some(first), Some(last)) if frames.len() > 1 => (last - first) / (frames.len() - 1) as f64,
+        _ => 0.0,
     }
 }
 
