@@ -88,7 +88,7 @@ struct LoadedModel {
 }
 
 /// What the service is made of and how it is
-#[utoipa::path(tag = "service", responses(
+#[utoipa::path(operation_id = "get_health", tag = "service", responses(
     (status = 200, description = "Everything works", body = HealthAnswer),
     (status = 503, description = "A part does not work, or the service is ending", body = HealthAnswer),
 ))]
@@ -206,7 +206,7 @@ pub(super) async fn readyz(service: Data<Service>) -> Result<Json<StatusAnswer>,
 }
 
 /// What happened so far, for Prometheus
-#[utoipa::path(tag = "service", responses(
+#[utoipa::path(operation_id = "get_metrics", tag = "service", responses(
     (status = 200, description = "Prometheus text format", content_type = "text/plain", body = String),
 ))]
 #[get("/metrics")]

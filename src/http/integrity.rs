@@ -77,7 +77,7 @@ pub(super) struct SignAnswer {
 }
 
 /// Signs a file
-#[utoipa::path(tag = "integrity",
+#[utoipa::path(operation_id = "sign_file", tag = "integrity",
     request_body(content = SignForm, content_type = "multipart/form-data"),
     responses(
         (status = 200, description = "The signature", body = SignAnswer),
@@ -137,7 +137,7 @@ pub(super) struct VerifyAnswer {
 }
 
 /// Checks a signature of a file
-#[utoipa::path(tag = "integrity",
+#[utoipa::path(operation_id = "verify_signature", tag = "integrity",
     request_body(content = VerifyForm, content_type = "multipart/form-data"),
     responses(
         (status = 200, description = "Valid or not; a signature of the wrong form is `valid: false` with `error`", body = VerifyAnswer),
@@ -194,7 +194,7 @@ const KEY_FORMS: [AnswerForm<KeyForm>; 2] = [
 /// The public key that signatures are checked with
 ///
 /// JSON by default; the PEM file itself with `Accept: application/x-pem-file` or `?format=pem`.
-#[utoipa::path(tag = "integrity", params(FormatQuery), responses(
+#[utoipa::path(operation_id = "get_public_key", tag = "integrity", params(FormatQuery), responses(
     (status = 200, description = "The key",
         content((PublicKeyAnswer = "application/json"), (String = "application/x-pem-file"))),
     (status = 400, description = "`invalid-query`", content_type = "application/problem+json", body = Problem),
@@ -216,7 +216,7 @@ pub(super) async fn public_key(
 }
 
 /// The public keys for JOSE libraries: the one that signs, then those before it
-#[utoipa::path(tag = "integrity", responses(
+#[utoipa::path(operation_id = "get_jwks", tag = "integrity", responses(
     (status = 200, description = "A JSON Web Key Set (RFC 7517)", body = serde_json::Value),
 ))]
 #[get("/.well-known/jwks.json")]

@@ -80,7 +80,7 @@ pub(super) struct Limits {
 }
 
 /// The limits in force
-#[utoipa::path(tag = "service", responses(
+#[utoipa::path(operation_id = "get_limits", tag = "service", responses(
     (status = 200, description = "Every limit under the name of its setting", body = Limits),
 ))]
 #[get("/api/v1/limits")]

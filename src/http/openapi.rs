@@ -12,9 +12,9 @@ use actix_web::http::header::{
 };
 use actix_web::web::{Data, Json, Path};
 use actix_web::{HttpRequest, HttpResponse, get};
-use utoipa::OpenApi;
 use utoipa::openapi::Server;
 use utoipa::openapi::path::PathItem;
+use utoipa::{OpenApi, ToSchema};
 use utoipa_swagger_ui::Config;
 
 use super::error::HttpError;
@@ -56,6 +56,11 @@ const EXPLORER_POLICY: HeaderValue = HeaderValue::from_static(
     )
 )]
 pub(super) struct Preamble;
+
+/// Describes an answer that is a file. Plain bytes would be described as a list of numbers.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+pub(super) struct RawBytes(#[expect(dead_code, reason = "only described")] Vec<u8>);
 
 /// The finished document.
 pub(super) struct Document {

@@ -83,7 +83,7 @@ pub(super) struct StoredAnswer {
 }
 
 /// The newest analyses, all or some of them
-#[utoipa::path(tag = "history", params(Page), responses(
+#[utoipa::path(operation_id = "list_predictions", tag = "history", params(Page), responses(
     (status = 200, description = "A part of the history", body = RecentAnswer),
     (status = 400, description = "`invalid-query`", content_type = "application/problem+json", body = Problem),
     (status = 500, description = "The database failed", content_type = "application/problem+json", body = Problem),
@@ -164,7 +164,7 @@ fn moment(name: &str, text: Option<&str>) -> Result<Option<OffsetDateTime>, Http
 }
 
 /// One analysis
-#[utoipa::path(tag = "history",
+#[utoipa::path(operation_id = "get_prediction", tag = "history",
     params(("id" = String, Path, description = "Name of the analysis, a UUID")),
     responses(
         (status = 200, description = "What `POST /predict?format=framewitness` answered, and the same in the words of the D3 Detection API", body = StoredAnswer),

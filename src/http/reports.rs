@@ -17,6 +17,7 @@ use super::Service;
 use super::caller::Caller;
 use super::error::HttpError;
 use super::filename::DisplayName;
+use super::openapi::RawBytes;
 use super::predictions::stored;
 use super::problem::Problem;
 use super::public_path::PublicPath;
@@ -36,7 +37,7 @@ const NOT_KEPT: &str = "private, no-store";
 ///
 /// A page that needs nothing but a browser: verdict, scores, frames, models with their measured error
 /// rates, settings, limits, and the signed statement.
-#[utoipa::path(tag = "history",
+#[utoipa::path(operation_id = "get_report_html", tag = "history",
     params(("id" = String, Path, description = "Name of the analysis, a UUID")),
     responses(
         (status = 200, description = "The page", content_type = "text/html", body = String),
@@ -66,10 +67,10 @@ pub(super) async fn html(
 /// An analysis as a PDF
 ///
 /// What `report.html` says, for paper. The signed statement is attached as `statement.jws`.
-#[utoipa::path(tag = "history",
+#[utoipa::path(operation_id = "get_report_pdf", tag = "history",
     params(("id" = String, Path, description = "Name of the analysis, a UUID")),
     responses(
-        (status = 200, description = "The PDF", content_type = "application/pdf", body = Vec<u8>),
+        (status = 200, description = "The PDF", content_type = "application/pdf", body = inline(RawBytes)),
         (status = 404, description = "`not-found`", content_type = "application/problem+json", body = Problem),
         (status = 500, description = "A part of the service failed", content_type = "application/problem+json", body = Problem),
         (status = 503, description = "`database-busy` or `database-away`", content_type = "application/problem+json", body = Problem),
@@ -91,7 +92,7 @@ pub(super) async fn pdf(
 /// The scores of a stored analysis as a table
 ///
 /// RFC 4180, as `POST /predict_csv` with `Accept: text/csv` answers it.
-#[utoipa::path(tag = "history",
+#[utoipa::path(operation_id = "get_report_csv", tag = "history",
     params(("id" = String, Path, description = "Name of the analysis, a UUID")),
     responses(
         (status = 200, description = "The table", content_type = "text/csv", body = String),
@@ -118,7 +119,7 @@ pub(super) async fn csv(
 /// A compact JWS (PS256, type `verdict-statement+jws`) over file, models, frames, settings, verdict
 /// and probability; check it with `/.well-known/jwks.json`, and make the analysis again with
 /// `framewitness replay`.
-#[utoipa::path(tag = "history",
+#[utoipa::path(operation_id = "get_statement", tag = "history",
     params(("id" = String, Path, description = "Name of the analysis, a UUID")),
     responses(
         (status = 200, description = "The statement", content_type = "application/jose", body = String),

@@ -12,6 +12,7 @@ use actix_web::{HttpRequest, HttpResponse, get};
 use super::Service;
 use super::caller::Caller;
 use super::error::HttpError;
+use super::openapi::RawBytes;
 use super::problem::Problem;
 use super::public_path::PublicPath;
 use crate::domain::AnalysisId;
@@ -142,13 +143,13 @@ fn client_has(request: &HttpRequest, tag: &EntityTag) -> bool {
 }
 
 /// A sampled frame or an aligned crop of an analysis
-#[utoipa::path(tag = "history",
+#[utoipa::path(operation_id = "get_artifact", tag = "history",
     params(
         ("id" = String, Path, description = "Name of the analysis, a UUID"),
         ("name" = String, Path, description = "File name", example = "frame-000.jpg"),
     ),
     responses(
-        (status = 200, description = "The picture; it never changes", content_type = "image/jpeg", body = Vec<u8>),
+        (status = 200, description = "The picture; it never changes", content_type = "image/jpeg", body = inline(RawBytes)),
         (status = 404, description = "`not-found`: no such picture, or the retention rule removed it",
             content_type = "application/problem+json", body = Problem),
         (status = 500, description = "`storage-failed`", content_type = "application/problem+json", body = Problem),

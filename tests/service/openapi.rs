@@ -24,3 +24,22 @@ async fn the_service_answers_the_same_document() {
     let committed: Value = serde_json::from_str(&committed).expect("JSON");
     assert_eq!(answered, committed);
 }
+
+/// Clients are generated from them: two of one name would be one function.
+#[test]
+fn every_operation_has_a_name_of_its_own() {
+    let committed = std::fs::read_to_string(repository("openapi.json")).expect("openapi.json");
+    let document: Value = serde_json::from_str(&committed).expect("JSON");
+    let paths = document["paths"].as_object().expect("paths");
+    let operations = paths
+        .values()
+        .flat_map(|path| path.as_object().expect("methods").values());
+    let mut names: Vec<&str> = operations
+        .filter_map(|operation| operation["operationId"].as_str())
+        .collect();
+    let count = names.len();
+    assert!(count > 40, "{count}");
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), count);
+}

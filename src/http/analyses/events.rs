@@ -53,7 +53,7 @@ pub(in crate::http) struct AfterQuery {
 /// `frame_time_sec` and `probability_fake`; of one person at a time, as soon as the networks have looked
 /// at him), and at last `end` (`state`, and with it `analysis_id`, `verdict` and `probability_fake` or
 /// `reason`). An analysis that is begun again tells its stages and scores again, under the next `attempt`.
-#[utoipa::path(tag = "analysis",
+#[utoipa::path(operation_id = "follow_analysis", tag = "analysis",
     params(AfterQuery,
         ("id" = String, Path, description = "Name of the job, a UUID"),
         ("last-event-id" = Option<u64>, Header, description = "Number of the last event that arrived: those after it follow")),

@@ -24,7 +24,7 @@ pub(super) const NOT_FOUND: HttpError = HttpError::NotFound("analysis");
 /// the database. The answer is a promise: `Location` says where to ask for it, `events_url` where to
 /// follow it. The result is the full answer, as `POST /predict?format=framewitness` gives it. The file is
 /// removed when its analysis ends.
-#[utoipa::path(tag = "analysis",
+#[utoipa::path(operation_id = "create_analysis", tag = "analysis",
     params(StreamQuery,
         ("idempotency-key" = Option<String>, Header, description = "1 to 255 visible ASCII characters of the client's own: the same file sent again with the same key is the same job, for as long as the job is remembered")),
     request_body(content = VideoForm, content_type = "multipart/form-data"),
@@ -48,7 +48,7 @@ pub(in crate::http) async fn submit_route(
 /// How an analysis gets on
 ///
 /// It can be asked for until `keep_jobs_h` after its end; the stored analysis stays.
-#[utoipa::path(tag = "analysis",
+#[utoipa::path(operation_id = "get_analysis", tag = "analysis",
     params(("id" = String, Path, description = "Name of the job, a UUID")),
     responses(
         (status = 200, description = "The job as it stands", body = JobAnswer),
@@ -71,7 +71,7 @@ pub(in crate::http) async fn by_id(
 /// Cancels an analysis
 ///
 /// Whoever works on it stops within about a second, and the file is removed. Nothing is stored.
-#[utoipa::path(tag = "analysis",
+#[utoipa::path(operation_id = "cancel_analysis", tag = "analysis",
     params(("id" = String, Path, description = "Name of the job, a UUID")),
     responses(
         (status = 200, description = "It is cancelled, or was before", body = JobAnswer),

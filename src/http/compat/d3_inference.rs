@@ -75,7 +75,7 @@ pub(in crate::http) struct HistoryPage {
 }
 
 /// P(fake) of an image, against a threshold (D³ Inference API)
-#[utoipa::path(tag = "compatibility",
+#[utoipa::path(operation_id = "d3_inference_predict", tag = "compatibility",
     request_body(content = InferenceForm, content_type = "multipart/form-data"),
     responses(
         (status = 200, description = "The prediction and the number of its record", body = InferenceAnswer),
@@ -102,7 +102,7 @@ pub(in crate::http) async fn predict(
 /// P(fake) of up to 50 images, against a threshold (D³ Inference API)
 ///
 /// A file that cannot be analysed fails alone; the answer says so in its place.
-#[utoipa::path(tag = "compatibility",
+#[utoipa::path(operation_id = "d3_inference_predict_batch", tag = "compatibility",
     request_body(content = InferenceBatchForm, content_type = "multipart/form-data"),
     responses(
         (status = 200, description = "One result for each file", body = BatchAnswer),
@@ -147,7 +147,7 @@ pub(in crate::http) async fn predict_batch(
 }
 
 /// Stored results, newest first (D³ Inference API)
-#[utoipa::path(tag = "compatibility", params(HistoryPage), responses(
+#[utoipa::path(operation_id = "d3_inference_history", tag = "compatibility", params(HistoryPage), responses(
     (status = 200, description = "A part of the history", body = HistoryAnswer),
     (status = 400, description = "`invalid-query`", body = SuccessError),
     (status = 500, description = "The database failed", body = SuccessError),
@@ -183,7 +183,7 @@ pub(in crate::http) async fn history(
 }
 
 /// One stored result (D³ Inference API)
-#[utoipa::path(tag = "compatibility",
+#[utoipa::path(operation_id = "d3_inference_by_number", tag = "compatibility",
     params(("inference_id" = String, Path, description = "Number of the record", example = "1", pattern = "^[0-9]{1,19}$")),
     responses(
         (status = 200, description = "The result", body = ResultAnswer),
@@ -210,7 +210,7 @@ pub(in crate::http) async fn by_number(
 }
 
 /// What the history amounts to (D³ Inference API)
-#[utoipa::path(tag = "compatibility", responses(
+#[utoipa::path(operation_id = "d3_inference_stats", tag = "compatibility", responses(
     (status = 200, description = "Counts and means", body = StatsAnswer),
     (status = 500, description = "The database failed", body = SuccessError),
     (status = 503, description = "`database-busy`", body = SuccessError),

@@ -119,7 +119,7 @@ pub(in crate::http) struct UploadAnswer {
 }
 
 /// The model that serves, or served last (D³ Inference API)
-#[utoipa::path(tag = "compatibility", responses(
+#[utoipa::path(operation_id = "d3_model_info", tag = "compatibility", responses(
     (status = 200, description = "The model", body = InfoAnswer),
 ))]
 #[get("/api/model/info")]
@@ -140,7 +140,7 @@ pub(in crate::http) async fn info(service: Data<Service>) -> Json<InfoAnswer> {
 /// Loads the model from the models directory as it is now (D³ Inference API)
 ///
 /// Nothing happens when one is loaded; unload it first to load another.
-#[utoipa::path(tag = "compatibility", responses(
+#[utoipa::path(operation_id = "d3_model_load", tag = "compatibility", responses(
     (status = 200, description = "It is loaded", body = MessageAnswer),
     (status = 409, description = "`other-detector`: the models directory names another face detector, which takes a restart; `model-in-use`", body = SuccessError),
     (status = 500, description = "The models directory cannot be used; the log says why", body = SuccessError),
@@ -159,7 +159,7 @@ pub(in crate::http) async fn load(
 /// Lets go of the model and its memory (D³ Inference API)
 ///
 /// Analyses that have begun finish first; others answer 503 until it is loaded again.
-#[utoipa::path(tag = "compatibility", responses(
+#[utoipa::path(operation_id = "d3_model_unload", tag = "compatibility", responses(
     (status = 200, description = "None is loaded", body = MessageAnswer),
     (status = 409, description = "`model-in-use`: analyses did not finish within a minute; the model stays", body = SuccessError),
     (status = 500, description = "A part of the service failed", body = SuccessError),
@@ -176,7 +176,7 @@ pub(in crate::http) async fn unload(
 }
 
 /// The models that serve and the files that were sent (D³ Inference API)
-#[utoipa::path(tag = "compatibility", responses(
+#[utoipa::path(operation_id = "d3_model_list", tag = "compatibility", responses(
     (status = 200, description = "Their names", body = ListAnswer),
     (status = 500, description = "The models directory cannot be read", body = SuccessError),
 ))]
@@ -201,7 +201,7 @@ pub(in crate::http) async fn list(service: Data<Service>) -> Result<Json<ListAns
 ///
 /// The file is looked into and never run; TorchScript, which is code, is refused. It does not
 /// serve until somebody at the command line adds it: `framewitness models add`.
-#[utoipa::path(tag = "compatibility",
+#[utoipa::path(operation_id = "d3_model_upload", tag = "compatibility",
     request_body(content = ModelForm, content_type = "multipart/form-data"),
     responses(
         (status = 200, description = "It is kept", body = UploadAnswer),

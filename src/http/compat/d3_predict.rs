@@ -85,7 +85,7 @@ pub(in crate::http) struct D3BatchForm {
 }
 
 /// Whether an image is fake (D3 Detection API)
-#[utoipa::path(tag = "compatibility",
+#[utoipa::path(operation_id = "d3_detection_predict", tag = "compatibility",
     request_body(content = D3Form, content_type = "multipart/form-data"),
     responses(
         (status = 200, description = "The prediction", body = D3Answer),
@@ -108,7 +108,7 @@ pub(in crate::http) async fn predict(
 /// Whether up to 50 images are fake (D3 Detection API)
 ///
 /// A file that cannot be analysed fails alone; the answer says so in its place.
-#[utoipa::path(tag = "compatibility",
+#[utoipa::path(operation_id = "d3_detection_predict_batch", tag = "compatibility",
     request_body(content = D3BatchForm, content_type = "multipart/form-data"),
     responses(
         (status = 200, description = "One result for each file", body = D3BatchAnswer),
@@ -143,7 +143,7 @@ pub(in crate::http) async fn predict_batch(
 /// Whether up to 50 images are fake, under its older name (D3 Detection API)
 ///
 /// A file that cannot be analysed fails alone, under `errors`.
-#[utoipa::path(tag = "compatibility",
+#[utoipa::path(operation_id = "d3_detection_batch_predict", tag = "compatibility",
     request_body(content = D3BatchForm, content_type = "multipart/form-data"),
     responses(
         (status = 200, description = "The results, and what could not be analysed", body = OldBatchAnswer),
@@ -188,7 +188,7 @@ pub(in crate::http) async fn batch_predict(
 }
 
 /// How the service is (D3 Detection API)
-#[utoipa::path(tag = "compatibility", responses(
+#[utoipa::path(operation_id = "d3_detection_status", tag = "compatibility", responses(
     (status = 200, description = "How it is", body = D3Status),
 ))]
 #[get("/api/v1/status")]

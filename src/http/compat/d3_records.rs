@@ -125,7 +125,7 @@ pub(in crate::http) enum PathLabel {
 }
 
 /// The newest predictions (D3 Detection API)
-#[utoipa::path(tag = "compatibility", params(Recent), responses(
+#[utoipa::path(operation_id = "d3_detection_recent", tag = "compatibility", params(Recent), responses(
     (status = 200, description = "Predictions, newest first", body = RecordsAnswer),
     (status = 400, description = "`invalid-query`", body = SuccessError),
     (status = 500, description = "The database failed", body = SuccessError),
@@ -144,7 +144,7 @@ pub(in crate::http) async fn recent(
 /// The newest predictions of one label (D3 Detection API)
 ///
 /// The label is this service's own verdict; of what is INCONCLUSIVE neither list has anything.
-#[utoipa::path(tag = "compatibility",
+#[utoipa::path(operation_id = "d3_detection_by_label", tag = "compatibility",
     params(("label" = inline(PathLabel), Path, description = "FAKE or REAL"), Recent),
     responses(
         (status = 200, description = "Predictions, newest first", body = RecordsAnswer),
@@ -178,7 +178,7 @@ pub(in crate::http) async fn by_label(
 }
 
 /// One prediction (D3 Detection API)
-#[utoipa::path(tag = "compatibility",
+#[utoipa::path(operation_id = "d3_detection_by_id", tag = "compatibility",
     params(("id" = String, Path, description = "Name or number of the prediction")),
     responses(
         (status = 200, description = "The prediction", body = RecordAnswer),
@@ -202,7 +202,7 @@ pub(in crate::http) async fn by_id(
 }
 
 /// What the predictions amount to (D3 Detection API)
-#[utoipa::path(tag = "compatibility", responses(
+#[utoipa::path(operation_id = "d3_detection_statistics", tag = "compatibility", responses(
     (status = 200, description = "Counts and means", body = StatisticsAnswer),
     (status = 500, description = "The database failed", body = SuccessError),
     (status = 503, description = "`database-busy`", body = SuccessError),
@@ -216,7 +216,7 @@ pub(in crate::http) async fn statistics(
 }
 
 /// What the predictions amount to, under its older name (D3 Detection API)
-#[utoipa::path(tag = "compatibility", responses(
+#[utoipa::path(operation_id = "d3_detection_db_statistics", tag = "compatibility", responses(
     (status = 200, description = "Counts and means", body = StatisticsAnswer),
     (status = 500, description = "The database failed", body = SuccessError),
     (status = 503, description = "`database-busy`", body = SuccessError),

@@ -177,7 +177,7 @@ struct Selection {
 }
 
 /// Whether a video is fake, frame by frame (D3 Detection API)
-#[utoipa::path(tag = "compatibility",
+#[utoipa::path(operation_id = "d3_video_predict", tag = "compatibility",
     request_body(content = VideoForm, content_type = "multipart/form-data"),
     responses(
         (status = 200, description = "The frames, and what they amount to", body = VideoAnswer),

@@ -20,6 +20,7 @@ use super::super::answer::rfc3339;
 use super::super::caller::{Caller, Sender};
 use super::super::error::HttpError;
 use super::super::error_shape::{SuccessError, SuccessUploadErrors};
+use super::super::openapi::RawBytes;
 use super::super::public_path::PublicPath;
 use super::super::upload::{Form, receive};
 use super::sending::stored_url;
@@ -59,7 +60,7 @@ pub(in crate::http) struct KeptVideo {
 /// Keeps a video (D3 Detection API)
 ///
 /// Nothing is analysed: `POST /video/predict` does that, of the same file.
-#[utoipa::path(tag = "compatibility",
+#[utoipa::path(operation_id = "d3_video_upload", tag = "compatibility",
     request_body(content = VideoUploadForm, content_type = "multipart/form-data"),
     responses(
         (status = 200, description = "Where it is", body = KeptVideo),
@@ -103,10 +104,10 @@ pub(in crate::http) async fn upload(
 }
 
 /// A video that was kept (D3 Detection API)
-#[utoipa::path(tag = "compatibility",
+#[utoipa::path(operation_id = "d3_video_download", tag = "compatibility",
     params(("id" = String, Path, description = "Name of the video", example = "0197a1b2-5b4e-7c3a-9f00-1d2e3f405162")),
     responses(
-        (status = 200, description = "The bytes that were sent", content_type = "application/octet-stream", body = Vec<u8>),
+        (status = 200, description = "The bytes that were sent", content_type = "application/octet-stream", body = inline(RawBytes)),
         (status = 404, description = "`not-found`: no such video of this sender, or the retention rule removed it", body = SuccessError),
         (status = 500, description = "`storage-failed`", body = SuccessError),
         (status = 503, description = "`artifacts-away`: the store does not answer", body = SuccessError),

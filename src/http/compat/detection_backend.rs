@@ -199,7 +199,7 @@ pub(in crate::http) struct BackendModelInfo {
 }
 
 /// Whether an image of a face is fake (detection backend)
-#[utoipa::path(tag = "compatibility",
+#[utoipa::path(operation_id = "detection_backend_detect", tag = "compatibility",
     request_body(content = ImageForm, content_type = "multipart/form-data"),
     responses(
         (status = 200, description = "The answer and how sure it is", body = DetectAnswer),
@@ -238,7 +238,7 @@ pub(in crate::http) async fn detect(
 ///
 /// The face is found and aligned once, then varied, so that the variations differ in nothing else;
 /// all seven go through the model together.
-#[utoipa::path(tag = "compatibility",
+#[utoipa::path(operation_id = "detection_backend_augmented", tag = "compatibility",
     request_body(content = ImageForm, content_type = "multipart/form-data"),
     responses(
         (status = 200, description = "Seven answers and their consensus", body = AugmentedAnswer),
@@ -285,7 +285,7 @@ pub(in crate::http) async fn augmented(
 }
 
 /// Whether images are answered (detection backend)
-#[utoipa::path(tag = "compatibility", responses(
+#[utoipa::path(operation_id = "detection_backend_health", tag = "compatibility", responses(
     (status = 200, description = "They are", body = DetectHealth),
     (status = 503, description = "They are not", body = DetectHealth),
 ))]
@@ -305,7 +305,7 @@ pub(in crate::http) async fn health(service: Data<Service>) -> HttpResponse {
 }
 
 /// The model that answers (detection backend)
-#[utoipa::path(tag = "compatibility", responses(
+#[utoipa::path(operation_id = "detection_backend_model_info", tag = "compatibility", responses(
     (status = 200, description = "The model", body = BackendModelInfo),
 ))]
 #[get("/api/v1/model/info")]
