@@ -41,6 +41,7 @@ main() {
     # In one go, so that nothing waits for a step to end; the examples need no more.
     step "Building the tests"
     cargo test --locked "${timings[@]}" --no-run --lib --bins --tests
+    scripts/client.sh
     step "Running the examples in the documentation"
     cargo test --locked --doc
     step "Running the unit tests"
