@@ -4,7 +4,7 @@
 # only what is missing.
 #
 #   scripts/setup.sh            what building and serving need
-#   scripts/setup.sh --test     also what the tests need (ffmpeg, jpegtran, openssl, PostgreSQL, pgbouncer, nginx, poppler-utils, a headless browser)
+#   scripts/setup.sh --test     also what the tests need (ffmpeg, jpegtran, openssl, PostgreSQL, pgbouncer, nginx, poppler-utils, python3-venv, a headless browser)
 #   scripts/setup.sh --cuda     also the NVIDIA half of libtorch (about 3 GB to download, 6 GB on disk)
 #
 # libtorch and the weights are shared by every clone, under ${XDG_CACHE_HOME:-$HOME/.cache}/framewitness.
@@ -17,6 +17,7 @@ readonly LIBTORCH="$CACHE/libtorch-$TORCH_VERSION"
 readonly CUDA_HALF="$CACHE/libtorch-$TORCH_VERSION-cuda"
 readonly FOUNDATION="$CACHE/foundations/vit_s_focus.onnx"
 readonly FOUNDATION_SHA256=198644e37de36674974f453a9aebfc0120b168b9414cce18d4dceb576fbdf355
+readonly AXE="$CACHE/tools/axe.min.js"
 readonly BUILD_PACKAGES=(
     build-essential ca-certificates clang curl libclang-dev pkg-config
     libavcodec-dev libavfilter-dev libavformat-dev libavutil-dev libswresample-dev libswscale-dev
@@ -49,6 +50,7 @@ main() {
     prepare_libtorch
     [ "$with_cuda" = false ] || prepare_cuda
     [ "$foundation_is_here" = true ] || prepare_foundation
+    [ "$for_tests" = false ] || prepare_axe
     write_cargo_config
 }
 
@@ -60,7 +62,7 @@ check_machine() {
 
 install_system_packages() {
     local for_tests=$1 with_cuda=$2 foundation_is_here=$3 wanted=("${BUILD_PACKAGES[@]}")
-    [ "$for_tests" = false ] || wanted+=(ffmpeg libjpeg-turbo-progs openssl postgresql pgbouncer nginx poppler-utils procps shellcheck "$(browser_packages)")
+    [ "$for_tests" = false ] || wanted+=(ffmpeg libjpeg-turbo-progs openssl postgresql pgbouncer nginx poppler-utils procps python3-venv shellcheck "${WHEEL_PACKAGES[@]}" "$(browser_packages)")
     # Reading wheels takes Python, but only as long as there is a wheel to read.
     if [ ! -d "$LIBTORCH" ] || { [ "$with_cuda" = true ] && [ ! -d "$CUDA_HALF" ]; } || [ "$foundation_is_here" = false ]; then
         wanted+=("${WHEEL_PACKAGES[@]}")
@@ -247,6 +249,19 @@ has_foundation() {
 
 is_foundation() {
     echo "$FOUNDATION_SHA256  $1" | sha256sum --check --status
+}
+
+# The script that looks for obstacles on the page, as the browser tests put it there.
+prepare_axe() {
+    [ ! -f "$AXE" ] || return 0
+    step "Fetching axe-core for the browser tests"
+    local work
+    work=$(mktemp -d)
+    download_wheels scripts/axe-requirements.txt "$work"
+    mkdir -p "$(dirname "$AXE")"
+    unzip -q -p "$work"/*.whl axe_playwright_python/axe.min.js >"$work/axe.min.js"
+    mv "$work/axe.min.js" "$AXE"
+    rm -rf "$work"
 }
 
 # Cargo rebuilds whatever depends on these variables when the file changes, so it is only written when it differs.

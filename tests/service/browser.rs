@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -19,23 +19,36 @@ const PATIENCE: Duration = Duration::from_secs(240);
 const WHAT_TO_DO: &str =
     "the browser tests need chromedriver and chromium; `scripts/setup.sh --test` installs both";
 
+/// What the browser shows pages on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Screen {
+    Desktop,
+    /// A narrow one that is touched.
+    Phone,
+}
+
 /// A browser with a profile of its own.
 pub(crate) struct Browser {
     client: Client,
     // Fields drop in this order: the browser ends before its profile is removed.
     _driver: Driver,
-    _profile: TempDir,
+    profile: TempDir,
 }
 
 impl Browser {
     /// Starts chromedriver on a free port and a browser behind it, and opens `url`.
     pub(crate) async fn open(url: &str) -> Self {
+        Self::open_on(Screen::Desktop, url).await
+    }
+
+    /// The same on a screen of one's choice.
+    pub(crate) async fn open_on(screen: Screen, url: &str) -> Self {
         let profile = tempfile::tempdir().expect("a temporary directory");
         let log = profile.path().join("chromedriver.txt");
         let driver = Driver::start(&log);
         let port = port_of(&log).await;
         let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(capabilities(profile.path()))
+            .capabilities(capabilities(screen, profile.path()))
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .unwrap_or_else(|error| panic!("chromium does not start ({error}): {WHAT_TO_DO}"));
@@ -43,7 +56,7 @@ impl Browser {
         Self {
             client,
             _driver: driver,
-            _profile: profile,
+            profile,
         }
     }
 
@@ -137,6 +150,31 @@ impl Browser {
         panic!("40 Tabs do not reach {selector}");
     }
 
+    /// Waits for the one file that was downloaded, and reads it.
+    pub(crate) async fn downloaded(&self) -> Vec<u8> {
+        let started = Instant::now();
+        loop {
+            let found = std::fs::read_dir(downloads(self.profile.path()))
+                .into_iter()
+                .flatten();
+            let mut paths = found.filter_map(|entry| Some(entry.ok()?.path()));
+            // The browser gives a file its name when it is whole.
+            let whole = paths.find(|path| path.extension().is_some_and(|name| name == "pdf"));
+            if let Some(path) = whole {
+                return std::fs::read(path).expect("a downloaded file");
+            }
+            assert!(started.elapsed() < PATIENCE, "nothing was downloaded");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Saves what the screen shows as a picture under `target/`.
+    pub(crate) async fn glance(&self, name: &str) {
+        let picture = self.client.screenshot().await.expect("a screenshot");
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        std::fs::write(path, picture).expect("the screenshot is saved");
+    }
+
     /// Ends the browser in good order. A test that fails earlier has it killed instead.
     pub(crate) async fn close(self) {
         self.client.close().await.expect("the browser ends");
@@ -211,7 +249,11 @@ async fn port_of(log: &Path) -> u16 {
     }
 }
 
-fn capabilities(profile: &Path) -> fantoccini::wd::Capabilities {
+fn downloads(profile: &Path) -> PathBuf {
+    profile.join("downloads")
+}
+
+fn capabilities(screen: Screen, profile: &Path) -> fantoccini::wd::Capabilities {
     let arguments = json!([
         "--headless",
         "--no-sandbox",
@@ -225,6 +267,17 @@ fn capabilities(profile: &Path) -> fantoccini::wd::Capabilities {
         format!("--user-data-dir={}", profile.join("profile").display()),
     ]);
     let mut capabilities = fantoccini::wd::Capabilities::new();
-    capabilities.insert("goog:chromeOptions".into(), json!({ "args": arguments }));
+    let mut options = json!({
+        "args": arguments,
+        "prefs": {
+            "download.default_directory": downloads(profile),
+            "plugins.always_open_pdf_externally": true,
+        },
+    });
+    if screen == Screen::Phone {
+        let metrics = json!({ "width": 390, "height": 844, "pixelRatio": 2.0, "touch": true });
+        options["mobileEmulation"] = json!({ "deviceMetrics": metrics });
+    }
+    capabilities.insert("goog:chromeOptions".into(), options);
     capabilities
 }
