@@ -1,8 +1,7 @@
 //! The Python client that `scripts/client.sh` builds, against a real server: its own tests, from its wheel.
 
 use std::path::PathBuf;
-
-use tokio::process::Command;
+use std::process::Command;
 
 use crate::keys::make_key;
 use crate::server::{Server, repository};
@@ -24,7 +23,7 @@ fn python() -> PathBuf {
 
 #[tokio::test]
 async fn the_python_client_analyses_follows_and_reports() {
-    let server = Server::start_with(&[("FRAMEWITNESS_CHECK_STABILITY", "false")]).await;
+    let server = Server::start().await;
     let secret = make_key(&server, &["python"]);
     let broken = server.home().directory.path().join("broken.mp4");
     std::fs::write(&broken, [7; 3000]).expect("a file");
@@ -36,9 +35,7 @@ async fn the_python_client_analyses_follows_and_reports() {
         .env("FRAMEWITNESS_VIDEO", repository("videos/genuine.mp4"))
         .env("FRAMEWITNESS_BROKEN", &broken)
         .env("PYTHONDONTWRITEBYTECODE", "1")
-        .kill_on_drop(true)
         .output()
-        .await
         .expect("pytest runs");
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}\n{}", server.log());

@@ -43,7 +43,7 @@ def test_several_are_awaited_at_once_and_the_same_file_gives_the_same_score() ->
 def test_a_file_that_cannot_be_analysed_is_an_error_with_a_code() -> None:
     with Framewitness(URL, KEY) as service, pytest.raises((AnalysisFailed, Refused)) as failure:
         service.analyse(BROKEN)
-    assert failure.value.code == "unknown-media"
+    assert failure.value.code == "unsupported-media"
 
 
 def test_a_wrong_key_is_refused_and_said_so() -> None:
@@ -60,7 +60,7 @@ def test_no_time_is_a_timeout_and_the_job_is_cancelled() -> None:
 def test_every_route_is_there_typed() -> None:
     with Framewitness(URL, KEY) as service:
         limits = get_limits.sync(client=service.raw)
-    assert limits is not None and limits.max_upload_bytes > 0
+    assert limits is not None and limits.max_body_bytes > 0
 
 
 def test_an_unknown_report_is_named() -> None:

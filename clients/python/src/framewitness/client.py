@@ -12,7 +12,7 @@ import httpx
 
 from . import course
 from .api_of_the_service import AuthenticatedClient, Client
-from .api_of_the_service.models import AnalysisAnswer
+from .api_of_the_service.models import StoredAnswer
 from .course import Ask, Course, OnProgress, Progress
 
 T = TypeVar("T")
@@ -44,7 +44,7 @@ class Framewitness:
         stability: bool = False,
         stream: int | None = None,
         timeout_s: float | None = None,
-    ) -> AnalysisAnswer:
+    ) -> StoredAnswer:
         """Sends a video or picture and waits for what Framewitness thinks of it.
 
         `stability` also looks whether small changes of the file change the verdict; `stream` chooses among several moving
@@ -95,7 +95,7 @@ class AsyncFramewitness:
         stability: bool = False,
         stream: int | None = None,
         timeout_s: float | None = None,
-    ) -> AnalysisAnswer:
+    ) -> StoredAnswer:
         """As `Framewitness.analyse`; several may be awaited at once."""
         return await self._follow(course.analyse(Path(path), on_progress, stability, stream, timeout_s))
 

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from .api_of_the_service.api.analysis import cancel_analysis, create_analysis, get_analysis
 from .api_of_the_service.api.history import get_prediction, get_report_csv, get_report_html, get_report_pdf, get_statement
-from .api_of_the_service.models import AnalysisAnswer, JobAnswer, Problem, VideoForm
+from .api_of_the_service.models import StoredAnswer, JobAnswer, Problem, VideoForm
 from .api_of_the_service.types import UNSET, File, Response
 
 SHORTEST_WAIT_S = 0.2
@@ -93,8 +93,8 @@ T = TypeVar("T")
 Course = Generator[Ask | Wait, Any, T]
 
 
-def analyse(path: Path, on_progress: OnProgress, stability: bool, stream: int | None, timeout_s: float | None) -> Course[AnalysisAnswer]:
-    """Sends a file and waits for its analysis: an `AnalysisAnswer`."""
+def analyse(path: Path, on_progress: OnProgress, stability: bool, stream: int | None, timeout_s: float | None) -> Course[StoredAnswer]:
+    """Sends a file and waits for its analysis: an `StoredAnswer`."""
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
     job = yield from submit(path, on_progress, stability, stream)
     wait_s = SHORTEST_WAIT_S
@@ -110,7 +110,7 @@ def analyse(path: Path, on_progress: OnProgress, stability: bool, stream: int | 
         job = yield from wanted(get_analysis, {"id": job.id}, JobAnswer)
     if job.state != "done":
         raise AnalysisFailed(job)
-    return (yield from wanted(get_prediction, {"id": job.analysis_id}, AnalysisAnswer))
+    return (yield from wanted(get_prediction, {"id": job.analysis_id}, StoredAnswer))
 
 
 def submit(path: Path, on_progress: OnProgress, stability: bool, stream: int | None) -> Course[JobAnswer]:
