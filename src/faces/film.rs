@@ -13,7 +13,7 @@ const CUT_DIFFERENCE: u32 = 30;
 
 impl Detector {
     /// The faces of each of `frames`, which lie `spacing_s` seconds apart, in their pixels. Not every frame is looked at
-    /// whole: see [`super::search`]. `tell` hears in how many of them faces were looked for.
+    /// whole: between those that are, faces are followed through windows around them. `tell` hears in how many of them faces were looked for.
     ///
     /// # Errors
     /// [`FacesError::Vision`] when OpenCV fails.
