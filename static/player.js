@@ -30,8 +30,8 @@ export function showVideo(place, file, { onTime, onRest }) {
   video.addEventListener("play", () => requestAnimationFrame(playing));
   video.addEventListener("pause", () => onRest(video.currentTime));
   video.addEventListener("seeked", () => {
+    // Not forgotten here: the event of an earlier move may come when the next one has begun.
     if (!isAsked() && video.paused) onRest(video.currentTime);
-    askedS = null;
     seekNext();
   });
   video.addEventListener("error", () => {
