@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use framewitness::domain::{Face, Rgb8Image, Sample};
+use framewitness::domain::{Face, Rgb8Image};
 use framewitness::faces::{self, Detector};
 use framewitness::media::{self, MediaLimits, SampleOptions};
 
@@ -54,7 +54,7 @@ fn answer(line: &str, detector: &mut Detector) -> Result<serde_json::Value, Fail
         "every-frame" => (images.iter())
             .map(|image| detector.detect(image))
             .collect::<Result<_, _>>()?,
-        "search" => detector.detect_all(&images, spacing_s(&sample), &mut |_| ())?,
+        "search" => detector.detect_all(&images, sample.spacing_s(), &mut |_| ())?,
         other => return Err(format!("no way to look is called {other}").into()),
     };
     let seconds = started.elapsed().as_secs_f64();
@@ -63,18 +63,6 @@ fn answer(line: &str, detector: &mut Detector) -> Result<serde_json::Value, Fail
         .map(|faces| faces.iter().map(numbers).collect())
         .collect();
     Ok(serde_json::json!({ "seconds": seconds, "frames": frames }))
-}
-
-fn spacing_s(sample: &Sample) -> f64 {
-    let times: Vec<f64> = sample
-        .frames
-        .iter()
-        .filter_map(|frame| frame.time_s)
-        .collect();
-    match times[..] {
-        [first, .., last] => (last - first) / (times.len() - 1) as f64,
-        _ => 0.0,
-    }
 }
 
 fn numbers(face: &Face) -> Vec<f32> {

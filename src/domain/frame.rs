@@ -209,9 +209,41 @@ pub struct Sample {
     pub seen_s: Option<f64>,
 }
 
+impl Sample {
+    /// Mean seconds from one frame to the next; 0 where times are unknown and for a single frame.
+    pub fn spacing_s(&self) -> f64 {
+        let time = |frame: Option<&SampledFrame>| frame.and_then(|frame| frame.time_s);
+        match (time(self.frames.first()), time(self.frames.last())) {
+            (Some(first), Some(last)) if self.frames.len() > 1 => {
+                (last - first) / (self.frames.len() - 1) as f64
+            }
+            _ => 0.0,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn frames_lie_apart_by_their_mean_distance_where_times_are_known() {
+        let sample = |times: &[Option<f64>]| Sample {
+            frames: (times.iter())
+                .map(|&time_s| SampledFrame {
+                    frame_index: 0,
+                    time_s,
+                    image: Rgb8Image::new(1, 1, vec![0; 3]).unwrap(),
+                })
+                .collect(),
+            decoded: None,
+            notes: Vec::new(),
+            seen_s: None,
+        };
+        assert_eq!(sample(&[Some(1.0), Some(1.5), Some(4.0)]).spacing_s(), 1.5);
+        assert_eq!(sample(&[None, None]).spacing_s(), 0.0);
+        assert_eq!(sample(&[Some(3.0)]).spacing_s(), 0.0);
+    }
 
     #[test]
     fn an_area_holds_what_lies_in_it_and_what_sticks_out_of_the_picture_beside_it() {

@@ -118,7 +118,6 @@ fn a_picture_that_is_cut_in_for_some_frames_is_looked_at_whole() {
     // At the same place there is a face in it, beside another.
     film.show(3..5, |_| face(310.0, 0.9));
     film.show(3..5, |_| face(900.0, 0.9));
-    film.cuts = vec![3, 5];
     let found = film.search(9, 8);
     assert_eq!(found[3].len() + found[4].len(), 4);
 }

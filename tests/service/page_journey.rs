@@ -1,12 +1,10 @@
 //! What a person does on the page, from dropping films to taking the report away, on a desktop and on a phone; and
 //! whether anything on the way stands in the way of somebody who cannot see or point.
 
-use std::path::PathBuf;
-
 use serde_json::{Value, json};
 
 use crate::browser::{Browser, Screen};
-use crate::server::{Server, repository};
+use crate::server::{Server, cached, repository};
 
 const FILMS: [&str; 3] = [
     "videos/manipulated.mp4",
@@ -16,11 +14,7 @@ const FILMS: [&str; 3] = [
 
 /// axe-core, which `scripts/setup.sh --test` fetches.
 fn axe() -> String {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let home = || PathBuf::from(std::env::var_os("HOME").expect("a home")).join(".cache");
-    let path = cache
-        .unwrap_or_else(home)
-        .join("framewitness/tools/axe.min.js");
+    let path = cached("tools/axe.min.js");
     std::fs::read_to_string(&path)
         .unwrap_or_else(|error| panic!("{}: {error}: run scripts/setup.sh --test", path.display()))
 }

@@ -4,15 +4,11 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::keys::make_key;
-use crate::server::{Server, repository};
+use crate::server::{Server, cached, repository};
 
 /// The Python of the environment into which the script installs the finished wheel.
 fn python() -> PathBuf {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let home = || PathBuf::from(std::env::var_os("HOME").expect("a home")).join(".cache");
-    let python = cache
-        .unwrap_or_else(home)
-        .join("framewitness/client-venv/bin/python");
+    let python = cached("client-venv/bin/python");
     assert!(
         python.exists(),
         "{} is missing: run scripts/client.sh, which builds the client",

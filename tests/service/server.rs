@@ -39,6 +39,13 @@ pub(crate) fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
+/// A file that the scripts keep for every clone.
+pub(crate) fn cached(path: &str) -> PathBuf {
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let home = || PathBuf::from(std::env::var_os("HOME").expect("a home")).join(".cache");
+    cache.unwrap_or_else(home).join("framewitness").join(path)
+}
+
 /// A stored analysis without what stands beside it for clients of the D3 Detection API.
 pub(crate) fn own_fields(mut stored: Value) -> Value {
     let fields = stored.as_object_mut().expect("an object");

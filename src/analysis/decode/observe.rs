@@ -127,11 +127,11 @@ impl<P: Pictures> Observer<'_, P> {
     ) -> Result<Vec<Vec<Sighting>>, AnalysisError> {
         let started = Instant::now();
         let images: Vec<_> = sample.frames.iter().map(|frame| &frame.image).collect();
-        let found =
-            self.detector
-                .detect_all(&images, spacing_s(&sample.frames), &mut |looked_at| {
-                    tell(looked_at, images.len());
-                })?;
+        let found = self
+            .detector
+            .detect_all(&images, sample.spacing_s(), &mut |looked_at| {
+                tell(looked_at, images.len());
+            })?;
         let sightings = (images.iter().zip(found))
             .map(|(image, faces)| self.cut_out(image, faces, sample.decoded))
             .collect();
@@ -229,15 +229,6 @@ impl<P: Pictures> Observer<'_, P> {
             id: track.id,
             faces,
         })
-    }
-}
-
-/// Mean seconds from one frame to the next; 0 where times are unknown.
-fn spacing_s(frames: &[SampledFrame]) -> f64 {
-    let time = |frame: Option<&SampledFrame>| frame.and_then(|frame| frame.time_s);
-    match (time(frames.first()), time(frames.last())) {
-        (Some(first), Some(last)) if frames.len() > 1 => (last - first) / (frames.len() - 1) as f64,
-        _ => 0.0,
     }
 }
 
