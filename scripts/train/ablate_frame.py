@@ -43,14 +43,17 @@ VARIANTS: dict[str, Callable[[dict], None]] = {
     "the recipe": lambda config: None,
     "all patches in every step": change("training", kept_patches=1.0),
     "a quarter of the patches": change("training", kept_patches=0.25),
+    "norms only": change("training", moved="norms"),
+    "factors of rank 32": change("training", rank=32),
     "all layers": change("training", moved="all"),
     "normalised head": change("architecture", head="normalised"),
     "D3 head": change("architecture", head="d3"),
     "without the mask as a target": change("training", mask_weight=0.0),
     "sharp faces as often as they are": change("pairs", sharp_share=None),
     "half of the draws sharp": change("pairs", sharp_share=0.5),
-    "336 px": sized(336, 448),
-    "392 px": sized(392, 448),
+    "224 px": sized(224, 256),
+    "336 px of a larger canvas": sized(336, 448),
+    "392 px of a larger canvas": sized(392, 448),
 }
 
 
@@ -59,7 +62,10 @@ def run(name: str, config: dict, arguments: argparse.Namespace) -> dict:
     result = folder / "result.json"
     if not result.exists():
         arguments.state = folder / "state.safetensors"
+        begins = not arguments.state.exists()
         current = Run(config, arguments)
+        if begins:  # what it may have grown from has its own time
+            current.seconds = 0.0
         until = arguments.minutes * 60
         train(current, (until * (1 - DECAY_SHARE) - current.seconds) / 60, None)
         if current.stopped:
@@ -95,6 +101,7 @@ if __name__ == "__main__":
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--only", nargs="*", choices=list(VARIANTS))
     parser.add_argument("--report", type=Path)
+    parser.add_argument("--grow-from", type=Path, help="every variant goes on from this state instead of the foundation")
     name_machine(parser)
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)

@@ -2,7 +2,8 @@
 
 DINOv2's tower (tensors named as in Hugging Face's Dinov2Model), a linear head on the normalised class token beside the mean of
 the normalised patch tokens, and a linear mask head on every patch token. What is shipped is the difference: whole values of
-the tensors that training moved.
+the tensors that training moved, and for matrices that moved in a few directions only (`LowRankLinear`) the two factors of what
+is added to them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,56 @@ from settings import FOUNDATIONS_DIR
 
 POSITION_GRID = 37  # patches a side of the pre-trained table: 518 px
 NORM_EPSILON = 1e-6
-MOVED = ("norms", "all")
+MOVED = ("norms", "low_rank", "all")
+FACTORS = (".low_rank.down", ".low_rank.up")
+
+
+class MovedLinear(torch.autograd.Function):
+    """x [..., inputs] through the moved matrix, with the factors' gradients taken from thin products alone. Left to autograd, the
+    factors beside the matrix make a training step 1.6 times as slow."""
+
+    @staticmethod
+    def forward(ctx, x: torch.Tensor, moved: torch.Tensor, bias: torch.Tensor, up: torch.Tensor, down: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(x, moved, up, down)
+        return F.linear(x, moved, bias)
+
+    @staticmethod
+    def backward(ctx, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        x, moved, up, down = ctx.saved_tensors
+        rows, inputs = gradient.flatten(0, -2), x.flatten(0, -2)
+        up_gradient = rows.T @ (inputs @ down.to(x.dtype).T)
+        down_gradient = (rows @ up.to(x.dtype)).T @ inputs
+        return (rows @ moved).view_as(x), None, rows.sum(0), up_gradient.to(up.dtype), down_gradient.to(down.dtype)
+
+
+class LowRankLinear(nn.Linear):
+    """A linear layer whose matrix may be moved in a few directions: weight + up x down (LoRA, Hu et al. 2021, section 4.1, with
+    a scale of 1), with the factors [outputs, R] and [R, inputs]. Without factors it is a linear layer."""
+
+    def __init__(self, inputs: int, outputs: int):
+        super().__init__(inputs, outputs)
+        self.low_rank: nn.ParameterDict | None = None
+
+    def add_factors(self, rank: int) -> None:
+        """Factors whose product is zero."""
+        down = torch.randn(rank, self.in_features) / self.in_features**0.5
+        self.low_rank = nn.ParameterDict({"down": down, "up": torch.zeros(self.out_features, rank)})
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.low_rank is None:
+            return super().forward(x)
+        kind = torch.get_autocast_dtype(x.device.type) if torch.is_autocast_enabled(x.device.type) else x.dtype
+        up, down = self.low_rank["up"], self.low_rank["down"]
+        with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
+            moved = (self.weight + up @ down).to(kind)
+        return MovedLinear.apply(x.to(kind), moved, self.bias.to(kind), up, down)
+
+    @torch.no_grad()
+    def merge(self) -> None:
+        """Put the product of the factors into the matrix, and drop them."""
+        if self.low_rank is not None:
+            self.weight += self.low_rank["up"] @ self.low_rank["down"]
+            self.low_rank = None
 
 
 class Embeddings(nn.Module):
@@ -49,7 +99,7 @@ class Embeddings(nn.Module):
 class SelfAttention(nn.Module):
     def __init__(self, width: int):
         super().__init__()
-        self.query, self.key, self.value = (nn.Linear(width, width) for _ in range(3))
+        self.query, self.key, self.value = (LowRankLinear(width, width) for _ in range(3))
 
 
 class Attention(nn.Module):
@@ -58,17 +108,28 @@ class Attention(nn.Module):
         self.heads = heads
         self.attention = SelfAttention(width)
         self.output = nn.Module()
-        self.output.dense = nn.Linear(width, width)
+        self.output.dense = LowRankLinear(width, width)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        parts = (layer(x).unflatten(2, (self.heads, -1)).transpose(1, 2) for layer in (self.attention.query, self.attention.key, self.attention.value))
-        return self.output.dense(F.scaled_dot_product_attention(*parts).transpose(1, 2).flatten(2))
+        layers = (self.attention.query, self.attention.key, self.attention.value)
+        query, key, value = (layer(x).unflatten(2, (self.heads, -1)).transpose(1, 2) for layer in layers)
+        attend = attention_in_steps if x.device.type == "cpu" and torch.is_grad_enabled() else F.scaled_dot_product_attention
+        return self.output.dense(attend(query, key, value).transpose(1, 2).flatten(2))
+
+
+def attention_in_steps(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    """The same as torch's own, [B, heads, tokens, width of a head]. Its backward pass on a processor is so slow in bf16 that a
+    whole training step takes one and a half times as long (Zen 4, torch 2.11, 129 tokens)."""
+    batch, heads = query.shape[:2]
+    query, key, value = (part.flatten(0, 1) for part in (query, key, value))
+    weights = torch.bmm(query * query.shape[-1] ** -0.5, key.transpose(1, 2)).softmax(-1).to(value.dtype)
+    return torch.bmm(weights, value).unflatten(0, (batch, heads))
 
 
 class Mlp(nn.Module):
     def __init__(self, width: int):
         super().__init__()
-        self.fc1, self.fc2 = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+        self.fc1, self.fc2 = LowRankLinear(width, 4 * width), LowRankLinear(4 * width, width)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.fc2(F.gelu(self.fc1(x)))
@@ -123,6 +184,28 @@ class Dinov2FrameNetwork(nn.Module):
                 nn.init.zeros_(head.bias)
         return network
 
+    def low_rank_layers(self) -> list[LowRankLinear]:
+        return [module for module in self.encoder.modules() if isinstance(module, LowRankLinear)]
+
+    def add_factors(self, rank: int, seed: int = 0) -> None:
+        """Let every matrix of the blocks move in `rank` directions."""
+        with torch.random.fork_rng([]):
+            torch.manual_seed(seed)
+            for layer in self.low_rank_layers():
+                layer.add_factors(rank)
+
+    def load_difference(self, state: dict[str, torch.Tensor]) -> None:
+        """Put what was trained on top of the foundation, both heads included, and merge it."""
+        rank = next((len(tensor) for name, tensor in state.items() if name.endswith(FACTORS[0])), 0)
+        if rank:
+            self.add_factors(rank)
+        missing = self.load_state_dict(state, strict=False)
+        lacking = [name for name in missing.missing_keys if name.startswith(("head.", "mask_head.")) or name.endswith(FACTORS)]
+        if missing.unexpected_keys or lacking:
+            raise ValueError(f"not a difference to this foundation: unexpected {missing.unexpected_keys}, missing {lacking}")
+        for layer in self.low_rank_layers():
+            layer.merge()
+
     def tokens(self, images: torch.Tensor, kept: torch.Tensor | None = None) -> torch.Tensor:
         """Normalised output tokens [B, 1 + patches, width], the class token first. `kept` [B, K] numbers the patches that are
         looked at (training only: half of the patches cost half of the time)."""
@@ -141,13 +224,13 @@ class Dinov2FrameNetwork(nn.Module):
         return self.head(self.pooled(tokens))[:, 0], self.mask_head(tokens[:, 1:])[..., 0]
 
     def move(self, what: str) -> list[str]:
-        """Let only these tensors learn and name them: `norms` (LayerNorms, biases, LayerScales, heads) or `all` (the matrices
-        too; never the class token and the positions)."""
+        """Let only these tensors learn and name them: `norms` (LayerNorms, biases, LayerScales, heads), `low_rank` (the factors
+        beside the matrices too) or `all` (the matrices too; never the class token and the positions)."""
         if what not in MOVED:
             raise ValueError(f"{what!r} is none of {MOVED}")
         names = []
         for name, parameter in self.named_parameters():
-            small = parameter.ndim == 1 or name.startswith(("head.", "mask_head."))
+            small = parameter.ndim == 1 or name.startswith(("head.", "mask_head.")) or name.endswith(FACTORS)
             parameter.requires_grad_((small or what == "all") and not name.endswith(("cls_token", "position_embeddings")))
             if parameter.requires_grad:
                 names.append(name)

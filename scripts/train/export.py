@@ -2,8 +2,8 @@
 
     python scripts/train/export.py --config scripts/train/configs/frame-dino-s.toml --models models
 
-The frame model is written as the difference to its foundation: whole values of the tensors that training moved, averaged, from
-<cache>/runs/<name>/decayed.safetensors (`train_frame.py --decay-steps`), or from another state by `--state`.
+The frame model is written as the difference to its foundation: whole values of the tensors that training moved (and the factors
+of what is added to matrices), averaged, from <cache>/runs/<name>/decayed.safetensors (`train_frame.py --decay-steps`), or from another state by `--state`.
 
 The manifest's calibration starts as the identity; `calibrate.py` fits it. A [familiarity] table (`familiarity.py`) is kept
 while the weights stay the same, and dropped with others. The model card is written by hand.
@@ -46,10 +46,7 @@ def network_from(shape: dict, state: dict, foundations: Path = FOUNDATIONS_DIR) 
         network.load_state_dict(state, strict=True)
         return network.eval()
     network = Dinov2FrameNetwork.on_foundation(shape, foundations)
-    missing = network.load_state_dict(state, strict=False)
-    heads = [name for name in missing.missing_keys if name.startswith(("head.", "mask_head."))]
-    if missing.unexpected_keys or heads:
-        raise ValueError(f"not a difference to this foundation: unexpected {missing.unexpected_keys}, missing {heads}")
+    network.load_difference(state)
     return network.eval()
 
 

@@ -14,6 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch.nn import functional as F
 
+from dinov2 import FACTORS
 from frame_heads import network_of
 from precision import autocast
 from settings import FOUNDATIONS_DIR
@@ -27,6 +28,8 @@ class Learner:
         self.config, self.plan, self.device = config, config["training"], device
         self.size_px = config["preprocess"]["size_px"]
         self.network = network_of(config, foundations).to(device)
+        if self.plan["moved"] == "low_rank":
+            self.network.add_factors(self.plan["rank"], config["seed"])
         names = self.network.move(self.plan["moved"])
         self.moved = {name: parameter for name, parameter in self.network.named_parameters() if name in names}
         self.average = {name: parameter.detach().clone() for name, parameter in self.moved.items()}
@@ -34,12 +37,13 @@ class Learner:
         self.step = 0
 
     def groups(self) -> list[dict]:
-        """Vectors and heads at the full rate; the tower's matrices, where they move, at their own."""
-        is_matrix = {name: p.ndim > 1 and not name.startswith(("head", "mask_head")) for name, p in self.moved.items()}
-        small = [p for name, p in self.moved.items() if not is_matrix[name]]
-        large = [p for name, p in self.moved.items() if is_matrix[name]]
-        groups = [{"params": small, "peak": self.plan["learning_rate"], "weight_decay": self.plan["weight_decay"]}]
-        return groups + ([{"params": large, "peak": self.plan["matrix_learning_rate"], "weight_decay": 0.0}] if large else [])
+        """Vectors and heads at the full rate; the tower's matrices, or the factors beside them, at their own where they move."""
+        groups: dict[str, list] = {"": [], "factor_": [], "matrix_": []}
+        for name, parameter in self.moved.items():
+            is_small = parameter.ndim == 1 or name.startswith(("head", "mask_head"))
+            groups["" if is_small else "factor_" if name.endswith(FACTORS) else "matrix_"].append(parameter)
+        return [{"params": parameters, "peak": self.plan[f"{kind}learning_rate"], "weight_decay": 0.0 if kind else self.plan["weight_decay"]}
+                for kind, parameters in groups.items() if parameters]
 
     def learn(self, batch: dict[str, torch.Tensor], left_share: float = 1.0) -> dict[str, float]:
         """One step; `left_share` 1..0 scales the rate down in a branch that comes to an end."""
@@ -117,18 +121,30 @@ class Learner:
             about = json.loads(file.metadata()["about"])
             if about["fits"] != fits(self.config):
                 raise SystemExit(f"{path} was made with another [architecture] or other moved tensors; move it away to start anew")
-            parts = {part: {name: file.get_tensor(f"{part}/{name}") for name in self.moved if f"{part}/{name}" in file.keys()} for part in PARTS}
-        self.put(parts["moved"])
-        self.average = parts["average"]
+            self.take(file, about)
+        return about
+
+    def grow_from(self, path: Path) -> dict:
+        """Go on from a state of the same architecture in which fewer tensors moved; those that did not start as they are."""
+        with safe_open(path, "pt", device=str(self.device)) as file:
+            about = json.loads(file.metadata()["about"])
+            self.take(file, about)
+        return about
+
+    def take(self, file: safe_open, about: dict) -> None:
+        parts = {part: {name: file.get_tensor(f"{part}/{name}") for name in self.moved if f"{part}/{name}" in file.keys()} for part in PARTS}
+        self.put({name: parameter.detach() for name, parameter in self.moved.items()} | parts["moved"])
+        self.average |= parts["average"]
         for name, parameter in self.moved.items():
             if name in parts["exp_avg"]:
                 moments = {part: parts[part][name] for part in ("exp_avg", "exp_avg_sq")}
                 self.optimizer.state[parameter] = {"step": torch.tensor(float(about["step"])), **moments}
         self.step = about["step"]
-        return about
 
 
 def fits(config: dict) -> str:
     """Digest of what a state depends on: the shape, and which tensors move. Rates and data may change on the way."""
     parts = {"architecture": {k: v for k, v in config["architecture"].items() if k != "image_px"}, "moved": config["training"]["moved"]}
+    if "rank" in config["training"]:
+        parts["rank"] = config["training"]["rank"]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

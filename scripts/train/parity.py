@@ -12,7 +12,8 @@ It writes, in about half a minute,
   `frame_logits` [T, outputs] and, of sequence models, `track_logits` [1, 2], for the first T canvases.
   `tiny-*` come with `weights.safetensors`; `full-*` have published sizes and weights from `hashed.py`.
   `mask_logits` [T, side, side] are those of the patches, where the network has a head for them.
-- `tiny-dinov2-graph` rests on `foundations/tiny.onnx`, a graph as exporters write it; its weights are a difference to that.
+- `tiny-dinov2-graph` rests on `foundations/tiny.onnx`, a graph as exporters write it; its weights are a difference to that, of some
+  matrices two factors of what is added.
 - `published-foundation`: what the class tokens of the canvases become in the published DINOv2 ViT-S/14 alone (`foundation.py --fetch`).
 - `shipped-sequence`, `shipped-frame`: the same for the models that `models/bundle.toml` names, without manifest and weights.
   `--only shipped` writes these two alone, `--only dinov2` what is about that family.
@@ -181,9 +182,14 @@ def write_network(case: tuple, canvases: np.ndarray, out: Path) -> None:
 
 
 def split(state: dict[str, torch.Tensor], out: Path) -> tuple[dict[str, torch.Tensor], dict]:
-    """What training would have moved, and the [foundation] that holds the rest (and other values of the moved)."""
+    """What training would have moved, some matrices of the blocks by factors, and the [foundation] that holds the rest (and other
+    values of the moved)."""
     moved = {name: value for name, value in state.items() if value.ndim == 1 or "head." in name}
     base = {name: hashed.tensor(f"before.{name}", value.shape) if name in moved else value for name, value in state.items()}
+    for name in [name for name in state if name.endswith(("query.weight", "fc2.weight"))]:
+        up, down = (hashed.tensor(f"{half}.{name}", shape) for half, shape in zip(("up", "down"), ((len(state[name]), 3), (3, state[name].shape[1]))))
+        base[name] = state[name] - up @ down
+        moved |= {name.removesuffix("weight") + "low_rank.up": up, name.removesuffix("weight") + "low_rank.down": down}
     graph = out / "foundations/tiny.onnx"
     graph.parent.mkdir(exist_ok=True)
     write_graph({name: value for name, value in base.items() if "head." not in name}, graph)

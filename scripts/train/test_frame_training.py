@@ -16,7 +16,7 @@ import torch
 
 import learner as learner_module
 from degrade import Journey, moved_mask, on_canvas, travel
-from dinov2 import Dinov2FrameNetwork
+from dinov2 import Dinov2FrameNetwork, LowRankLinear, attention_in_steps
 from frame_validation import pointing
 from learner import Learner
 from manipulate import Recipe
@@ -62,6 +62,46 @@ class TheNetwork(unittest.TestCase):
         self.assertFalse([name for name in names if name.endswith(("query.weight", "cls_token", "position_embeddings"))])
 
 
+    def test_learns_through_attention_in_steps_as_through_torchs_own(self):
+        parts = [torch.randn(2, 3, 5, 8, requires_grad=True) for _ in range(3)]
+        found = attention_in_steps(*parts)
+        wanted = torch.nn.functional.scaled_dot_product_attention(*parts)
+        torch.testing.assert_close(found, wanted)
+        target = torch.randn_like(wanted)
+        for mine, theirs in zip(torch.autograd.grad(found, parts, target), torch.autograd.grad(wanted, parts, target)):
+            torch.testing.assert_close(mine, theirs)
+
+    def test_answers_with_merged_factors_as_with_factors_beside_its_matrices(self):
+        tower, merged = network(CONFIG, Path()).eval(), network(CONFIG, Path()).eval()
+        tower.add_factors(4)
+        for layer in tower.low_rank_layers():
+            torch.nn.init.normal_(layer.low_rank["up"], std=0.1)
+        merged.load_difference({name: parameter.detach() for name, parameter in tower.named_parameters() if name in tower.move("low_rank")})
+        images = torch.randn(2, 3, 56, 56)
+        with torch.no_grad():
+            torch.testing.assert_close(merged(images)[0], tower(images)[0])
+            self.assertGreater(float((network(CONFIG, Path()).eval()(images)[0] - tower(images)[0]).abs().max()), 1e-3)
+        self.assertFalse([name for name, _ in merged.named_parameters() if "low_rank" in name])
+
+    def test_learns_its_factors_as_if_their_product_were_added_by_hand(self):
+        layer, x = LowRankLinear(6, 5), torch.randn(2, 3, 6, requires_grad=True)
+        layer.add_factors(2)
+        torch.nn.init.normal_(layer.low_rank["up"])
+        learnt = [x, layer.bias, layer.low_rank["up"], layer.low_rank["down"]]
+        by_hand = x @ (layer.weight + layer.low_rank["up"] @ layer.low_rank["down"]).T + layer.bias
+        torch.testing.assert_close(layer(x), by_hand)
+        for mine, wanted in zip(torch.autograd.grad(layer(x).square().sum(), learnt), torch.autograd.grad(by_hand.square().sum(), learnt)):
+            torch.testing.assert_close(mine, wanted)
+
+    def test_refuses_a_difference_without_its_heads_or_half_of_its_factors(self):
+        tower = network(CONFIG, Path())
+        tower.add_factors(4)
+        state = {name: parameter.detach() for name, parameter in tower.named_parameters() if name in tower.move("low_rank")}
+        for lost in ("head.bias", "encoder.layer.0.mlp.fc1.low_rank.up"):
+            with self.assertRaisesRegex(ValueError, lost):
+                network(CONFIG, Path()).load_difference({name: tensor for name, tensor in state.items() if name != lost})
+
+
 class ALearner(unittest.TestCase):
     def setUp(self):
         self.enterContext(mock.patch.object(learner_module, "network_of", network))
@@ -87,6 +127,21 @@ class ALearner(unittest.TestCase):
         other = CONFIG | {"architecture": SHAPE | {"layers": 1}}
         with self.assertRaises(SystemExit):
             Learner(other, torch.device("cpu")).load(self.folder / "state.safetensors")
+
+    def test_grows_from_a_state_in_which_fewer_tensors_moved(self):
+        narrow = Learner(CONFIG, torch.device("cpu"))
+        for step in range(2):
+            narrow.learn(batch(step))
+        narrow.save(self.folder / "state.safetensors", seconds=7)
+        wide = Learner(CONFIG | {"training": TRAINING | {"moved": "low_rank", "rank": 2, "factor_learning_rate": 1e-3}}, torch.device("cpu"))
+        wide.grow_from(self.folder / "state.safetensors")
+        images = torch.randn(2, 3, 56, 56)
+        torch.testing.assert_close(wide.network.eval()(images)[0], narrow.network.eval()(images)[0], rtol=0, atol=0)
+        factor = "encoder.layer.0.mlp.fc1.low_rank.up"
+        before = wide.moved[factor].detach().clone()
+        wide.learn(batch(2))
+        self.assertEqual(wide.step, 3)
+        self.assertGreater(float((wide.moved[factor] - before).detach().abs().max()), 0)
 
     def test_lends_the_averaged_weights_and_takes_them_back(self):
         mine = Learner(CONFIG, torch.device("cpu"))

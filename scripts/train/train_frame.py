@@ -42,6 +42,9 @@ class Run:
         if self.state.exists():
             self.seconds = self.learner.load(self.state)["seconds"]
             print(f"goes on from step {self.learner.step} of {self.state}", flush=True)
+        elif arguments.grow_from:
+            self.seconds = self.learner.grow_from(arguments.grow_from)["seconds"]
+            print(f"grows from step {self.learner.step} of {arguments.grow_from}", flush=True)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self.stop)
 
@@ -135,6 +138,7 @@ if __name__ == "__main__":
     parser.add_argument("--steps", type=int, help="stop at this step at the latest")
     parser.add_argument("--decay-steps", type=int, help="branch off from the state and come to an end in so many steps")
     parser.add_argument("--state", type=Path, help="another state file than scripts/train/state/<name>.safetensors")
+    parser.add_argument("--grow-from", type=Path, help="start, where there is no state yet, from one in which fewer tensors moved")
     name_machine(parser)
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
