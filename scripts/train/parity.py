@@ -220,11 +220,19 @@ def write_shipped(models: Path, canvases: np.ndarray, out: Path) -> None:
         about = tomllib.loads((folder / "manifest.toml").read_text())
         state = load_file(folder / about["weights"]["file"])
         if "foundation" in about:
-            state = foundation.read_foundation() | state
+            state = merged(foundation.read_foundation() | state)
         found = logits(about["architecture"], state, network_input(canvases, about["preprocess"]))
         (out / f"shipped-{role}").mkdir(exist_ok=True)
         save_file(found, out / f"shipped-{role}" / "reference.safetensors")
         print(f"shipped-{role} ({bundle[role]})", found["frame_logits"].flatten().tolist(), flush=True)
+
+
+def merged(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The factors' products added to their matrices."""
+    for name in [name for name in state if name.endswith(".low_rank.up")]:
+        owner = name.removesuffix(".low_rank.up")
+        state[f"{owner}.weight"] = state[f"{owner}.weight"] + state.pop(name) @ state.pop(f"{owner}.low_rank.down")
+    return state
 
 
 @torch.no_grad()

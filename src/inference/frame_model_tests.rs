@@ -100,12 +100,12 @@ async fn a_network_with_a_head_for_patches_says_of_each_frame_where() {
 #[tokio::test]
 async fn the_frame_model_may_compute_more_coarsely_than_the_sequence_model() {
     let bundle = TinyBundle::with_dinov2();
-    let fine = scored(bundle.settings(), 4).await;
-    let coarse = InferenceSettings {
-        frame_model_precision: "bf16".parse().unwrap(),
+    let computing_in = |precision: &str| InferenceSettings {
+        frame_model_precision: precision.parse().unwrap(),
         ..bundle.settings()
     };
-    let coarse = scored(coarse, 4).await;
+    let fine = scored(computing_in("fp32"), 4).await;
+    let coarse = scored(computing_in("bf16"), 4).await;
     assert_eq!(fine.sequence_frames, coarse.sequence_frames);
     assert_ne!(fine.frame_frames, coarse.frame_frames);
 }

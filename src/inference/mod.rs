@@ -19,6 +19,7 @@ mod engine;
 #[cfg(test)]
 mod engine_tests;
 mod error;
+mod factors;
 mod familiarity;
 #[cfg(test)]
 mod familiarity_tests;

@@ -8,7 +8,8 @@
 //! 2. The network asks for each tensor by name and shape ([`Scope::tensor`]), and only then is it
 //!    read. A name may stand in the file behind `model.`, as programs that wrap a backbone save
 //!    it. What is missing or misshapen is noted and stands in as zeros, so that one load names
-//!    every problem.
+//!    every problem. To a matrix `X.weight` the product of `X.low_rank.up` and `X.low_rank.down` is
+//!    added where they stand beside it ([`factors`]).
 //! 3. [`Tensors::finish`] gives the noted problems and those of tensors nobody asked for. The
 //!    network may only be used when there are none.
 
@@ -20,6 +21,7 @@ use std::rc::Rc;
 use tch::{Device, Kind, Tensor};
 
 use super::checkpoint::{Checkpoint, CheckpointError, Naming, Recipe};
+use super::factors;
 use super::foundation::OpenFoundation;
 use super::weight_files::Weights;
 
@@ -193,13 +195,39 @@ impl Tensors {
             Some((stored_name, located)) => {
                 let path = located.path().display().to_string();
                 match located.read(shape, kind) {
-                    Ok(tensor) => return tensor.to_device(self.device),
+                    Ok(tensor) => return self.moved(&name, tensor).to_device(self.device),
                     Err(problem) => format!("{path}: {stored_name} {problem}"),
                 }
             }
         };
         self.problems.push(problem);
         Tensor::zeros(shape, (kind, self.device))
+    }
+
+    /// The tensor `name` with what its factors add to it, if there are any. What is wrong with
+    /// them is noted.
+    fn moved(&mut self, name: &str, tensor: Tensor) -> Tensor {
+        let names = factors::names(name);
+        let pair = names.map(|names| names.map(|name| self.found.remove_entry(&name)));
+        let product = match pair {
+            None | Some([None, None]) => return tensor,
+            Some([Some((_, up)), Some((_, down))]) => {
+                let path = up.path().display().to_string();
+                product(up, down, &tensor.size())
+                    .map_err(|problem| format!("{path}: the factors of {name} {problem}"))
+            }
+            Some([Some((alone, located)), None] | [None, Some((alone, located))]) => Err(format!(
+                "{}: {alone} stands without its other factor",
+                located.path().display()
+            )),
+        };
+        match product {
+            Ok(product) => tensor + product,
+            Err(problem) => {
+                self.problems.push(problem);
+                tensor
+            }
+        }
     }
 
     fn paths(&self) -> String {
@@ -258,6 +286,14 @@ impl Located {
         }
         Err(format!("has type {found}, expected {kind:?}"))
     }
+}
+
+/// `up` times `down`, of the `shape` of their matrix.
+fn product(up: Located, down: Located, shape: &[i64]) -> Result<Tensor, String> {
+    let shapes = [up.shape(), down.shape()];
+    factors::check_shapes(&shapes[0], &shapes[1], shape)?;
+    let up = up.read(&shapes[0], Kind::Float)?;
+    Ok(up.matmul(&down.read(&shapes[1], Kind::Float)?))
 }
 
 /// Names that start alike, as modules nest: `feature_extractor.4.0.` and so on.

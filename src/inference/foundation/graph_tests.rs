@@ -37,11 +37,14 @@ fn every_tensor_of_the_transformer_is_found_under_its_name_and_nothing_else_is()
     assert_eq!(found.len(), tower.len());
     for name in tower {
         assert_eq!(found[name].size(), whole[name].size(), "{name}");
-        // The vectors are those of before training.
-        let is_vector = whole[name].dim() == 1;
-        assert_eq!(found[name].equal(&whole[name]), !is_vector, "{name}");
+        // The vectors are those of before training, and some matrices lack what factors add.
+        let moves = whole[name].dim() == 1 || MOVED.iter().any(|end| name.ends_with(end));
+        assert_eq!(found[name].equal(&whole[name]), !moves, "{name}");
     }
 }
+
+/// Matrices that the fixture's training moved, by two factors each.
+const MOVED: [&str; 2] = ["query.weight", "fc2.weight"];
 
 #[test]
 fn the_difference_holds_what_the_graph_has_other_values_for() {
@@ -49,7 +52,7 @@ fn the_difference_holds_what_the_graph_has_other_values_for() {
     let difference = parity::tensors("tiny-dinov2-graph/weights.safetensors");
     let moved = difference
         .iter()
-        .filter(|(name, _)| !name.contains("head."));
+        .filter(|(name, _)| !name.contains("head.") && !name.contains(".low_rank."));
     for (name, tensor) in moved {
         assert!(!found[name].equal(tensor), "{name}");
     }

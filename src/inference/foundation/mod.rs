@@ -1,7 +1,8 @@
 //! `[foundation]` of a manifest: pre-trained weights that others published and that a network
 //! rests on. They are not part of this repository; the set-up fetches them once, and the manifest
 //! says by name and digest which they must be. `[weights]` then holds what was trained on top:
-//! whole tensors, which stand before those of the foundation.
+//! whole tensors, which stand before those of the foundation, and factors of what is added to its
+//! matrices ([`super::factors`]).
 //!
 //! ```toml
 //! [foundation]

@@ -66,6 +66,77 @@ fn what_was_trained_stands_before_what_the_foundation_holds() {
     assert!(before.iter().zip(&after).any(|(a, b)| (a - b).abs() > 1e-3));
 }
 
+const MATRIX: &str = "encoder.layer.0.mlp.fc1";
+
+/// Adds factors of rank 3 of these shapes to the difference of `bundle`.
+fn add_factors(bundle: &TinyBundle, up: &[i64], down: &[i64]) -> [Tensor; 2] {
+    let pattern = |shape: &[i64], scale: f64| {
+        let count = shape.iter().product::<i64>();
+        let values = Tensor::arange(count, (Kind::Float, Device::Cpu));
+        (values.remainder(7) * scale).reshape(shape)
+    };
+    let factors = [pattern(up, 0.05), pattern(down, -0.04)];
+    bundle.change_weights("frame", |tensors| {
+        for (name, factor) in ["up", "down"].iter().zip(&factors) {
+            tensors.push((format!("{MATRIX}.low_rank.{name}"), factor.shallow_clone()));
+        }
+    });
+    factors
+}
+
+#[test]
+fn a_matrix_moved_by_factors_scores_as_the_moved_matrix_itself() {
+    let [by_factors, whole] = [TinyBundle::with_dinov2(), TinyBundle::with_dinov2()];
+    for bundle in [&by_factors, &whole] {
+        bundle.found_frame_on(is_of_tower);
+    }
+    let before = scores(&by_factors);
+    let [up, down] = add_factors(&by_factors, &[96, 3], &[3, 24]);
+    let base = whole.path().join("foundations/base.safetensors");
+    let base = Tensor::read_safetensors(base).unwrap();
+    let name = format!("{MATRIX}.weight");
+    let (_, matrix) = base.into_iter().find(|(found, _)| *found == name).unwrap();
+    whole.change_weights("frame", |tensors| {
+        tensors.push((name, matrix + up.matmul(&down)));
+    });
+    assert_eq!(scores(&by_factors), scores(&whole));
+    assert_ne!(scores(&by_factors), before);
+}
+
+#[test]
+fn factors_that_do_not_fit_their_matrix_are_refused_by_name() {
+    for (up, down) in [([95, 3], [3, 24]), ([96, 3], [2, 24]), ([96, 3], [3, 23])] {
+        let bundle = TinyBundle::with_dinov2();
+        bundle.found_frame_on(is_of_tower);
+        let _ = add_factors(&bundle, &up, &down);
+        let problem = problem_of(load(&bundle));
+        let said = format!(
+            "the factors of {MATRIX}.weight have shapes {up:?} and {down:?}, expected [outputs, R] \
+             and [R, inputs] of [96, 24]"
+        );
+        assert!(problem.contains(&said), "no {said:?} in: {problem}");
+    }
+}
+
+#[test]
+fn a_factor_without_its_other_half_or_its_matrix_is_refused_by_name() {
+    let bundle = TinyBundle::with_dinov2();
+    bundle.found_frame_on(is_of_tower);
+    let _ = add_factors(&bundle, &[96, 3], &[3, 24]);
+    let lone = Tensor::zeros([2, 2], (Kind::Float, Device::Cpu));
+    bundle.change_weights("frame", |tensors| {
+        tensors.retain(|(name, _)| !name.ends_with("low_rank.up"));
+        tensors.push(("encoder.layer.9.mlp.fc1.low_rank.up".into(), lone));
+    });
+    let problem = problem_of(load(&bundle));
+    for said in [
+        format!("{MATRIX}.low_rank.down stands without its other factor"),
+        "encoder.layer.9.mlp.fc1.low_rank.up is not part of this architecture".into(),
+    ] {
+        assert!(problem.contains(&said), "no {said:?} in: {problem}");
+    }
+}
+
 #[test]
 fn a_foundation_may_lie_where_the_settings_say() {
     let bundle = TinyBundle::with_dinov2();
