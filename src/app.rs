@@ -29,6 +29,7 @@ use crate::store::{
     ArtifactPlace, ArtifactStore, DiskFloor, JobUploads, RecordStore, RetentionPolicy, StoreError,
     UploadDir,
 };
+use crate::webhooks::{self, Deliverer, WebhookSettings};
 
 /// What keeps the service from starting or makes it end early.
 #[derive(Debug, Error)]
@@ -61,11 +62,15 @@ pub enum AppError {
 /// How long analyses whose clients have left may still hold the models when the server has ended.
 const MODELS_END: Duration = Duration::from_secs(10);
 
+/// How long what became of webhooks can be looked up.
+const WEBHOOK_LOG: Duration = Duration::from_secs(30 * 86_400);
+
 /// A service whose parts are all started.
 pub struct App {
     state: HttpState,
     runner: Runner,
     upkeep: Upkeep,
+    deliverer: Deliverer,
 }
 
 impl App {
@@ -85,6 +90,7 @@ impl App {
         inference::describe_metrics();
         analysis::describe_metrics();
         jobs::describe_metrics();
+        webhooks::describe_metrics();
         let analyzer = start_analysis(&settings)?;
 
         let upkeep = Upkeep::start((&records, &artifacts), &settings);
@@ -100,11 +106,13 @@ impl App {
             metrics,
             settings: http_settings(&settings),
         };
+        let deliverer = start_webhooks(&state, &settings);
         let runner = start_jobs(&state, &settings);
         Ok(Self {
             state,
             runner,
             upkeep,
+            deliverer,
         })
     }
 
@@ -132,7 +140,7 @@ impl App {
         };
         http::run(listener, self.state, shutdown).await?;
         self.runner.end().await;
-        drop(self.upkeep);
+        drop((self.upkeep, self.deliverer));
         if let Err(error) = models.unload(MODELS_END).await {
             tracing::warn!(%error, "the models did not end with the service");
         }
@@ -207,6 +215,15 @@ fn artifact_place(settings: &Settings) -> ArtifactPlace {
         spool: settings.data_dir.join("artifacts-waiting"),
         spool_max_bytes: settings.artifacts_spool_max_bytes,
     }
+}
+
+fn start_webhooks(state: &HttpState, settings: &Settings) -> Deliverer {
+    let webhooks = WebhookSettings {
+        allows_private: settings.webhook_private_addresses,
+        first_pause: Duration::from_secs(settings.webhook_retry_s),
+        keep: WEBHOOK_LOG,
+    };
+    Deliverer::start(state.records.webhooks(), state.jobs.news(), webhooks)
 }
 
 fn start_jobs(state: &HttpState, settings: &Settings) -> Runner {

@@ -179,6 +179,11 @@ settings! {
     /// Hours that an analysis from the queue can be asked for after its end, and its `Idempotency-Key` is
     /// known. The stored analysis stays.
     keep_jobs_h: u64 = "24" in 1..=87_600;
+    /// Whether webhooks may go to addresses that are not public, and without TLS: `true` for receivers in
+    /// one's own network. Whoever may run `framewitness webhooks create` then reaches it from here.
+    webhook_private_addresses: bool = "false";
+    /// Seconds before a webhook that did not arrive is sent again; each further pause is six times as long.
+    webhook_retry_s: u64 = "5" in 1..=3600;
     /// Streams of events that one sender may follow at the same time.
     max_event_streams_per_sender: usize = "16" in 1..=1000;
     /// Files analysed last whose analysis answers the same bytes again; 0: every file is analysed.

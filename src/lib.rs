@@ -16,14 +16,15 @@
 //! | [`integrity`] | keys, signatures, signed statements | rsa, sha2, base64 |
 //! | [`store`] | records (SQLite, PostgreSQL), artifacts (disk, S3), keys, the journal | sqlx, object_store |
 //! | [`jobs`] | working on the analyses that wait in the database | – |
+//! | [`webhooks`] | telling others that a job ended | reqwest (with `store`) |
 //! | [`http`] | server, uploads, errors, limits, routes, OpenAPI, the page | actix-web |
 //! | [`app`], [`config`], [`telemetry`], `main`, `cli` | composition, settings, logs and metrics, the command line | clap |
 //!
 //! Beside them stands `fuzzing`, for tests and cargo-fuzz alone.
 //!
-//! Dependencies run one way: `main → app → {http, jobs} → analysis → {media, faces, inference,
+//! Dependencies run one way: `main → app → {http, jobs, webhooks} → analysis → {media, faces, inference,
 //! isolation} → domain`;
-//! `store` and `integrity` are used by `http`, `jobs` and `app`;
+//! `store` and `integrity` are used by `http`, `jobs`, `webhooks` and `app`;
 //! `report` is used by `http` and the command line, and rests on `domain` and `integrity`;
 //! `evaluation` stands beside `http`, on `analysis`. Leaves never import each other, and no files do
 //! in a loop; the test `tests/service/architecture.rs` reads the sources and fails when they do.
@@ -46,3 +47,4 @@ pub mod media;
 pub mod report;
 pub mod store;
 pub mod telemetry;
+pub mod webhooks;

@@ -13,6 +13,7 @@ mod runtime;
 mod serve;
 mod signing;
 mod start_over;
+mod webhooks;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -97,6 +98,11 @@ enum Command {
         #[command(subcommand)]
         command: jobs::Command,
     },
+    /// Have a URL told when analyses from the queue end; see what became of it.
+    Webhooks {
+        #[command(subcommand)]
+        command: webhooks::Command,
+    },
     /// Print a script that completes commands and options in a shell.
     Completions {
         /// The shell.
@@ -134,6 +140,7 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         | Command::RotateKey
         | Command::Keys { .. }
         | Command::Jobs { .. }
+        | Command::Webhooks { .. }
         | Command::Completions { .. }
         | Command::Man { .. }
         | Command::Settings
@@ -153,6 +160,7 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         Command::Models { command } => models::run(&settings, command),
         Command::Keys { command } => keys::run(&settings, command),
         Command::Jobs { command } => jobs::run(&settings, command),
+        Command::Webhooks { command } => webhooks::run(&settings, command),
         Command::Completions { shell } => manual::completions(shell, Arguments::command()),
         Command::Man { dir } => manual::pages(Arguments::command(), dir.as_deref()),
         Command::Settings => {
@@ -180,6 +188,7 @@ fn flags(common: &Common, command: &Command) -> Flags {
         | Command::Models { .. }
         | Command::Keys { .. }
         | Command::Jobs { .. }
+        | Command::Webhooks { .. }
         | Command::Completions { .. }
         | Command::Man { .. }
         | Command::Settings
@@ -209,6 +218,7 @@ fn log_filter(command: &Command, settings: &Settings) -> String {
         | Command::Models { .. }
         | Command::Keys { .. }
         | Command::Jobs { .. }
+        | Command::Webhooks { .. }
         | Command::Completions { .. }
         | Command::Man { .. }
         | Command::Settings

@@ -194,6 +194,7 @@ fn of_store(error: &StoreError) -> StatusCode {
         | StoreError::UnstorableRecord { .. }
         | StoreError::UnreadableRecord { .. }
         | StoreError::UnreadableKey { .. }
+        | StoreError::UnreadableWebhook { .. }
         | StoreError::UnreadableJob { .. }
         | StoreError::Stale { .. }
         | StoreError::DuplicateArtifacts { .. }

@@ -6,8 +6,9 @@
 //! | signature of a file | RSASSA-PKCS1-v1_5 over SHA-256 of the file's bytes ([`Keyring::sign_file_digest`]) | `openssl dgst -sha256 -verify public.pem -signature FILE.sig FILE` |
 //! | statement about a file | JWS, PS256, over name, SHA-256, size and time ([`Keyring::sign_statement`]) | any JOSE library with [`Keyring::jwks`] |
 //! | statement about a verdict | JWS, PS256, over file, models, frames, settings and verdict ([`Keyring::sign_verdict`]) | the same, or [`PublicKeys`] |
+//! | message about a job that ended | HMAC-SHA256, Standard Webhooks ([`WebhookSecret`]) | any library of Standard Webhooks with the secret |
 //!
-//! One RSA-3072 key does both. It is made on first start and never replaced but by
+//! One RSA-3072 key signs files and statements. It is made on first start and never replaced but by
 //! [`Keyring::rotate`], which keeps the public half of the old one to check with: a key that is damaged
 //! or readable by others is refused with an error that says what to do ([`Keyring::open_or_create`]).
 //!
@@ -38,6 +39,7 @@ mod signature;
 mod signer;
 mod statement;
 mod verdict_statement;
+mod webhook_secret;
 
 pub use api_secret::ApiSecret;
 pub use digest::{FileDigest, FileHasher, Sha256Digest, hash_reader};
@@ -50,3 +52,4 @@ pub use signature::{FileSignature, Verification};
 pub use signer::{LocalSigner, Scheme, Signer};
 pub use statement::{Statement, StatementError};
 pub use verdict_statement::{StatedFile, StatedModel, VerdictStatement, VerdictStatementError};
+pub use webhook_secret::WebhookSecret;

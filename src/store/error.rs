@@ -88,6 +88,14 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A stored webhook, or one of its deliveries, does not read back.
+    #[error("webhook {id} cannot be read back: {reason}")]
+    UnreadableWebhook {
+        /// Its number.
+        id: i64,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A stored job does not read back, or cannot be written so that it would.
     #[error("job {id} cannot be read back: {reason}")]
     UnreadableJob {
@@ -173,6 +181,7 @@ impl StoreError {
             Self::UnstorableRecord { .. } => "unstorable-record",
             Self::UnreadableRecord { .. } => "unreadable-record",
             Self::UnreadableKey { .. } => "unreadable-key",
+            Self::UnreadableWebhook { .. } => "unreadable-webhook",
             Self::UnreadableJob { .. } => "unreadable-job",
             Self::Stale { .. } => "job-taken-over",
             Self::DuplicateArtifacts { .. } => "duplicate-artifacts",

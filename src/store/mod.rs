@@ -5,6 +5,7 @@
 //! | [`RecordStore`] | every [`Analysis`](crate::domain::Analysis), its number and sender | SQLite, one file, or PostgreSQL |
 //! | [`KeyStore`], [`RequestLog`] | API keys as hashes; what was asked, without contents | the same database |
 //! | [`JobStore`] | the queue of analyses, with what happened to each job | the same database |
+//! | [`WebhookStore`] | who is told when a job ends, and what became of it | the same database |
 //! | [`ArtifactStore`] | the frames and crops an analysis shows | disk or S3, one folder per analysis |
 //! | [`JobUploads`] | the uploads of jobs that have not ended | beside the artifacts |
 //! | [`UploadDir`] | uploads in progress | disk, gone when the [`Upload`] is dropped |
@@ -57,6 +58,7 @@ mod submission;
 mod tests;
 mod uploads;
 mod video_pieces;
+mod webhooks;
 
 pub use artifact_name::{ArtifactName, ArtifactNameError};
 pub use artifacts::{ArtifactPlace, ArtifactStore};
@@ -78,3 +80,7 @@ pub use retention::{RetentionPolicy, SweepReport};
 pub use submission::{Batch, BatchId, BatchIdError, Stored, Submission};
 pub use uploads::{Upload, UploadDir, UploadWriter};
 pub use video_pieces::VideoPieces;
+pub use webhooks::{
+    Delivery, DeliveryEntry, DeliveryFailure, DeliveryState, NewWebhook, Webhook, WebhookId,
+    WebhookStore,
+};

@@ -16,6 +16,7 @@ use super::request_log::RequestLog;
 use super::row::{Number, given_number};
 use super::statement::Statement;
 use super::submission::{Batch, BatchId, Stored, Submission};
+use super::webhooks::WebhookStore;
 
 /// Most records one page holds.
 pub const MAX_PAGE: u32 = 500;
@@ -223,6 +224,13 @@ impl RecordStore {
     /// The jobs in the same database.
     pub fn jobs(&self) -> JobStore {
         JobStore::on(self.database.clone())
+    }
+
+    /// The webhooks in the same database.
+    pub fn webhooks(&self) -> WebhookStore {
+        WebhookStore {
+            database: self.database.clone(),
+        }
     }
 
     /// The request log in the same database.

@@ -225,7 +225,7 @@ impl S3Artifacts {
         name: &ArtifactName,
         lifetime: Duration,
     ) -> Result<String, StoreError> {
-        let method = object_store_client::Method::GET;
+        let method = http_client::Method::GET;
         let path = self.path_of(id, name);
         let signed = self.store.signed_url(method, &path, lifetime).await;
         signed.map(String::from).map_err(from_object_store)

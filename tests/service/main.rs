@@ -63,3 +63,4 @@ mod unscorable;
 mod unusual_media;
 mod uploads;
 mod verdicts;
+mod webhooks;

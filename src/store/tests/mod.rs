@@ -18,6 +18,7 @@ mod postgres;
 mod records;
 #[path = "../../../tests/support/postgres.rs"]
 mod server;
+mod webhooks;
 
 use bench::Bench;
 
@@ -88,6 +89,12 @@ on_every_database! {
         another_keys_job_is_not_there,
         events_are_numbered_without_gap_and_the_latest_are_kept,
         ended_jobs_are_forgotten_after_a_time_and_others_never;
+    webhooks:
+        the_end_of_a_job_is_announced_to_whom_it_concerns_however_it_ends,
+        a_delivery_is_tried_by_one_at_a_time_until_it_arrives,
+        a_try_of_which_nothing_is_heard_is_made_again_and_its_late_word_refused,
+        what_was_given_up_may_be_tried_again_and_a_removed_webhook_is_sent_nothing,
+        deliveries_are_forgotten_after_a_time_unless_they_wait;
     keys:
         a_key_is_found_by_its_hash_until_it_is_revoked,
         keys_whose_hashes_begin_alike_are_told_apart,
