@@ -31,6 +31,7 @@ from faces import FaceFinder, align
 from familiarity import Region, unit
 from manipulate import HELD_OUT_FAMILIES
 from pairs import shrink
+from precision import autocast
 from settings import CACHE_DIR, DATA_DIR, MODELS_DIR
 from stills import normalise
 
@@ -87,9 +88,10 @@ class Bundle:
         return normalise(torch.from_numpy(pictures).permute(0, 3, 1, 2), preprocess)
 
     def frame_logits(self, canvases: np.ndarray) -> torch.Tensor:
-        """[T]."""
-        logits = [self.networks["frame"](part) for part in self.inputs(canvases, "frame").split(16)]
-        return torch.cat([part[0] if isinstance(part, tuple) else part for part in logits])
+        """[T]; in bfloat16 where the processor has it, as it is served there."""
+        with autocast():
+            logits = [self.networks["frame"](part) for part in self.inputs(canvases, "frame").split(16)]
+        return torch.cat([part[0] if isinstance(part, tuple) else part for part in logits]).float()
 
     def features(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Normalised [T, 3, S, S] -> pooled features after the stage that distances are measured at, and after the last."""

@@ -263,7 +263,7 @@ async fn thresholds_that_changed_count_for_the_same_bytes_once_the_models_are_lo
     let path = models.path().join("bundle.toml");
     let bundle = std::fs::read_to_string(&path).expect("the bundle");
     let lines = bundle.lines().map(|line| match line.split_once(" = ") {
-        Some(("fake_at_or_above", _)) => "fake_at_or_above = 0.9999\n".to_owned(),
+        Some(("fake_at_or_above", _)) => "fake_at_or_above = 0.999999\n".to_owned(),
         _ => format!("{line}\n"),
     });
     let strict: String = lines.collect();
