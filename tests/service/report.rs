@@ -86,8 +86,8 @@ fn facts(answer: &Value) -> Vec<String> {
         .chain([
             format!("{:.2}%", probability * 100.0),
             // Of models/bundle.toml.
-            "247of414(60%)".into(),
-            "0.865(0.839to0.893)".into(),
+            "267of441(61%)".into(),
+            "0.855(0.827to0.882)".into(),
             "nonewprivileges,resourcelimits".into(),
         ])
         .collect()

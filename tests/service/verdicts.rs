@@ -48,7 +48,7 @@ async fn faces_say_where_the_frame_model_sees_traces_and_where_their_crops_lie()
     for face in looked_at {
         let map = &face["manipulation_map"];
         let cells = map["cells"].as_array().expect("cells");
-        assert_eq!((map["side"].as_u64(), cells.len()), (Some(16), 256));
+        assert_eq!((map["side"].as_u64(), cells.len()), (Some(24), 576));
         hottest = (cells.iter().filter_map(Value::as_u64)).fold(hottest, u64::max);
     }
     assert!(hottest > 50, "traces somewhere in a forged face: {hottest}");
