@@ -11,7 +11,7 @@
 //!   after [`WebhookSettings::first_pause`], six times as long after each further try, [`MOST_TRIES`]
 //!   times in all.
 //! - **Public addresses only**, unless the settings allow others: names are looked up here, and a
-//!   connection is made to the very addresses that were looked at ([`address`]). Redirections are not
+//!   connection is made to the very addresses that were looked at (`address`). Redirections are not
 //!   followed, proxies of the environment not used.
 //! - **Any process** that shares the database may deliver.
 
