@@ -27,9 +27,10 @@ class Learner:
     def __init__(self, config: dict, device: torch.device, foundations: Path = FOUNDATIONS_DIR):
         self.config, self.plan, self.device = config, config["training"], device
         self.size_px = config["preprocess"]["size_px"]
-        self.network = network_of(config, foundations).to(device)
+        self.network = network_of(config, foundations)
         if self.plan["moved"] == "low_rank":
             self.network.add_factors(self.plan["rank"], config["seed"])
+        self.network.to(device)
         names = self.network.move(self.plan["moved"])
         self.moved = {name: parameter for name, parameter in self.network.named_parameters() if name in names}
         self.average = {name: parameter.detach().clone() for name, parameter in self.moved.items()}

@@ -143,6 +143,11 @@ class ALearner(unittest.TestCase):
         self.assertEqual(wide.step, 3)
         self.assertGreater(float((wide.moved[factor] - before).detach().abs().max()), 0)
 
+    def test_has_its_factors_where_its_network_computes(self):
+        training = TRAINING | {"moved": "low_rank", "rank": 2, "factor_learning_rate": 1e-3}
+        elsewhere = Learner(CONFIG | {"training": training}, torch.device("meta"))
+        self.assertEqual({parameter.device.type for parameter in elsewhere.network.parameters()}, {"meta"})
+
     def test_lends_the_averaged_weights_and_takes_them_back(self):
         mine = Learner(CONFIG, torch.device("cpu"))
         mine.learn(batch(0))

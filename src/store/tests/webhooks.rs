@@ -10,8 +10,8 @@ use super::job_fixture::{
     ANYBODY, LEASE, MAX_TRIES, claimed, enqueued, job, later, name, now, reason, terms,
 };
 use crate::store::{
-    Delivery, DeliveryFailure, DeliveryState, JobStore, KeyId, NewJob, NewWebhook, Submission,
-    WebhookId, WebhookStore,
+    Delivery, DeliveryFailure, DeliveryState, JobStore, KeyId, NewWebhook, Submission, WebhookId,
+    WebhookStore,
 };
 
 async fn webhook(store: &WebhookStore, owner: Option<i64>) -> WebhookId {
@@ -39,7 +39,7 @@ fn failure() -> DeliveryFailure {
 
 /// A job of `key`, cancelled at once.
 async fn cancelled(jobs: &JobStore, number: u128, key: Option<i64>) {
-    let mut new = NewJob { ..job(number) };
+    let mut new = job(number);
     new.payload.submission = Submission {
         owner: key.map(KeyId::new),
         ..Submission::default()

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use super::super::error::StoreError;
 use super::super::history::unix_microseconds;
 use super::super::row::Number;
-use super::super::statement::{Statement, Value};
+use super::super::statement::Statement;
 use super::WebhookStore;
 use super::hooks::{WebhookId, moment};
 
@@ -295,7 +295,7 @@ impl WebhookStore {
             "DELETE FROM webhook_deliveries WHERE state <> 'waiting' AND created_at_us < ",
         );
         statement
-            .value(Value::from(unix_microseconds(limit)))
+            .value(unix_microseconds(limit))
             .push(" RETURNING webhook AS number");
         Ok(self.database.write::<Number>(statement).await?.len() as u64)
     }
