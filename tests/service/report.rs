@@ -86,8 +86,8 @@ fn facts(answer: &Value) -> Vec<String> {
         .chain([
             format!("{:.2}%", probability * 100.0),
             // Of models/bundle.toml.
-            "267of441(61%)".into(),
-            "0.855(0.827to0.882)".into(),
+            "261of414(63%)".into(),
+            "0.900(0.881to0.922)".into(),
             "nonewprivileges,resourcelimits".into(),
         ])
         .collect()
