@@ -89,7 +89,11 @@ fn measurement<'a>(measured: &Measured) -> [Block<'a>; 3] {
     ]
 }
 
+/// The value and its interval, each with as many decimals as the most exact of the three was stated with.
 fn estimate(estimate: &Estimate) -> String {
-    let (low, high) = estimate.interval();
-    format!("{} ({low} to {high})", estimate.value())
+    let ((low, high), value) = (estimate.interval(), estimate.value());
+    let stated = [value, low, high].map(|number| number.to_string());
+    let decimals = stated.iter().filter_map(|number| number.split_once('.'));
+    let decimals = decimals.map(|(_, digits)| digits.len()).max().unwrap_or(0);
+    format!("{value:.decimals$} ({low:.decimals$} to {high:.decimals$})")
 }
