@@ -78,7 +78,7 @@ function readStability(json) {
 /** Addresses of the reports, relative to the page, which may be shown under a path that the service was not told of. */
 function readReports(json) {
   const path = (value) => (typeof value === "string" ? /\/(api\/v1\/predictions\/[^/]+\/[\w.-]+)$/.exec(value)?.[1] ?? null : null);
-  return { html: path(json?.html), pdf: path(json?.pdf) };
+  return { html: path(json?.html), pdf: path(json?.pdf), film: path(json?.annotated_film) };
 }
 
 /** Where the verdicts part; `null` where the answer does not say. */

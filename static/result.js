@@ -161,6 +161,7 @@ function actions(answer, json, onSign) {
       : h("button", { type: "button", class: "button", on: { click: () => download(`${stem}.json`, "application/json", JSON.stringify(json, null, 2)) } }, "JSON of this analysis"),
     answer.reports.pdf && report("Report (PDF)", answer.reports.pdf, `${stem}-report.pdf`),
     answer.reports.html && report("Report (HTML)", answer.reports.html, `${stem}-report.html`),
+    answer.reports.film && report("Annotated film (MP4)", answer.reports.film, `${stem}-annotated.mp4`),
     answer.frames.length > 0 && h("button", {
       type: "button", class: "button", id: "csv", "aria-describedby": "csv-note",
       on: { click: () => download(`${stem}.csv`, "text/csv;charset=utf-8", toCsv(answer)) },

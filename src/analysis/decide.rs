@@ -198,6 +198,7 @@ mod tests {
             map: None,
         };
         ClipScores {
+            sequence_maps: Vec::new(),
             sequence_track: Some(logit(sequence)),
             sequence_frames: vec![logit(sequence); 2],
             frame_frames: vec![Some(score(frame)), None],

@@ -13,6 +13,7 @@
 //! may be lost (`decode`); the networks run on the thread that [`crate::inference`] owns.
 
 mod admission;
+mod annotated_film;
 mod conditions;
 mod decide;
 mod decode;
@@ -36,6 +37,7 @@ use tokio::sync::Semaphore;
 pub(crate) use decode::fuzzing;
 
 pub use admission::Admission;
+pub use annotated_film::{annotated_film, film_pictures};
 #[doc(hidden)]
 pub use decode::DecodeCost;
 pub use decode::{WORKER_ARGUMENT, describe_metrics, serve_decoding};

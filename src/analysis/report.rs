@@ -7,8 +7,8 @@ use time::OffsetDateTime;
 use super::decide::{Decision, frame_model_probability};
 use super::decode::{Observation, ObservedFace, ObservedTrack};
 use crate::domain::{
-    Analysis, AnalysisId, Conditions, FaceObservation, FrameResult, Logit, ModelIdentity,
-    ModelRole, ModelScore, Probability, TrackResult,
+    Analysis, AnalysisId, Conditions, FaceObservation, FrameResult, Logit, ManipulationMap,
+    ModelIdentity, ModelRole, ModelScore, Probability, TrackResult,
 };
 use crate::faces;
 use crate::inference::{ClipScores, FrameScore};
@@ -159,8 +159,7 @@ fn face_observations(
                     .map(|score| score.logit.probability()),
                 probability_fake: scored.and_then(|c| at(&c.fused_frames, position)),
                 crop_artifact: face.crop_artifact.clone(),
-                manipulation_map: (scored.and_then(|c| frame_score(c, position)))
-                    .and_then(|score| score.map.clone()),
+                manipulation_map: scored.and_then(|c| map(c, position)),
                 crop_corners: (faces::crop_corners(&face.face.landmarks).ok())
                     .map(|corners| corners.map(|corner| corner.map(|px| px as f32))),
             };
@@ -172,6 +171,14 @@ fn face_observations(
 /// What the frame model says; `None` where it did not look.
 fn frame_score(clip: &ClipScores, position: usize) -> Option<&FrameScore> {
     clip.frame_frames.get(position)?.as_ref()
+}
+
+/// The frame model's map or, where it says nowhere anything, the sequence model's.
+fn map(clip: &ClipScores, position: usize) -> Option<ManipulationMap> {
+    let of_frame = frame_score(clip, position).and_then(|score| score.map.as_ref());
+    of_frame
+        .or_else(|| clip.sequence_maps.get(position))
+        .cloned()
 }
 
 fn at(logits: &[Logit], position: usize) -> Option<Probability> {

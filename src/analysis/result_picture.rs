@@ -25,7 +25,7 @@ pub(super) fn add(outcome: &mut Outcome, settings: &AnalysisSettings) -> Result<
     };
     let picture = media::decode_jpeg(&picture.bytes)?;
     let marks: Vec<Mark> = (frame.faces.iter())
-        .map(|face| mark(face, outcome.thresholds))
+        .map(|face| mark(face, Some(outcome.thresholds)))
         .collect();
     let (text, tone) = headline(&outcome.analysis);
     let drawn = media::annotate(&picture, &marks, (&text, tone));
@@ -52,11 +52,12 @@ fn telling_frame(analysis: &Analysis) -> Option<&FrameResult> {
         .or_else(|| frames().next())
 }
 
-fn mark(face: &FaceObservation, thresholds: Thresholds) -> Mark {
+/// A face with its score, in the colour that the thresholds give it, where those are known.
+pub(super) fn mark(face: &FaceObservation, thresholds: Option<Thresholds>) -> Mark {
     let (text, tone) = match face.probability_fake {
         Some(probability) => (
             format!("fake {}", percent(probability)),
-            tone_of(thresholds.decide(probability).0),
+            thresholds.map_or(Tone::Undecided, |t| tone_of(t.decide(probability).0)),
         ),
         None => ("not scored".to_owned(), Tone::Undecided),
     };
@@ -67,7 +68,8 @@ fn mark(face: &FaceObservation, thresholds: Thresholds) -> Mark {
     }
 }
 
-fn headline(analysis: &Analysis) -> (String, Tone) {
+/// The verdict in a few words.
+pub(super) fn headline(analysis: &Analysis) -> (String, Tone) {
     let verdict = &analysis.verdict;
     let word = verdict.label.as_str();
     let text = match verdict.probability_fake {
@@ -77,7 +79,7 @@ fn headline(analysis: &Analysis) -> (String, Tone) {
     (text, tone_of(verdict.label))
 }
 
-fn tone_of(label: VerdictLabel) -> Tone {
+pub(super) fn tone_of(label: VerdictLabel) -> Tone {
     match label {
         VerdictLabel::Fake => Tone::Suspect,
         VerdictLabel::Real => Tone::Clean,

@@ -88,7 +88,7 @@ pub struct FaceObservation {
     pub probability_fake: Option<Probability>,
     /// File name of the aligned crop among the artifacts.
     pub crop_artifact: String,
-    /// Where the frame model sees traces; `None` where it did not look or does not say.
+    /// Where the frame model sees traces, or what speaks for the score; `None` where no model says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manipulation_map: Option<ManipulationMap>,
     /// Where the corners of the aligned crop lie, `[x, y]` in pixels of the upright frame and maybe

@@ -4,16 +4,35 @@ use serde::{Deserialize, Serialize};
 
 use super::{Logit, Probability, ScoreError};
 
-/// How manipulated each part of an aligned crop looks to the frame model: a square of cells that
-/// covers the part of the crop the model sees, row by row from the upper left.
+/// How manipulated each part of an aligned crop looks to a model, or how much it adds to its score: a
+/// square of cells that covers the part of the crop the model sees, row by row from the upper left.
 ///
 /// Stored in whole percent: a cell is a hint to the eye, and a record holds thousands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "StoredMap", into = "StoredMap")]
 pub struct ManipulationMap {
+    kind: MapKind,
     side: usize,
     covers_ratio: f32,
     cells: Vec<Probability>,
+}
+
+/// What the cells of a map say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MapKind {
+    /// P(manipulated) of the cell, by a part of the network that was trained to say it.
+    #[default]
+    Traces,
+    /// How much the cell adds to the score, followed back through the network: the strongest one is
+    /// as high as P(fake), and what adds nothing or speaks against it is 0.
+    Contribution,
+}
+
+impl MapKind {
+    fn is_traces(&self) -> bool {
+        *self == Self::Traces
+    }
 }
 
 impl ManipulationMap {
@@ -30,10 +49,32 @@ impl ManipulationMap {
             .iter()
             .map(probability)
             .collect::<Result<_, ScoreError>>()?;
-        Self::of_cells(side, covers_ratio, cells)
+        Self::of_cells(MapKind::Traces, side, covers_ratio, cells)
+    }
+
+    /// From what each cell adds to `logit`, as [`Self::of_logits`] lays them out; `strongest` is the
+    /// largest of those that are compared, and not above 0 where none speaks for it.
+    ///
+    /// # Errors
+    /// As [`Self::of_logits`].
+    pub fn of_contributions(
+        (side, covers_ratio): (usize, f32),
+        contributions: &[f32],
+        strongest: f32,
+        logit: Logit,
+    ) -> Result<Self, ScoreError> {
+        let most = logit.probability().get();
+        let cell = |contribution: &f32| match (contribution.is_finite(), strongest > 0.0) {
+            (false, _) => Err(ScoreError::NotFinite(*contribution)),
+            (true, false) => Probability::new(0.0),
+            (true, true) => Probability::new(most * (contribution / strongest).clamp(0.0, 1.0)),
+        };
+        let cells = contributions.iter().map(cell).collect::<Result<_, _>>()?;
+        Self::of_cells(MapKind::Contribution, side, covers_ratio, cells)
     }
 
     fn of_cells(
+        kind: MapKind,
         side: usize,
         covers_ratio: f32,
         cells: Vec<Probability>,
@@ -46,10 +87,16 @@ impl ManipulationMap {
             return Err(ScoreError::OutOfRange(covers_ratio));
         }
         Ok(Self {
+            kind,
             side,
             covers_ratio,
             cells,
         })
+    }
+
+    /// What the cells say.
+    pub fn kind(&self) -> MapKind {
+        self.kind
     }
 
     /// Cells along a side.
@@ -79,6 +126,9 @@ impl ManipulationMap {
 /// The form in a record.
 #[derive(Serialize, Deserialize)]
 struct StoredMap {
+    /// Older records have only traces.
+    #[serde(default, skip_serializing_if = "MapKind::is_traces")]
+    kind: MapKind,
     side: usize,
     covers_ratio: f32,
     /// Percent.
@@ -88,6 +138,7 @@ struct StoredMap {
 impl From<ManipulationMap> for StoredMap {
     fn from(map: ManipulationMap) -> Self {
         Self {
+            kind: map.kind,
             side: map.side,
             covers_ratio: map.covers_ratio,
             cells: map.percents(),
@@ -102,7 +153,7 @@ impl TryFrom<StoredMap> for ManipulationMap {
         let cells = (stored.cells.iter())
             .map(|percent| Probability::new(f32::from(*percent) / 100.0))
             .collect::<Result<_, _>>()?;
-        Self::of_cells(stored.side, stored.covers_ratio, cells)
+        Self::of_cells(stored.kind, stored.side, stored.covers_ratio, cells)
     }
 }
 
@@ -118,6 +169,25 @@ mod tests {
         assert_eq!(cells[0], 0.5);
         assert!(cells[1] > 0.9 && cells[2] < 0.1, "{cells:?}");
         assert_eq!(map.percents(), [50, 95, 5, 50]);
+    }
+
+    #[test]
+    fn what_a_cell_adds_is_shown_up_to_the_probability_and_kept_as_such() {
+        let logit = Logit::new(3.0).unwrap();
+        let parts = [2.0, 1.0, -4.0, 0.0];
+        let map = ManipulationMap::of_contributions((2, 1.0), &parts, 2.0, logit).unwrap();
+        assert_eq!(
+            (map.kind(), map.percents()),
+            (MapKind::Contribution, vec![95, 48, 0, 0])
+        );
+        let read: ManipulationMap =
+            serde_json::from_str(&serde_json::to_string(&map).unwrap()).unwrap();
+        assert_eq!(read.kind(), MapKind::Contribution);
+        let nothing = ManipulationMap::of_contributions((1, 1.0), &[-1.0], 0.0, logit).unwrap();
+        assert_eq!(nothing.percents(), [0]);
+        for odd in [f32::NAN, f32::INFINITY] {
+            assert!(ManipulationMap::of_contributions((1, 1.0), &[odd], 1.0, logit).is_err());
+        }
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub(crate) use conditions::tests::conditions;
 pub use face::{CROP_CANVAS_PX, CROP_MARGIN_RATIO, Face, FaceBox, Landmarks, Track, TrackedFace};
 pub use frame::{FrameError, PixelArea, Rgb8Image, Sample, SampleNote, SampledFrame};
 pub use isolation::Isolation;
-pub use manipulation_map::ManipulationMap;
+pub use manipulation_map::{ManipulationMap, MapKind};
 pub use measured::{Answers, Estimate, EstimateError, Measured, MeasuredModel};
 pub use media::{DeviceTags, FrameRate, MediaInfo, MediaKind, PictureInfo, Rotation};
 pub use model::{FoundationIdentity, ModelIdentity, ModelRole};

@@ -2,7 +2,7 @@
 
 use super::public_path::PublicPath;
 use crate::domain::AnalysisId;
-use crate::report::Links;
+use crate::report::{Links, Place};
 
 /// The addresses of the reports of one analysis, for a client that reaches the service under a
 /// certain path.
@@ -28,6 +28,7 @@ impl<'a> ReportLinks<'a> {
     pub(super) fn in_report(self) -> Links {
         let id = self.id;
         Links {
+            place: Place::Service,
             json: self.at.link(&format!("/api/v1/predictions/{id}")),
             csv: self.to("report.csv"),
             statement: self.to("statement"),

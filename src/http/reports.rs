@@ -1,11 +1,11 @@
-//! One stored analysis to hand on: as a page, as a PDF, as a table, and the signed statement that
-//! page and PDF carry.
+//! One stored analysis to hand on: as a page, as a PDF, as a table, as a film of what was analysed, and
+//! the signed statement that page and PDF carry.
 //!
 //! Each is made when it is asked for, from the record and its pictures. A picture that the store does
 //! not have any more, or does not give now, is said to be gone in its place. Only so many reports
 //! are made at a time, each with only so many bytes of pictures.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY};
@@ -22,14 +22,16 @@ use super::predictions::stored;
 use super::problem::Problem;
 use super::public_path::PublicPath;
 use super::report_links::ReportLinks;
-use crate::analysis::write_csv;
-use crate::domain::Analysis;
+use crate::analysis::{self, write_csv};
+use crate::domain::{Analysis, AnalysisId};
 use crate::integrity::{Keyring, VerdictStatement};
 use crate::report::{self, Material, ReportError, SignedStatement};
 use crate::store::{ArtifactName, StoreError};
 
 /// Bytes of pictures in one report; further ones are left out as if they were gone.
 const MAX_PICTURES_BYTES: usize = 24 * 1024 * 1024;
+/// Bytes of the pictures of one film.
+const MAX_FILM_PICTURES_BYTES: usize = 64 * 1024 * 1024;
 /// What is signed anew each time is not kept by anybody on the way.
 const NOT_KEPT: &str = "private, no-store";
 
@@ -114,6 +116,43 @@ pub(super) async fn csv(
     Ok(response.body(table))
 }
 
+/// A stored analysis as a film
+///
+/// The analysed pictures of a video, each from its time until the next one's, with faces, scores, the
+/// verdict and the scores over time drawn in. MP4 with H.264, at most 1280 pixels wide or high, made of
+/// the kept pictures: what lies between them is not shown, and there is no sound.
+#[utoipa::path(operation_id = "get_annotated_film", tag = "history",
+    params(("id" = String, Path, description = "Name of the analysis, a UUID")),
+    responses(
+        (status = 200, description = "The film", content_type = "video/mp4", body = inline(RawBytes)),
+        (status = 404, description = "`not-found`: no such analysis, one of a still image, or one whose pictures are gone",
+            content_type = "application/problem+json", body = Problem),
+        (status = 500, description = "A part of the service failed", content_type = "application/problem+json", body = Problem),
+        (status = 503, description = "`database-busy` or `database-away`", content_type = "application/problem+json", body = Problem),
+    ))]
+#[get("/api/v1/predictions/{id}/annotated.mp4")]
+pub(super) async fn film(
+    service: Data<Service>,
+    caller: Caller,
+    id: Path<String>,
+) -> Result<HttpResponse, HttpError> {
+    let analysis = stored(&service, caller, &id).await?.analysis;
+    let name = analysis.filename.clone();
+    let place = Arc::clone(&service.report_places).acquire_owned();
+    let place = place.await.map_err(|_| HttpError::Interrupted)?;
+    let wanted = analysis::film_pictures(&analysis);
+    let pictures = pictures(&service, analysis.id, wanted, MAX_FILM_PICTURES_BYTES).await?;
+    let drawing = web::block(move || {
+        // Held to the end of the work, also when the client has left.
+        let _place = place;
+        analysis::annotated_film(&analysis, &pictures)
+    });
+    let film = drawing.await.map_err(|_| HttpError::Interrupted)??;
+    let film = film.ok_or(HttpError::NotFound("annotated film"))?;
+    let mut response = named(&name, "attachment", "annotated.mp4");
+    Ok(response.content_type("video/mp4").body(film))
+}
+
 /// The signed statement about an analysis
 ///
 /// A compact JWS (PS256, type `verdict-statement+jws`) over file, models, frames, settings, verdict
@@ -152,7 +191,8 @@ async fn rendered(
 ) -> Result<Vec<u8>, HttpError> {
     let place = Arc::clone(&service.report_places).acquire_owned();
     let place = place.await.map_err(|_| HttpError::Interrupted)?;
-    let pictures = pictures(service, &analysis).await?;
+    let wanted = report::wanted_pictures(&analysis);
+    let pictures = pictures(service, analysis.id, wanted, MAX_PICTURES_BYTES).await?;
     let models = service.analyzer.models().facts();
     let links = ReportLinks::new(at, analysis.id).in_report();
     let keyring = service.keyring.clone();
@@ -172,16 +212,17 @@ async fn rendered(
     rendering.await.map_err(|_| HttpError::Interrupted)?
 }
 
-/// The pictures that the report shows, as far as they are there and fit.
+/// Those of the `wanted` pictures that are there and fit into `room` bytes.
 async fn pictures(
     service: &Service,
-    analysis: &Analysis,
+    id: AnalysisId,
+    wanted: BTreeSet<String>,
+    mut room: usize,
 ) -> Result<BTreeMap<String, Vec<u8>>, HttpError> {
     let mut pictures = BTreeMap::new();
-    let mut room = MAX_PICTURES_BYTES;
-    for name in report::wanted_pictures(analysis) {
+    for name in wanted {
         let parsed = ArtifactName::parse(&name)?;
-        let jpeg = match service.artifacts.read(analysis.id, &parsed).await {
+        let jpeg = match service.artifacts.read(id, &parsed).await {
             Err(StoreError::ArtifactsAway(error)) => {
                 tracing::warn!(%error, %name, "a report goes without a picture");
                 None

@@ -32,6 +32,7 @@ pub(super) fn register(routes: &mut ServiceConfig<'_>) {
         .service(reports::html)
         .service(reports::pdf)
         .service(reports::csv)
+        .service(reports::film)
         .service(reports::signed_statement)
         .service(static_files::artifact)
         .service(limits::limits)

@@ -45,6 +45,7 @@ impl Engine for Told {
         };
         let scores = |&n: &usize| {
             Ok(EngineScores {
+                sequence_maps: vec![],
                 sequence: Some((logit(n)?, vec![logit(n)?; n])),
                 frames: vec![Some(frame(n)?); n],
                 familiarity: None,

@@ -18,7 +18,7 @@ pub struct Clip {
 pub struct FrameScore {
     /// Its calibrated logit.
     pub logit: Logit,
-    /// Where manipulation shows; `None` for a network that does not say.
+    /// Where manipulation shows, or what speaks for it; `None` for an image model brought whole.
     pub map: Option<ManipulationMap>,
 }
 
@@ -32,6 +32,8 @@ pub struct ClipScores {
     /// The frame model at each frame; `None` where it did not look (`frame_model_frames`), empty
     /// without such a model.
     pub frame_frames: Vec<Option<FrameScore>>,
+    /// What speaks for FAKE in each frame to the sequence model; empty where the frame model says it.
+    pub sequence_maps: Vec<ManipulationMap>,
     /// All models together on the track; the frame model enters with its mean over the frames it
     /// looked at.
     pub fused_track: Logit,

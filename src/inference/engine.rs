@@ -15,9 +15,9 @@ use super::clip::{Clip, FrameScore};
 use super::device::DeviceMemory;
 use super::familiarity::TrainingRegion;
 use super::manifest::{Architecture, SequenceArchitecture};
-use super::model::{Model, Running};
+use super::model::{Model, Running, Strongest};
 use super::networks::{ClipLogits, FrameNetwork, SequenceNetwork};
-use crate::domain::{CROP_CANVAS_PX, Familiarity, Logit, Rgb8Image};
+use crate::domain::{CROP_CANVAS_PX, Familiarity, Logit, ManipulationMap, Rgb8Image};
 
 /// What the model thread runs. A seam: tests of the thread put in an engine that blocks or panics.
 pub(super) trait Engine {
@@ -35,6 +35,9 @@ pub(super) struct EngineScores {
     pub(super) sequence: Option<(Logit, Vec<Logit>)>,
     /// The frame model at each crop; `None` where it does not look. Empty without such a model.
     pub(super) frames: Vec<Option<FrameScore>>,
+    /// What each crop adds to the sequence model's logit; empty where the frame model says where, and
+    /// where the sequence model is not asked.
+    pub(super) sequence_maps: Vec<ManipulationMap>,
     /// `None` where the sequence model states no distances.
     pub(super) familiarity: Option<Familiarity>,
 }
@@ -66,7 +69,16 @@ struct Distances {
 struct SequenceScores {
     /// Track and frames; `None` for a still image it is not asked about.
     logits: Option<(Logit, Vec<Logit>)>,
+    maps: Vec<ManipulationMap>,
     familiarity: Option<Familiarity>,
+}
+
+/// What a sequence model is asked beside its logits.
+#[derive(Clone, Copy)]
+struct Besides<'a> {
+    distances: Option<&'a Distances>,
+    /// What each part of the pictures contributes.
+    maps: bool,
 }
 
 impl Networks {
@@ -132,8 +144,13 @@ impl Engine for Networks {
         let (sequences, stills) = match &self.sequence {
             Some(model) => {
                 let distances = self.distances.as_ref();
+                let says_where = |model: &Model<FrameNetwork>| model.network.says_where();
+                let besides = Besides {
+                    distances,
+                    maps: !self.frame.as_ref().is_some_and(says_where),
+                };
                 (
-                    model.score(&moving, self.pass_frames, distances)?,
+                    model.score(&moving, self.pass_frames, besides)?,
                     model.measure(&stills, self.pass_frames, distances)?,
                 )
             }
@@ -155,10 +172,12 @@ impl Engine for Networks {
                 };
                 let SequenceScores {
                     logits,
+                    maps,
                     familiarity,
                 } = next.unwrap_or_default();
                 Ok(EngineScores {
                     sequence: logits,
+                    sequence_maps: maps,
                     familiarity,
                     frames: frames.next().unwrap_or_default(),
                 })
@@ -204,36 +223,53 @@ impl Model<SequenceNetwork> {
         &self,
         clips: &[&Clip],
         pass_frames: usize,
-        distances: Option<&Distances>,
+        besides: Besides<'_>,
     ) -> Result<Vec<SequenceScores>, String> {
         if clips.is_empty() {
             return Ok(vec![]);
         }
         let (lengths, crops) = (lengths(clips), crops(clips));
-        let (features, familiarity) = match distances {
-            None => {
-                let features = self.in_passes(&crops, pass_frames, SequenceNetwork::features);
-                (features, vec![])
-            }
-            Some(distances) => {
-                let passes = self.in_passes(&crops, pass_frames, |network, pictures| {
-                    network.features_with_stage(pictures, distances.stage)
-                });
-                let (features, beside): (Vec<_>, Vec<_>) = passes.into_iter().unzip();
-                (features, distances.measure(&beside, &lengths)?)
-            }
+        let stage = besides.distances.map(|distances| distances.stage);
+        let passes = self.in_passes(&crops, pass_frames, |network, pictures| {
+            let seen = network.features(pictures, stage);
+            let maps = besides.maps.then_some(seen.maps);
+            (seen.features, seen.stage, maps)
+        });
+        let (mut features, mut staged, mut maps) = (vec![], vec![], vec![]);
+        for (seen, stage, map) in passes {
+            features.push(seen);
+            staged.extend(stage);
+            maps.extend(map);
+        }
+        let familiarity = match besides.distances {
+            Some(distances) => distances.measure(&staged, &lengths)?,
+            None => vec![],
+        };
+        let maps = match besides.maps {
+            true => Tensor::cat(&maps, 0).split_with_sizes(&lengths, 0),
+            false => vec![],
         };
         let scored = (self.network).over_time(&Tensor::cat(&features, 0), &lengths);
-        let mut familiarity = familiarity.into_iter();
+        let (mut familiarity, mut maps) = (familiarity.into_iter(), maps.into_iter());
         let read = |ClipLogits { track, frames }| {
             let track = self.readout.logits(&track)?.into_iter().next();
             let track = track.ok_or("the sequence network gave nothing")?;
+            let maps = maps.next().map(|maps| self.explain(&maps, track));
             Ok(SequenceScores {
                 logits: Some((track, self.readout.logits(&frames)?)),
+                maps: maps.transpose()?.unwrap_or_default(),
                 familiarity: familiarity.next(),
             })
         };
         scored.into_iter().map(read).collect()
+    }
+
+    /// A map for each frame of a clip; strengths compare between its frames.
+    fn explain(&self, maps: &Tensor, track: Logit) -> Result<Vec<ManipulationMap>, String> {
+        let towards = |outputs: &Tensor| self.readout.towards_fake(outputs);
+        let contributions = self.network.contributions(maps, &towards);
+        let frames = contributions.size()[0] as usize;
+        self.contribution_maps(&contributions, &vec![track; frames], Strongest::OfAll)
     }
 
     /// The distances of still images, for which the trunk runs as far as they need it; nothing
@@ -253,6 +289,7 @@ impl Model<SequenceNetwork> {
         let measured = distances.measure(&features, &lengths(stills))?.into_iter();
         let scores = measured.map(|familiarity| SequenceScores {
             logits: None,
+            maps: vec![],
             familiarity: Some(familiarity),
         });
         Ok(scores.collect())

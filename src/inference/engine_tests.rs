@@ -290,7 +290,7 @@ async fn a_still_image_is_scored_by_the_frame_model_alone() {
     assert_eq!(scores.frame_frames.len(), 1);
     let frame = scores.frame_frames[0].as_ref().unwrap();
     assert_eq!(scores.fused_track, frame.logit);
-    assert_eq!(frame.map, None);
+    assert!(frame.map.is_some());
 }
 
 #[tokio::test]

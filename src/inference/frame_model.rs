@@ -6,8 +6,8 @@ use super::bundle::ModelFolder;
 use super::clip::{Clip, FrameScore};
 use super::image_model::{Expected, ImageModel};
 use super::manifest::FrameArchitecture;
-use super::model::{Model, Running};
-use super::networks::{FrameNetwork, PictureLogits};
+use super::model::{Model, Running, Strongest};
+use super::networks::{FrameNetwork, PictureLogits, PictureMaps};
 use crate::domain::{ManipulationMap, Rgb8Image};
 
 impl Model<FrameNetwork> {
@@ -80,11 +80,19 @@ impl Model<FrameNetwork> {
         pass_frames: usize,
     ) -> Result<Vec<FrameScore>, String> {
         let mut scores = Vec::with_capacity(crops.len());
-        for pass in self.in_passes(crops, pass_frames, FrameNetwork::run) {
-            let PictureLogits { outputs, mask } = pass?;
+        let towards = |outputs: &Tensor| self.readout.towards_fake(outputs);
+        let passes = self.in_passes(crops, pass_frames, |network, pictures| {
+            network.run(pictures, &towards)
+        });
+        for pass in passes {
+            let PictureLogits { outputs, maps } = pass?;
             let logits = self.readout.logits(&outputs)?;
-            let maps = match mask {
-                Some(mask) => self.maps(&mask)?.into_iter().map(Some).collect(),
+            let maps = match maps {
+                Some(PictureMaps::Mask(mask)) => self.maps(&mask)?.into_iter().map(Some).collect(),
+                Some(PictureMaps::Contributions(parts)) => {
+                    let maps = self.contribution_maps(&parts, &logits, Strongest::OfEach)?;
+                    maps.into_iter().map(Some).collect()
+                }
                 None => vec![None; logits.len()],
             };
             let pairs = logits.into_iter().zip(maps);

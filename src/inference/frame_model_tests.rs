@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::super::fixture::{TinyBundle, noise_clip};
 use super::super::{ClipScores, InferenceSettings, ModelWorker};
 use super::*;
+use crate::domain::MapKind;
 
 async fn scored(settings: InferenceSettings, frames: u32) -> ClipScores {
     let (_worker, scorer) = ModelWorker::start(settings).unwrap();
@@ -93,8 +94,54 @@ async fn a_network_with_a_head_for_patches_says_of_each_frame_where() {
     });
     let silent = scored(bundle.settings(), 3).await;
     let maps = silent.frame_frames.iter().flatten();
-    assert!(maps.clone().count() == 3 && maps.clone().all(|score| score.map.is_none()));
-    assert_eq!(silent.fused_track, scores.fused_track);
+    let kinds: Vec<_> = (maps.clone())
+        .map(|score| score.map.as_ref().map(ManipulationMap::kind))
+        .collect();
+    assert_eq!(kinds, [Some(MapKind::Contribution); 3]);
+    let difference = silent.fused_track.get() - scores.fused_track.get();
+    assert!(
+        difference.abs() < 1e-4,
+        "the answer is the same: {difference}"
+    );
+}
+
+#[tokio::test]
+async fn clips_transformer_says_of_each_frame_what_speaks_for_its_score() {
+    let scores = scored(TinyBundle::new().settings(), 3).await;
+    for score in scores.frame_frames.iter().flatten() {
+        let map = score.map.as_ref().unwrap();
+        assert_eq!(map.kind(), MapKind::Contribution);
+        let strongest = map.percents().into_iter().max();
+        let probability = (score.logit.probability().get() * 100.0).round() as u8;
+        assert!(
+            strongest == Some(probability) || strongest == Some(0),
+            "{map:?}"
+        );
+    }
+    assert!(scores.sequence_maps.is_empty(), "the frame model says it");
+}
+
+#[tokio::test]
+async fn without_a_frame_model_the_sequence_model_says_what_speaks_for_the_track() {
+    let bundle = TinyBundle::new();
+    bundle.edit("bundle.toml", "frame = \"frame\"\n", "");
+    bundle.edit("bundle.toml", "frame_weight = 0.5", "frame_weight = 0.0");
+    let scores = scored(bundle.settings(), 5).await;
+    assert_eq!(scores.sequence_maps.len(), 5);
+    let most = |map: &ManipulationMap| map.percents().into_iter().max().unwrap();
+    let strongest = scores.sequence_maps.iter().map(most).max().unwrap();
+    let track = scores.sequence_track.unwrap().probability().get();
+    let probability = (track * 100.0).round() as u8;
+    assert!(
+        strongest == probability || strongest == 0,
+        "{strongest} {probability}"
+    );
+    assert!(
+        scores
+            .sequence_maps
+            .iter()
+            .all(|m| m.kind() == MapKind::Contribution)
+    );
 }
 
 #[tokio::test]

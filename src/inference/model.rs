@@ -1,6 +1,6 @@
 //! A network between what it reads and what its answer means, and how it is loaded.
 
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::bundle::ModelFolder;
 use super::manifest::{Architecture, Manifest};
@@ -8,7 +8,7 @@ use super::preprocess::Preparation;
 use super::readout::Readout;
 use super::weights::Tensors;
 use super::{FoundationFolders, Precision};
-use crate::domain::Rgb8Image;
+use crate::domain::{Logit, ManipulationMap, Rgb8Image};
 
 /// A network that is ready to look at crops.
 pub(super) struct Model<N> {
@@ -68,6 +68,42 @@ impl<N> Model<N> {
             .chunks(pass_frames)
             .map(|pass| network(&self.network, &self.preparation.run(pass)))
             .collect()
+    }
+}
+
+/// What the strength of a map's cells is relative to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Strongest {
+    /// The strongest cell of all maps.
+    OfAll,
+    /// Of each map its own.
+    OfEach,
+}
+
+impl<N> Model<N> {
+    /// What the parts of pictures add to the logit of FAKE, `[n, side, side]`, as maps; `logits` are
+    /// those that the parts speak for.
+    pub(super) fn contribution_maps(
+        &self,
+        contributions: &Tensor,
+        logits: &[Logit],
+        strongest: Strongest,
+    ) -> Result<Vec<ManipulationMap>, String> {
+        let (_, side, _) = contributions.size3().map_err(|e| e.to_string())?;
+        let side = side as usize;
+        let flat = contributions.to_device(Device::Cpu).to_kind(Kind::Float);
+        let flat = Vec::<f32>::try_from(flat.reshape(-1)).map_err(|e| e.to_string())?;
+        let most = |cells: &[f32]| cells.iter().copied().fold(0.0, f32::max);
+        let of_all = most(&flat);
+        let maps = flat.chunks(side * side).zip(logits).map(|(cells, logit)| {
+            let strongest = match strongest {
+                Strongest::OfAll => of_all,
+                Strongest::OfEach => most(cells),
+            };
+            let covers_ratio = self.preparation.covers_ratio();
+            ManipulationMap::of_contributions((side, covers_ratio), cells, strongest, *logit)
+        });
+        maps.collect::<Result<_, _>>().map_err(|e| e.to_string())
     }
 }
 

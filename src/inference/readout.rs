@@ -50,10 +50,7 @@ impl Readout {
             OutputActivation::Logits => outputs.shallow_clone(),
             OutputActivation::Probabilities => self.before_activation(outputs)?,
         };
-        let fake = match self.reading {
-            Reading::Single { sign } => outputs.select(-1, 0) * sign,
-            Reading::Pair { fake } => outputs.select(-1, fake) - outputs.select(-1, 1 - fake),
-        };
+        let fake = self.towards_fake(outputs);
         let fake = fake.to_device(Device::Cpu).to_kind(Kind::Float).reshape(-1);
         let raw = Vec::<f32>::try_from(fake).map_err(|e| e.to_string())?;
         let Calibration { scale, bias } = self.calibration;
@@ -64,6 +61,14 @@ impl Readout {
 }
 
 impl Readout {
+    /// How much raw logits `[…, outputs]` speak for FAKE, before calibration: `[…]`.
+    pub(super) fn towards_fake(&self, outputs: &Tensor) -> Tensor {
+        match self.reading {
+            Reading::Single { sign } => outputs.select(-1, 0) * sign,
+            Reading::Pair { fake } => outputs.select(-1, fake) - outputs.select(-1, 1 - fake),
+        }
+    }
+
     /// Probabilities back to numbers whose difference, or which alone, are the logit.
     fn before_activation(&self, outputs: &Tensor) -> Result<Tensor, String> {
         let outputs = outputs.to_kind(Kind::Double);

@@ -283,6 +283,7 @@ fn fuse(mix: Mix, scores: EngineScores) -> Result<ClipScores, ScoreError> {
         sequence_track,
         sequence_frames,
         frame_frames: scores.frames,
+        sequence_maps: scores.sequence_maps,
         familiarity: scores.familiarity,
         queue_ms: 0.0,
         inference_ms: 0.0,

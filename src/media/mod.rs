@@ -16,15 +16,19 @@
 //! | `still`, `jpeg`, `icc` | images, how much of a JPEG is there, colours |
 //! | `heif` | HEIC and AVIF |
 //! | `moving` | images of several frames |
-//! | `annotate`, `variation`, `change` | pictures drawn on, and changed |
+//! | `annotate`, `score_strip`, `canvas` | pictures drawn on |
+//! | `film` | pictures at their times, written as a film |
+//! | `variation`, `change` | pictures changed |
 //! | `native` | the unsafe edge |
 
 mod annotate;
+mod canvas;
 mod change;
 mod clock;
 mod colour;
 mod decoder;
 mod error;
+mod film;
 mod foreign;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
@@ -47,6 +51,7 @@ mod recognise;
 mod render;
 mod rendering;
 mod sampler;
+mod score_strip;
 mod source;
 mod still;
 mod survey;
@@ -61,8 +66,10 @@ use std::sync::Once;
 
 pub use annotate::{Mark, Tone, annotate};
 pub use error::MediaError;
+pub use film::FilmWriter;
 pub use limits::MediaLimits;
 pub use options::{SampleOptions, Steps};
+pub use score_strip::{ScoreBar, ScoreStrip, with_score_strip};
 pub use source::MovingStreams;
 pub use variation::Variation;
 

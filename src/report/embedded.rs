@@ -13,7 +13,7 @@ pub(super) const HTML_TYPE: &str = "application/jose";
 /// Name of the element in a page.
 pub(super) const HTML_ID: &str = "statement";
 /// Name of the file attached to a PDF.
-pub(super) const ATTACHMENT: &str = "statement.jws";
+pub const ATTACHMENT: &str = "statement.jws";
 
 /// What stands before and behind a stream of a PDF.
 const STREAM_BEGINS: &[u8] = b"stream\n";

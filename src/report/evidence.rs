@@ -6,7 +6,7 @@ use super::Material;
 use super::document::Block;
 use super::figures;
 use super::numbers::{percent, percent_or_dash, seconds};
-use crate::domain::{Analysis, FaceObservation, FrameResult, MediaKind, VerdictLabel};
+use crate::domain::{Analysis, FaceObservation, FrameResult, MapKind, MediaKind, VerdictLabel};
 
 /// Frames shown; each is a picture of its own in the report.
 const SHOWN: usize = 4;
@@ -29,21 +29,37 @@ pub fn wanted_pictures(analysis: &Analysis) -> BTreeSet<String> {
 pub(super) fn exhibits<'a>(material: &Material<'a>) -> Vec<Block<'a>> {
     let analysis = material.analysis;
     let shown = shown(analysis);
-    let has_map = |(_, face): &Shown<'_>| face.is_some_and(|f| f.manipulation_map.is_some());
+    let kinds = shown.iter().filter_map(|(_, face)| {
+        let map = face.as_ref()?.manipulation_map.as_ref()?;
+        Some(map.kind())
+    });
     let mut blocks = vec![Block::Paragraph(choice(analysis))];
-    if shown.iter().any(has_map) {
-        blocks.push(Block::Paragraph(
-            "Over the face, where there is one, lies the map of the frame model: a square of cells, \
-             shaded where it sees traces (above 50 %), the darker the surer. It is the model's own \
-             hint where it looked, not an outline of what was changed."
-                .into(),
-        ));
-    }
+    blocks.extend(
+        kinds
+            .last()
+            .map(|kind| Block::Paragraph(legend(kind).into())),
+    );
     blocks.extend(shown.into_iter().map(|(frame, face)| Block::Figure {
         drawings: figures::exhibit(frame, face, material.pictures),
         caption: caption(frame, face),
     }));
     blocks
+}
+
+fn legend(kind: MapKind) -> &'static str {
+    match kind {
+        MapKind::Traces => {
+            "Over the face, where there is one, lies the map of the frame model: a square of cells, \
+             shaded where it sees traces (above 50 %), the darker the surer. It is the model's own \
+             hint where it looked, not an outline of what was changed."
+        }
+        MapKind::Contribution => {
+            "Over the face, where there is one, lies a map of what speaks for manipulation: a square of \
+             cells, shaded where a part of the face adds much to the model's score (above 50 % of a sure \
+             score), the darker the more, followed back through the model by its gradient. It shows \
+             what moved the score, not an outline of what was changed."
+        }
+    }
 }
 
 fn choice(analysis: &Analysis) -> String {

@@ -15,7 +15,7 @@ pub struct Material<'a> {
     pub measured: &'a [Measured],
     /// The signed statement.
     pub statement: &'a SignedStatement,
-    /// Where the service has the same analysis in other forms.
+    /// Where the same analysis lies in other forms.
     pub links: &'a Links,
 }
 
@@ -28,9 +28,20 @@ pub struct SignedStatement {
     pub key_id: String,
 }
 
-/// Paths at the service that made the report.
+/// What the paths of [`Links`] start from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// The service that made the report.
+    Service,
+    /// The folder in which the report lies.
+    Folder,
+}
+
+/// Where the same analysis lies in other forms, and the keys that its statement is checked with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Links {
+    /// What the paths start from.
+    pub place: Place,
     /// The analysis as JSON.
     pub json: String,
     /// The scores of every face in every frame as a table.

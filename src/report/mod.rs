@@ -40,10 +40,10 @@ mod svg;
 mod tests;
 mod verdict;
 
-pub use embedded::{MAX_REPORT_BYTES, statement_in};
+pub use embedded::{ATTACHMENT, MAX_REPORT_BYTES, statement_in};
 pub use error::ReportError;
 pub use evidence::wanted_pictures;
-pub use material::{Links, Material, SignedStatement};
+pub use material::{Links, Material, Place, SignedStatement};
 
 /// What the page of a report may load, as a `Content-Security-Policy`; it says so itself, too.
 pub fn page_policy() -> String {

@@ -135,6 +135,7 @@ fn rendered<T>(analysis: &Analysis, has_pictures: bool, render: fn(&Material<'_>
         key_id: "the-key".into(),
     };
     let links = Links {
+        place: Place::Service,
         json: "/api/v1/predictions/7".into(),
         csv: "/api/v1/predictions/7/report.csv".into(),
         statement: "/api/v1/predictions/7/statement".into(),

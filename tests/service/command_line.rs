@@ -81,7 +81,7 @@ fn the_table_has_a_row_for_each_sampled_frame() {
 }
 
 #[test]
-fn out_holds_the_record_the_table_and_the_pictures() {
+fn out_holds_the_report_the_record_the_table_and_the_pictures() {
     let out = tempfile::tempdir().expect("a directory");
     let path = out.path().to_str().expect("a UTF-8 path");
     let output = run(&["analyze", "videos/genuine.mp4", "--out", path]);
@@ -101,9 +101,33 @@ fn out_holds_the_record_the_table_and_the_pictures() {
         "frames.csv",
         "frame-000.jpg",
         "crop-000-0.jpg",
+        "report.html",
+        "report.pdf",
+        "statement.jws",
+        "public.pem",
+        "jwks.json",
     ] {
         assert!(names.iter().any(|n| n == name), "{name} in {names:?}");
     }
+    let folder = folders[0].path();
+    let page = std::fs::read_to_string(folder.join("report.html")).expect("a page");
+    assert!(page.contains("statement.jws beside this report"), "{page}");
+    assert!(!page.contains("SERVICE"), "there is no service to ask");
+    let report = folder.join("report.pdf");
+    let replayed = run(&[
+        "replay",
+        report.to_str().expect("UTF-8"),
+        "videos/genuine.mp4",
+        "--key",
+        folder.join("jwks.json").to_str().expect("UTF-8"),
+    ]);
+    assert_eq!(
+        replayed.status.code(),
+        Some(0),
+        "{}{}",
+        text(&replayed.stdout),
+        text(&replayed.stderr)
+    );
 }
 
 #[test]

@@ -285,3 +285,37 @@ async fn pictures_that_are_gone_are_said_to_be_and_unknown_names_are_not_found()
         .await;
     }
 }
+
+#[tokio::test]
+async fn a_video_has_a_film_of_what_was_analysed_and_a_picture_has_none() {
+    let case = Case::new().await;
+    let film = case.saved("annotated_film").await;
+    let output = Command::new("ffprobe")
+        .args(["-v", "error", "-count_packets", "-of", "csv=p=0"])
+        .args([
+            "-show_entries",
+            "stream=codec_name,width,nb_read_packets:format=duration",
+        ])
+        .arg(&film)
+        .output()
+        .expect("this test runs ffprobe: `apt-get install ffmpeg`");
+    assert!(output.status.success(), "{}", said(&output));
+    let facts = String::from_utf8_lossy(&output.stdout).into_owned();
+    let facts: Vec<&str> = facts.split(['\n', ',']).filter(|f| !f.is_empty()).collect();
+    // Eight pictures, and the last one once more at the end.
+    assert_eq!(facts[..3], ["h264", "640", "9"], "{facts:?}");
+    let seconds: f64 = facts[3].parse().expect("a duration");
+    let stated = case.answer["metadata"]["duration"].as_str().expect("text");
+    let stated: f64 = stated.parse().expect("seconds");
+    assert!((seconds - stated).abs() < 0.1, "{seconds} for {stated}");
+
+    let face = crate::picture::face();
+    let still = (case.server).post_bytes("/predict?format=framewitness", "face.jpg", face);
+    let still = still.await;
+    let still: Value = still.json().await.expect("JSON");
+    assert!(still["reports"]["annotated_film"].is_null(), "{still}");
+    let id = still["id"].as_str().expect("an id");
+    let address = format!("/api/v1/predictions/{id}/annotated.mp4");
+    let none = case.server.get(&address).await;
+    assert_eq!(none.status(), 404);
+}

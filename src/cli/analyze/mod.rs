@@ -4,10 +4,11 @@
 
 mod earlier;
 mod files;
+mod out;
 mod summary;
 mod watch;
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -17,7 +18,7 @@ use framewitness::analysis::{self, Analyzer, MediaFile, Outcome};
 use framewitness::app::{self, AppError};
 use framewitness::config::Settings;
 use framewitness::domain::Analysis;
-use framewitness::integrity;
+use framewitness::integrity::{self, Keyring};
 use framewitness::store::{
     self, ArtifactName, ArtifactStore, RecordStore, StoreError, Stored, Submission,
 };
@@ -25,7 +26,8 @@ use framewitness::store::{
 use super::output::{FAILED, USAGE, describe, fail, print};
 use super::progress::progress_bar;
 use super::runtime;
-use earlier::{Earlier, RECORD};
+use earlier::Earlier;
+use out::Out;
 use summary::summary;
 use watch::{LOOK_EVERY, Watched};
 
@@ -40,8 +42,9 @@ pub(crate) struct Options {
     /// Print one table, a row for each face in each frame.
     #[arg(long)]
     csv: bool,
-    /// Write record, table, frames and crops of each file into a folder of its own under DIR. A file
-    /// whose record by the same models under the same settings is there is not analysed again.
+    /// Write the report (HTML and PDF) with its signed statement, record, table, frames and crops of
+    /// each file into a folder of its own under DIR. A file whose record by the same models under the
+    /// same settings is there is not analysed again.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Analyse every file, whatever lies under DIR.
@@ -63,7 +66,7 @@ pub(crate) struct Options {
 /// Analyses every file and prints the results in the order given.
 pub(crate) fn run(settings: Settings, options: &Options) -> ExitCode {
     runtime::run(async {
-        let bench = Bench::set_up(&settings).await?;
+        let bench = Bench::set_up(&settings, options).await?;
         Ok(analyze_all(&bench, options).await)
     })
 }
@@ -73,16 +76,24 @@ struct Bench {
     analyzer: Analyzer,
     records: RecordStore,
     artifacts: ArtifactStore,
+    out: Option<Out>,
 }
 
 impl Bench {
-    async fn set_up(settings: &Settings) -> Result<Self, AppError> {
+    async fn set_up(settings: &Settings, options: &Options) -> Result<Self, AppError> {
         let (records, artifacts) = app::open_stores(settings).await?;
+        let out = (options.out.as_deref())
+            .map(|folder| {
+                let keyring = Keyring::open_or_create(&settings.data_dir.join("keys"))?;
+                Ok::<_, AppError>(Out::open(folder, keyring))
+            })
+            .transpose()?;
         let analyzer = app::start_analysis(settings)?;
         Ok(Self {
             analyzer,
             records,
             artifacts,
+            out,
         })
     }
 }
@@ -217,9 +228,10 @@ async fn analyze_anew(
     };
     let admission = bench.analyzer.admit().await.map_err(|e| describe(&e))?;
     let outcome = (bench.analyzer.analyze(media, admission).await).map_err(|e| describe(&e))?;
-    if let Some(out) = &options.out {
-        write_out(&outcome, out)
-            .map_err(|error| format!("cannot write to {}: {error}", out.display()))?;
+    if let (Some(out), Some(folder)) = (&bench.out, &options.out) {
+        let facts = bench.analyzer.models().facts();
+        out.write(&outcome, facts.measured_for(&outcome.analysis))
+            .map_err(|error| format!("cannot write to {}: {error}", folder.display()))?;
     }
     let stored = record(bench, outcome).await;
     let stored = stored.map_err(|e| format!("not stored: {}", describe(&e)))?;
@@ -259,33 +271,6 @@ fn open(path: &Path) -> io::Result<MediaFile> {
         stream: None,
         check_stability: false,
     })
-}
-
-/// Writes everything into a hidden folder, then gives it its name: it is there whole or not at all.
-fn write_out(outcome: &Outcome, out: &Path) -> io::Result<()> {
-    fs::create_dir_all(out)?;
-    let folder = tempfile::Builder::new()
-        .prefix(".partial-")
-        .tempdir_in(out)?;
-    let record = serde_json::to_vec_pretty(&outcome.analysis)?;
-    fs::write(folder.path().join(RECORD), record)?;
-    let table = File::create(folder.path().join("frames.csv"))?;
-    analysis::write_csv(&outcome.analysis, table).map_err(io::Error::other)?;
-    for artifact in &outcome.artifacts {
-        fs::write(folder.path().join(&artifact.name), &artifact.bytes)?;
-    }
-    fs::rename(folder.path(), out.join(folder_name(&outcome.analysis)))?;
-    // It has moved: nothing is left for the temporary folder to remove.
-    let _ = folder.keep();
-    Ok(())
-}
-
-/// The file's name and the analysis' own, so that two files of one name do not meet.
-fn folder_name(analysis: &Analysis) -> String {
-    let stem = Path::new(&analysis.filename)
-        .file_stem()
-        .unwrap_or_default();
-    format!("{}-{}", stem.to_string_lossy(), analysis.id)
 }
 
 fn print_at_once(analysis: &Analysis, options: &Options, for_the_table: &mut Vec<Analysis>) {

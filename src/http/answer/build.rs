@@ -70,7 +70,7 @@ impl AnalysisAnswer {
             stability: (analysis.stability.as_ref())
                 .map(|stability| Stability::new(stability, &analysis.verdict)),
             isolation: analysis.isolation.map(Isolation::from),
-            reports: Reports::from(ReportLinks::new(at, analysis.id)),
+            reports: Reports::new(ReportLinks::new(at, analysis.id), analysis.media.kind),
         }
     }
 }
@@ -225,16 +225,6 @@ impl Face {
     }
 }
 
-impl From<&domain::ManipulationMap> for ManipulationMap {
-    fn from(map: &domain::ManipulationMap) -> Self {
-        Self {
-            side: map.side(),
-            covers_ratio: rounded(f64::from(map.covers_ratio()), 4),
-            cells: map.percents(),
-        }
-    }
-}
-
 impl From<&TrackResult> for Track {
     fn from(track: &TrackResult) -> Self {
         Self {
@@ -292,13 +282,15 @@ impl From<domain::Isolation> for Isolation {
     }
 }
 
-impl From<ReportLinks<'_>> for Reports {
-    fn from(links: ReportLinks<'_>) -> Self {
+impl Reports {
+    fn new(links: ReportLinks<'_>, kind: MediaKind) -> Self {
+        let has_film = matches!(kind, MediaKind::Video);
         Self {
             html: links.to("report.html"),
             pdf: links.to("report.pdf"),
             csv: links.to("report.csv"),
             statement: links.to("statement"),
+            annotated_film: has_film.then(|| links.to("annotated.mp4")),
         }
     }
 }

@@ -7,6 +7,7 @@
 //! upright frame. What is not known is `null`, never a made-up number.
 
 mod build;
+mod map;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub(super) use build::{label_of_frame, rfc3339, role_word, rounded};
+use map::ManipulationMap;
 
 /// One analysis.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -86,6 +88,9 @@ struct Reports {
     csv: String,
     /// The signed statement that the reports carry, alone.
     statement: String,
+    /// The analysed pictures as a film with faces and scores drawn in; left out of still images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    annotated_film: Option<String>,
 }
 
 /// Between the two the verdict is INCONCLUSIVE.
@@ -357,7 +362,7 @@ struct Face {
     /// P(manipulated) by the frame model; `null` when it did not speak.
     #[schema(minimum = 0, maximum = 1)]
     frame_probability: Option<f64>,
-    /// Where the frame model sees traces; left out where it did not look or does not say.
+    /// Where the frame model sees traces, or what speaks for its score; left out where it did not look.
     #[serde(skip_serializing_if = "Option::is_none")]
     manipulation_map: Option<ManipulationMap>,
     /// Corners of the aligned crop, `[x, y]` in pixels of the upright frame and maybe outside it:
@@ -365,20 +370,6 @@ struct Face {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = json!([[10.5, 20.0], [90.5, 20.0], [10.5, 100.0], [90.5, 100.0]]))]
     crop_corners: Option<[[f64; 2]; 4]>,
-}
-
-/// How manipulated each part of an aligned crop looks to the frame model: a hint where to look, not a
-/// proof of where something was changed.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-struct ManipulationMap {
-    /// Cells along a side of the square that is covered.
-    #[schema(example = 16)]
-    side: usize,
-    /// Side of that square as a share of the crop's; both have the same centre.
-    #[schema(example = 1.0)]
-    covers_ratio: f64,
-    /// `side` × `side` times P(manipulated) in percent, 0 to 100, in rows from the upper left.
-    cells: Vec<u8>,
 }
 
 /// A rectangle in pixels of the upright frame; may reach past its edges.

@@ -128,7 +128,7 @@ fn a_face_says_where_traces_are_seen_and_where_its_crop_lies_or_nothing_of_it() 
     let faces = &answer["frames"][0]["faces"];
     assert_eq!(
         faces[0]["manipulation_map"],
-        json!({"side": 2, "covers_ratio": 1.0, "cells": [50, 100, 0, 50]})
+        json!({"kind": "traces", "side": 2, "covers_ratio": 1.0, "cells": [50, 100, 0, 50]})
     );
     assert_eq!(faces[0]["crop_corners"][0], json!([10.13, -4.0]));
     for unknown in ["manipulation_map", "crop_corners"] {

@@ -9,6 +9,8 @@ use super::super::manifest::{ClipVitLinear, ClipVitNormLinear};
 use super::super::weights::Scope;
 use super::clip_vit;
 use super::layers::Linear;
+use super::picture::PictureLogits;
+use super::relevance::TowardsFake;
 use super::vit::VisionTransformer;
 
 /// `torch.nn.functional.normalize`'s guard against a feature of length zero.
@@ -34,9 +36,12 @@ impl ProjectedLinear {
     }
 
     /// `[n, 3, side, side]` → `[n, 1]`.
-    pub(super) fn run(&self, pictures: &Tensor) -> Tensor {
-        let features = self.visual.class_features(&self.visual.embed(pictures));
-        self.fc.run(&features.matmul(&self.projection))
+    pub(super) fn run(&self, pictures: &Tensor, towards: TowardsFake<'_>) -> PictureLogits {
+        let judge = |features: &Tensor| {
+            let class = features.select(1, 0);
+            self.fc.run(&class.matmul(&self.projection))
+        };
+        (self.visual).explained(&self.visual.embed(pictures), judge, towards)
     }
 }
 
@@ -56,9 +61,12 @@ impl UnitLinear {
     }
 
     /// `[n, 3, side, side]` → `[n, 2]`.
-    pub(super) fn run(&self, pictures: &Tensor) -> Tensor {
-        let features = self.visual.class_features(&self.visual.embed(pictures));
-        let length = features.norm_scalaropt_dim(2, [1i64].as_slice(), true);
-        self.linear.run(&(features / length.clamp_min(SHORTEST)))
+    pub(super) fn run(&self, pictures: &Tensor, towards: TowardsFake<'_>) -> PictureLogits {
+        let judge = |features: &Tensor| {
+            let class = features.select(1, 0);
+            let length = class.norm_scalaropt_dim(2, [1i64].as_slice(), true);
+            self.linear.run(&(class / length.clamp_min(SHORTEST)))
+        };
+        (self.visual).explained(&self.visual.embed(pictures), judge, towards)
     }
 }

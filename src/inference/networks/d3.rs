@@ -16,6 +16,8 @@ use super::super::manifest::ClipVitD3;
 use super::super::weights::Scope;
 use super::clip_vit;
 use super::layers::Linear;
+use super::picture::{PictureLogits, PictureMaps};
+use super::relevance::TowardsFake;
 use super::vit::VisionTransformer;
 
 /// Pictures to logits of P(fake).
@@ -48,15 +50,25 @@ impl D3 {
         }
     }
 
-    /// `[n, 3, side, side]` → `[n, 1]`.
-    pub(super) fn run(&self, pictures: &Tensor) -> Tensor {
+    /// `[n, 3, side, side]` → `[n, 1]`; a patch contributes what it does in both views.
+    pub(super) fn run(&self, pictures: &Tensor, towards: TowardsFake<'_>) -> PictureLogits {
         let tokens = self.visual.embed(pictures);
         let shuffled = tokens.index_select(1, &self.permutation);
-        let features = self
-            .visual
-            .class_features(&Tensor::cat(&[shuffled, tokens], 0));
-        let views = features.chunk(2, 0);
-        self.judge(&Tensor::stack(&views, 1))
+        let both = Tensor::cat(&[shuffled, tokens], 0);
+        let judge = |features: &Tensor| {
+            let views = features.select(1, 0).chunk(2, 0);
+            self.judge(&Tensor::stack(&views, 1))
+        };
+        let (outputs, contributions) = self.visual.followed(&both, judge, towards);
+        let (_, side, _) = (contributions.size3()).expect("contributions are [n, side, side]");
+        let views = contributions.view([2, -1, side * side]);
+        let in_place = Tensor::zeros_like(&views.get(0));
+        let in_place = in_place.index_copy(1, &self.permutation, &views.get(0));
+        let sum = (in_place + views.get(1)).view([-1, side, side]);
+        PictureLogits {
+            outputs,
+            maps: Some(PictureMaps::Contributions(sum)),
+        }
     }
 
     /// Views `[n, 2, width]` in the order shuffled, original → `[n, 1]`.

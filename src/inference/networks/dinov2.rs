@@ -12,7 +12,8 @@ use tch::{Kind, Tensor};
 use super::super::manifest::{DinoV2Head, DinoV2Shape};
 use super::super::weights::Scope;
 use super::layers::{LayerNorm, Linear, SelfAttention};
-use super::picture::PictureLogits;
+use super::picture::{PictureLogits, PictureMaps};
+use super::relevance::TowardsFake;
 use super::vit::{Block, Gelu, PatchProjection, VisionTransformer};
 
 const NORM_EPSILON: f64 = 1e-6;
@@ -41,17 +42,28 @@ impl DinoV2 {
         }
     }
 
-    /// `[n, 3, side, side]` → logits `[n, 1]` and, with a mask head, `[n, grid, grid]`.
-    pub(super) fn run(&self, pictures: &Tensor) -> PictureLogits {
-        let features = self.tower.all_features(&self.tower.embed(pictures));
+    /// `[n, 3, side, side]` → logits `[n, 1]` and maps `[n, grid, grid]`: the mask head's, or without
+    /// one what each patch contributes.
+    pub(super) fn run(&self, pictures: &Tensor, towards: TowardsFake<'_>) -> PictureLogits {
+        let tokens = self.tower.embed(pictures);
+        let Some(mask_head) = &self.mask_head else {
+            return (self.tower).explained(&tokens, |features| self.judge(features), towards);
+        };
+        let features = self.tower.all_features(&tokens);
+        let patches = features.slice(1, 1, None, 1);
+        let mask = mask_head.run(&patches).view([-1, self.grid, self.grid]);
+        PictureLogits {
+            outputs: self.judge(&features),
+            maps: Some(PictureMaps::Mask(mask)),
+        }
+    }
+
+    /// Features of all tokens, `[n, 1 + patches, width]`, to logits `[n, 1]`.
+    fn judge(&self, features: &Tensor) -> Tensor {
         let class = features.select(1, 0);
         let patches = features.slice(1, 1, None, 1);
         let mean = patches.mean_dim([1i64].as_slice(), false, None);
-        PictureLogits {
-            outputs: self.head.run(&Tensor::cat(&[class, mean], 1)),
-            mask: (self.mask_head.as_ref())
-                .map(|head| head.run(&patches).view([-1, self.grid, self.grid])),
-        }
+        self.head.run(&Tensor::cat(&[class, mean], 1))
     }
 }
 

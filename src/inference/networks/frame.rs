@@ -10,6 +10,7 @@ use super::clip_heads::{ProjectedLinear, UnitLinear};
 use super::d3::D3;
 use super::dinov2::DinoV2;
 use super::picture::PictureLogits;
+use super::relevance::TowardsFake;
 use super::resnet::ResNet;
 
 /// Pictures to one or two raw logits, in the order of the manifest.
@@ -47,20 +48,30 @@ impl FrameNetwork {
         }
     }
 
-    /// `[n, 3, side, side]` → raw logits in 32 bits.
+    /// Whether it says where it sees something.
+    pub(in crate::inference) fn says_where(&self) -> bool {
+        !matches!(self, Self::Image(_))
+    }
+
+    /// `[n, 3, side, side]` → raw logits in 32 bits; `towards` says how they speak for FAKE.
     ///
     /// # Errors
     /// A sentence when an image model fails.
-    pub(in crate::inference) fn run(&self, pictures: &Tensor) -> Result<PictureLogits, String> {
-        let outputs = match self {
-            Self::D3(network) => network.run(pictures),
-            Self::ProjectedLinear(network) => network.run(pictures),
-            Self::UnitLinear(network) => network.run(pictures),
-            Self::DinoV2(network) => return Ok(network.run(pictures)),
-            Self::ResNet(network) => network.run(pictures),
-            Self::Image(model) => model.run(pictures)?,
-        };
-        let mask = None;
-        Ok(PictureLogits { outputs, mask })
+    pub(in crate::inference) fn run(
+        &self,
+        pictures: &Tensor,
+        towards: TowardsFake<'_>,
+    ) -> Result<PictureLogits, String> {
+        Ok(match self {
+            Self::D3(network) => network.run(pictures, towards),
+            Self::ProjectedLinear(network) => network.run(pictures, towards),
+            Self::UnitLinear(network) => network.run(pictures, towards),
+            Self::DinoV2(network) => network.run(pictures, towards),
+            Self::ResNet(network) => network.run(pictures, towards),
+            Self::Image(model) => PictureLogits {
+                outputs: model.run(pictures)?,
+                maps: None,
+            },
+        })
     }
 }

@@ -98,7 +98,8 @@ impl Lstm {
             shape.biases,
             shape.layers,
             0.0,
-            false,
+            // cuDNN gives gradients in training mode only; without dropout it is the same.
+            features.requires_grad(),
             shape.bidirectional,
             true,
         );

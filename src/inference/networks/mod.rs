@@ -11,6 +11,7 @@ mod layers;
 mod lstm;
 mod picture;
 mod recurrent;
+mod relevance;
 mod resnet;
 mod resnext;
 mod sequence;
@@ -22,7 +23,7 @@ pub(super) use d3::permutation;
 #[cfg(test)]
 pub(super) use dinov2::class_features as dinov2_class_features;
 pub(super) use frame::FrameNetwork;
-pub(super) use picture::PictureLogits;
+pub(super) use picture::{PictureLogits, PictureMaps};
 pub(super) use sequence::{ClipLogits, SequenceNetwork};
 
 #[cfg(test)]

@@ -6,6 +6,14 @@ use tch::Tensor;
 pub(in crate::inference) struct PictureLogits {
     /// `[n, outputs]`, in the order of the manifest.
     pub(in crate::inference) outputs: Tensor,
-    /// `[n, side, side]`, row by row: of P(manipulated) of every patch, where the network says it.
-    pub(in crate::inference) mask: Option<Tensor>,
+    /// Where the network sees it; `None` for one that does not say.
+    pub(in crate::inference) maps: Option<PictureMaps>,
+}
+
+/// Maps of pictures, `[n, side, side]`, row by row.
+pub(in crate::inference) enum PictureMaps {
+    /// Logits of P(manipulated) of every patch, from a head that was trained to say it.
+    Mask(Tensor),
+    /// What every cell adds to the logit of FAKE; see [`super::relevance`].
+    Contributions(Tensor),
 }

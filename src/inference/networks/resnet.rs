@@ -6,6 +6,8 @@ use tch::{Kind, Tensor};
 use super::super::manifest::{ResNetHead, ResNetShape};
 use super::super::weights::Scope;
 use super::layers::{ConvNorm, ConvShape, Linear};
+use super::picture::{PictureLogits, PictureMaps};
+use super::relevance::{TowardsFake, followed_back, of_pooled};
 use super::resnext::{halve, stem_shape};
 
 /// Pictures to two logits.
@@ -43,13 +45,21 @@ impl ResNet {
     }
 
     /// `[n, 3, side, side]` → `[n, 2]`.
-    pub(super) fn run(&self, pictures: &Tensor) -> Tensor {
+    pub(super) fn run(&self, pictures: &Tensor, towards: TowardsFake<'_>) -> PictureLogits {
         let mut x = halve(&self.stem.run(pictures).relu_());
         for block in &self.blocks {
             x = block.run(&x);
         }
         let features = x.mean_dim([2i64, 3].as_slice(), false, Kind::Float);
-        self.classifier.run(&features)
+        let (outputs, gradient) = followed_back(&features, |features| {
+            let outputs = self.classifier.run(features);
+            let logit = towards(&outputs);
+            (outputs, logit)
+        });
+        PictureLogits {
+            outputs,
+            maps: Some(PictureMaps::Contributions(of_pooled(&x, &gradient))),
+        }
     }
 }
 

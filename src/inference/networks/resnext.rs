@@ -41,22 +41,20 @@ impl ResNeXt {
         }
     }
 
-    /// `[n, 3, side, side]` → `[n, features]` in 32 bits.
-    pub(super) fn run(&self, pictures: &Tensor) -> Tensor {
-        pooled(&self.run_stages(pictures, self.stages.len(), |_, _| {}))
-    }
-
-    /// [`Self::run`], and beside it the pooled features after `stage` (counted from 1).
-    pub(super) fn run_with_stage(&self, pictures: &Tensor, stage: usize) -> (Tensor, Tensor) {
+    /// `[n, 3, side, side]` → what there is behind the last stage and, where one is named (counted from
+    /// 1), behind `stage`.
+    pub(super) fn run(&self, pictures: &Tensor, stage: Option<usize>) -> TrunkFeatures {
         let mut beside = None;
-        let last = self.run_stages(pictures, self.stages.len(), |number, x| {
-            if number == stage {
+        let maps = self.run_stages(pictures, self.stages.len(), |number, x| {
+            if stage == Some(number) {
                 beside = Some(pooled(x));
             }
         });
-        let last = pooled(&last);
-        let beside = beside.unwrap_or_else(|| last.shallow_clone());
-        (last, beside)
+        TrunkFeatures {
+            features: pooled(&maps),
+            stage: beside,
+            maps,
+        }
     }
 
     /// The pooled features after `stage` (counted from 1) alone; what comes later is not run.
@@ -82,8 +80,18 @@ impl ResNeXt {
     }
 }
 
+/// What the trunk makes of pictures.
+pub(in crate::inference) struct TrunkFeatures {
+    /// `[n, features]` in 32 bits: the mean of `maps` over the grid.
+    pub(in crate::inference) features: Tensor,
+    /// The pooled features behind the stage that was asked for, `[n, channels of the stage]`.
+    pub(in crate::inference) stage: Option<Tensor>,
+    /// The last stage's output before pooling, `[n, features, side, side]`.
+    pub(in crate::inference) maps: Tensor,
+}
+
 /// `[n, channels, height, width]` → `[n, channels]` in 32 bits.
-fn pooled(x: &Tensor) -> Tensor {
+pub(super) fn pooled(x: &Tensor) -> Tensor {
     x.mean_dim([2i64, 3].as_slice(), false, Kind::Float)
 }
 

@@ -8,7 +8,8 @@ use super::super::Precision;
 use super::super::manifest::SequenceArchitecture;
 use super::super::weights::Tensors;
 use super::recurrent::Recurrent;
-use super::resnext::ResNeXt;
+use super::relevance::{TowardsFake, followed_back, of_pooled};
+use super::resnext::{ResNeXt, TrunkFeatures, pooled};
 use super::temporal::{Temporal, TemporalLogits};
 
 /// Raw logits of one clip, `[outputs]` and `[frames, outputs]`, in the order of the manifest.
@@ -58,19 +59,29 @@ impl SequenceNetwork {
         }
     }
 
-    /// `[n, 3, side, side]` → `[n, features]`; frames do not see each other here.
-    pub(in crate::inference) fn features(&self, pictures: &Tensor) -> Tensor {
-        self.trunk.run(pictures)
-    }
-
-    /// [`Self::features`], and beside them the trunk's pooled features after `stage` (counted from
-    /// 1), `[n, channels of the stage]`.
-    pub(in crate::inference) fn features_with_stage(
+    /// `[n, 3, side, side]` → features of each frame, and of `stage` (counted from 1) where one is named;
+    /// frames do not see each other here.
+    pub(in crate::inference) fn features(
         &self,
         pictures: &Tensor,
-        stage: usize,
-    ) -> (Tensor, Tensor) {
-        self.trunk.run_with_stage(pictures, stage)
+        stage: Option<usize>,
+    ) -> TrunkFeatures {
+        self.trunk.run(pictures, stage)
+    }
+
+    /// How much each cell of a clip's `maps`, `[frames, features, side, side]`, speaks for FAKE in the
+    /// logit of the track, `[frames, side, side]`.
+    pub(in crate::inference) fn contributions(
+        &self,
+        maps: &Tensor,
+        towards: TowardsFake<'_>,
+    ) -> Tensor {
+        let (_, gradient) = followed_back(&pooled(maps), |features| {
+            let logits = self.time.run(&features.unsqueeze(0));
+            let logit = towards(&logits.track);
+            (logits.track, logit)
+        });
+        of_pooled(maps, &gradient)
     }
 
     /// The trunk's pooled features after `stage` alone.

@@ -6,6 +6,8 @@
 use tch::{Device, Kind, Tensor};
 
 use super::layers::{LayerNorm, Linear, SelfAttention};
+use super::picture::{PictureLogits, PictureMaps};
+use super::relevance::{TowardsFake, followed_back, of_tokens};
 
 /// A picture, or its patches in any order, to features.
 pub(super) struct VisionTransformer {
@@ -57,8 +59,43 @@ impl VisionTransformer {
     }
 
     /// Patch tokens `[n, patches, width]` → class features `[n, width]`, both in 32 bits.
+    #[cfg(test)]
     pub(super) fn class_features(&self, tokens: &Tensor) -> Tensor {
         self.after.run(&self.stream(tokens).select(1, 0))
+    }
+
+    /// What `judge` makes of the features of all tokens, `[n, 1 + patches, width]`, and what each patch
+    /// of those that entered the last block contributes.
+    pub(super) fn explained(
+        &self,
+        tokens: &Tensor,
+        judge: impl Fn(&Tensor) -> Tensor,
+        towards: TowardsFake<'_>,
+    ) -> PictureLogits {
+        let (outputs, contributions) = self.followed(tokens, judge, towards);
+        PictureLogits {
+            outputs,
+            maps: Some(PictureMaps::Contributions(contributions)),
+        }
+    }
+
+    /// The same, as outputs and contributions `[n, grid, grid]`; `judge` may join pictures.
+    pub(super) fn followed(
+        &self,
+        tokens: &Tensor,
+        judge: impl Fn(&Tensor) -> Tensor,
+        towards: TowardsFake<'_>,
+    ) -> (Tensor, Tensor) {
+        let (last, before) = (self.blocks.split_last()).expect("a manifest has a block at least");
+        let entering = self.through(tokens, before);
+        let (outputs, gradient) = followed_back(&entering, |entering| {
+            let features = self.after.run(&last.run(entering.shallow_clone()));
+            let outputs = judge(&features);
+            let logit = towards(&outputs);
+            (outputs, logit)
+        });
+        let patches = |x: &Tensor| x.slice(1, 1, None, 1);
+        (outputs, of_tokens(&patches(&entering), &patches(&gradient)))
     }
 
     /// Patch tokens `[n, patches, width]` → features of the class token and of every patch,
@@ -69,6 +106,10 @@ impl VisionTransformer {
 
     /// The tokens with their places, the class token first, behind the last block.
     fn stream(&self, tokens: &Tensor) -> Tensor {
+        self.through(tokens, &self.blocks)
+    }
+
+    fn through(&self, tokens: &Tensor, blocks: &[Block]) -> Tensor {
         let (count, _, width) = tokens.size3().expect("embed gives [n, patches, width]");
         let class = self.class.expand([count, 1, width], false);
         let placed = Tensor::cat(&[class, tokens.shallow_clone()], 1) + &self.positions;
@@ -76,7 +117,7 @@ impl VisionTransformer {
             Some(norm) => norm.run(&placed),
             None => placed,
         };
-        for block in &self.blocks {
+        for block in blocks {
             x = block.run(x);
         }
         x

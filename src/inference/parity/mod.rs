@@ -13,7 +13,9 @@ use tch::{Device, Tensor};
 use super::Precision;
 use super::manifest::{Architecture, Foundation, FrameArchitecture};
 use super::model::{Running, load_network};
-use super::networks::{FrameNetwork, PictureLogits, SequenceNetwork, dinov2_class_features};
+use super::networks::{
+    FrameNetwork, PictureLogits, PictureMaps, SequenceNetwork, dinov2_class_features,
+};
 use super::preprocess::Preparation;
 use super::weights::Tensors;
 use fixture::{FOUNDATIONS, Reference, model};
@@ -71,15 +73,20 @@ fn logits(name: &str, reference: &Reference, precision: Precision) -> Logits {
     let count = reference.tensor("frame_logits").size()[0];
     if reference.is_of_sequence() {
         let (network, input) = network(name, count as usize, precision, SequenceNetwork::take);
-        let scored = network.over_time(&network.features(&input), &[count]);
+        let scored = network.over_time(&network.features(&input, None).features, &[count]);
         let track = scored[0].track.unsqueeze(0);
         let frames = scored[0].frames.shallow_clone();
         vec![("track_logits", track), ("frame_logits", frames)]
     } else {
         let (network, input) = network(name, count as usize, precision, FrameNetwork::take);
-        let PictureLogits { outputs, mask } = network.run(&input).unwrap();
+        // The tiny networks have one or two outputs, of which the first is FAKE.
+        let towards = |outputs: &Tensor| outputs.select(-1, 0);
+        let PictureLogits { outputs, maps } = network.run(&input, &towards).unwrap();
+        let mask = match maps {
+            Some(PictureMaps::Mask(mask)) => Some(("mask_logits", mask)),
+            Some(PictureMaps::Contributions(_)) | None => None,
+        };
         assert_eq!(mask.is_some(), reference.has("mask_logits"), "{name}");
-        let mask = mask.map(|mask| ("mask_logits", mask));
         std::iter::once(("frame_logits", outputs))
             .chain(mask)
             .collect()

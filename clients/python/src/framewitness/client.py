@@ -53,7 +53,7 @@ class Framewitness:
         return self._follow(course.analyse(Path(path), on_progress, stability, stream, timeout_s))
 
     def report(self, analysis_id: str, kind: str = "pdf") -> bytes:
-        """The `pdf`, `html`, `csv` or signed `statement` of an analysis."""
+        """The `pdf`, `html`, `csv`, annotated `film` or signed `statement` of an analysis."""
         return self._follow(course.report(analysis_id, kind))
 
     def close(self) -> None:

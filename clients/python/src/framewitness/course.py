@@ -17,13 +17,13 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from .api_of_the_service.api.analysis import cancel_analysis, create_analysis, get_analysis
-from .api_of_the_service.api.history import get_prediction, get_report_csv, get_report_html, get_report_pdf, get_statement
+from .api_of_the_service.api.history import get_annotated_film, get_prediction, get_report_csv, get_report_html, get_report_pdf, get_statement
 from .api_of_the_service.models import StoredAnswer, JobAnswer, Problem, VideoForm
 from .api_of_the_service.types import UNSET, File, Response
 
 SHORTEST_WAIT_S = 0.2
 LONGEST_WAIT_S = 2.0
-REPORTS = {"html": get_report_html, "pdf": get_report_pdf, "csv": get_report_csv, "statement": get_statement}
+REPORTS = {"html": get_report_html, "pdf": get_report_pdf, "csv": get_report_csv, "statement": get_statement, "film": get_annotated_film}
 ENDED = {"done", "failed", "cancelled", "set-aside"}
 # The service is loaded, starting or away for a moment.
 MAY_PASS = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
