@@ -4,7 +4,7 @@
 # only what is missing.
 #
 #   scripts/setup.sh            what building and serving need
-#   scripts/setup.sh --test     also what the tests need (ffmpeg, jpegtran, openssl, PostgreSQL, pgbouncer, nginx, poppler-utils, python3-venv, a headless browser)
+#   scripts/setup.sh --test     also what the tests need (ffmpeg, jpegtran, openssl, PostgreSQL, pgbouncer, nginx, poppler-utils, python3-venv, node with npm, a headless browser)
 #   scripts/setup.sh --cuda     also the NVIDIA half of libtorch (about 3 GB to download, 6 GB on disk)
 #
 # libtorch and the weights are shared by every clone, under ${XDG_CACHE_HOME:-$HOME/.cache}/framewitness.
@@ -18,6 +18,7 @@ readonly CUDA_HALF="$CACHE/libtorch-$TORCH_VERSION-cuda"
 readonly FOUNDATION="$CACHE/foundations/vit_s_focus.onnx"
 readonly FOUNDATION_SHA256=198644e37de36674974f453a9aebfc0120b168b9414cce18d4dceb576fbdf355
 readonly AXE="$CACHE/tools/axe.min.js"
+readonly TUS_CLIENTS="$CACHE/tools/tus-clients"
 readonly BUILD_PACKAGES=(
     build-essential ca-certificates clang curl libclang-dev pkg-config
     libavcodec-dev libavfilter-dev libavformat-dev libavutil-dev libswresample-dev libswscale-dev
@@ -51,6 +52,7 @@ main() {
     [ "$with_cuda" = false ] || prepare_cuda
     [ "$foundation_is_here" = true ] || prepare_foundation
     [ "$for_tests" = false ] || prepare_axe
+    [ "$for_tests" = false ] || prepare_tus_clients
     write_cargo_config
 }
 
@@ -63,6 +65,8 @@ check_machine() {
 install_system_packages() {
     local for_tests=$1 with_cuda=$2 foundation_is_here=$3 wanted=("${BUILD_PACKAGES[@]}")
     [ "$for_tests" = false ] || wanted+=(ffmpeg libjpeg-turbo-progs openssl postgresql pgbouncer nginx poppler-utils procps python3-venv shellcheck "${WHEEL_PACKAGES[@]}" "$(browser_packages)")
+    # Who has Node.js from elsewhere than Debian has npm with it.
+    [ "$for_tests" = false ] || { have node && have npm; } || wanted+=(nodejs npm)
     # Reading wheels takes Python, but only as long as there is a wheel to read.
     if [ ! -d "$LIBTORCH" ] || { [ "$with_cuda" = true ] && [ ! -d "$CUDA_HALF" ]; } || [ "$foundation_is_here" = false ]; then
         wanted+=("${WHEEL_PACKAGES[@]}")
@@ -262,6 +266,26 @@ prepare_axe() {
     unzip -q -p "$work"/*.whl axe_playwright_python/axe.min.js >"$work/axe.min.js"
     mv "$work/axe.min.js" "$AXE"
     rm -rf "$work"
+}
+
+# The clients of resumable uploads that the tests drive, each pinned with its digest. The folder appears whole or not
+# at all, and anew when another one is pinned.
+prepare_tus_clients() {
+    local pins=scripts/tus-clients
+    cmp -s "$pins/package-lock.json" "$TUS_CLIENTS/package-lock.json" &&
+        cmp -s "$pins/requirements.txt" "$TUS_CLIENTS/requirements.txt" && return 0
+    step "Fetching tus-js-client and tuspy for the tests of resumable uploads"
+    local work wheel
+    mkdir -p "$(dirname "$TUS_CLIENTS")"
+    work=$(mktemp -d "$(dirname "$TUS_CLIENTS")/.tus-clients-XXXXXX")
+    cp "$pins"/* "$work"
+    npm ci --prefix "$work" --ignore-scripts --no-audit --no-fund --silent
+    download_wheels "$pins/requirements.txt" "$work/wheels"
+    for wheel in "$work"/wheels/*.whl; do
+        unzip -q -o "$wheel" -d "$work/python"
+    done
+    rm -rf "$work/wheels" "$TUS_CLIENTS"
+    mv -T "$work" "$TUS_CLIENTS"
 }
 
 # Cargo rebuilds whatever depends on these variables when the file changes, so it is only written when it differs.

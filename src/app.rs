@@ -26,8 +26,8 @@ use crate::integrity::{IntegrityError, Keyring};
 use crate::jobs::{self, JobSettings, Runner, Workshop};
 use crate::media::{MediaLimits, SampleOptions};
 use crate::store::{
-    ArtifactPlace, ArtifactStore, DiskFloor, JobUploads, RecordStore, RetentionPolicy, StoreError,
-    UploadDir,
+    ArtifactPlace, ArtifactStore, DiskFloor, JobUploads, PartialLimits, PartialUploads,
+    RecordStore, RetentionPolicy, StoreError, UploadDir,
 };
 use crate::webhooks::{self, Deliverer, WebhookSettings};
 
@@ -82,6 +82,7 @@ impl App {
         let tls = open_tls(&settings).await?;
         let floor = DiskFloor::of(settings.min_free_disk_bytes);
         let uploads = UploadDir::open(&settings.data_dir.join("uploads"), floor).await?;
+        let partials = open_partials(&settings, floor).await?;
         let (records, artifacts) = open_stores(&settings).await?;
         let job_uploads = open_job_uploads(&settings).await?;
         settle(&artifacts, &records).await;
@@ -93,7 +94,7 @@ impl App {
         webhooks::describe_metrics();
         let analyzer = start_analysis(&settings)?;
 
-        let upkeep = Upkeep::start((&records, &artifacts), &settings);
+        let upkeep = Upkeep::start((&records, &artifacts, &partials), &settings);
         let state = HttpState {
             analyzer,
             jobs: records.jobs(),
@@ -101,6 +102,7 @@ impl App {
             artifacts,
             job_uploads,
             uploads,
+            partials,
             keyring,
             tls,
             metrics,
@@ -206,6 +208,18 @@ pub async fn open_stores(settings: &Settings) -> Result<(RecordStore, ArtifactSt
 /// [`AppError::Store`].
 pub async fn open_job_uploads(settings: &Settings) -> Result<JobUploads, AppError> {
     Ok(JobUploads::open(&artifact_place(settings)).await?)
+}
+
+async fn open_partials(
+    settings: &Settings,
+    floor: DiskFloor,
+) -> Result<PartialUploads, StoreError> {
+    let limits = PartialLimits {
+        max: settings.max_resumable_uploads,
+        max_per_sender: settings.max_resumable_uploads_per_sender,
+        keep: Duration::from_secs(settings.resumable_uploads_expire_s),
+    };
+    PartialUploads::open(&settings.data_dir.join("resumable"), floor, limits).await
 }
 
 fn artifact_place(settings: &Settings) -> ArtifactPlace {

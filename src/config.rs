@@ -167,6 +167,12 @@ settings! {
     /// IPv6: from one /64). Fewer than `max_uploads`, so that nobody keeps out all others. Behind a proxy
     /// without `trust_forwarded` all are one.
     max_uploads_per_sender: usize = "24" in 1..=10_000;
+    /// Resumable uploads (`/api/v1/uploads`) that may be unfinished before the answer is 429.
+    max_resumable_uploads: usize = "200" in 1..=10_000;
+    /// The same of one sender, as `max_uploads_per_sender` counts them.
+    max_resumable_uploads_per_sender: usize = "20" in 1..=10_000;
+    /// Seconds that a resumable upload may take from its beginning; then what came of it is removed.
+    resumable_uploads_expire_s: u64 = "86400" in 1..=2_592_000;
     /// Whether this process works on the analyses that wait in the queue. `false`: it takes them, for others
     /// that share the database to work on.
     run_jobs: bool = "true";
@@ -237,7 +243,7 @@ settings! {
     artifacts_max_age_h: u64 = "720" in 1..=1_000_000;
     /// Total size in bytes above which the oldest artifacts are removed.
     artifacts_max_bytes: u64 = "10737418240" in 1..=u64::MAX;
-    /// Seconds between two sweeps of the artifacts.
+    /// Seconds between two sweeps of the artifacts, and of resumable uploads that are too old.
     sweep_interval_s: u64 = "300" in 1..=86_400;
     /// Ask for an API key even where `framewitness keys create` was never run: `true` or `false`.
     require_keys: bool = "false";

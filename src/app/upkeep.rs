@@ -1,19 +1,21 @@
-//! What is done now and then beside the requests: artifacts swept, and sent once their store is back.
+//! What is done now and then beside the requests: artifacts swept, and sent once their store is back;
+//! resumable uploads removed with which nobody goes on.
 
 use std::time::{Duration, SystemTime};
 
+use time::OffsetDateTime;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
 use crate::config::Settings;
-use crate::store::{ArtifactStore, RecordStore};
+use crate::store::{ArtifactStore, JobStore, PartialUploads, RecordStore};
 
 /// What is done now and then beside the requests; stops when dropped.
 pub(super) struct Upkeep(Vec<JoinHandle<()>>);
 
 impl Upkeep {
     pub(super) fn start(
-        (records, artifacts): (&RecordStore, &ArtifactStore),
+        (records, artifacts, partials): (&RecordStore, &ArtifactStore, &PartialUploads),
         settings: &Settings,
     ) -> Self {
         let sweeps = Duration::from_secs(settings.sweep_interval_s);
@@ -21,6 +23,7 @@ impl Upkeep {
         Self(vec![
             tokio::spawn(sweep_artifacts(records.clone(), artifacts.clone(), sweeps)),
             tokio::spawn(send_artifacts(artifacts.clone(), tries)),
+            tokio::spawn(sweep_partials(partials.clone(), records.jobs(), sweeps)),
         ])
     }
 }
@@ -50,6 +53,18 @@ async fn sweep_artifacts(records: RecordStore, artifacts: ArtifactStore, interva
         match artifacts.sweep(SystemTime::now()).await {
             Ok(report) => tracing::debug!(?report, "artifacts swept"),
             Err(error) => tracing::error!(%error, "artifacts could not be swept"),
+        }
+    }
+}
+
+async fn sweep_partials(partials: PartialUploads, jobs: JobStore, interval: Duration) {
+    let mut ticks = tokio::time::interval(interval);
+    loop {
+        ticks.tick().await;
+        match partials.sweep(&jobs, OffsetDateTime::now_utc()).await {
+            Ok(0) => {}
+            Ok(uploads) => tracing::info!(uploads, "resumable uploads were removed"),
+            Err(error) => tracing::warn!(%error, "resumable uploads could not be swept"),
         }
     }
 }

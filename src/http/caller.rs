@@ -75,6 +75,15 @@ impl Sender {
     }
 }
 
+impl std::fmt::Display for Sender {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Key(key) => write!(f, "key {key}"),
+            Self::Household(address) => write!(f, "address {address}"),
+        }
+    }
+}
+
 /// One customer has a whole /64 of IPv6, and could ask from each of its addresses once.
 pub(super) fn household(address: IpAddr) -> IpAddr {
     match address.to_canonical() {

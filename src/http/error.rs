@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::allowance::{Allowance, whole_seconds};
 use super::reception::Refusal;
+use super::tus::TusError;
 use super::upload_error::UploadError;
 use crate::analysis::AnalysisError;
 use crate::domain::Reason;
@@ -98,6 +99,9 @@ pub enum HttpError {
     /// The body.
     #[error(transparent)]
     Upload(#[from] UploadError),
+    /// A resumable upload.
+    #[error(transparent)]
+    Tus(#[from] TusError),
     /// The analysis.
     #[error(transparent)]
     Analysis(#[from] AnalysisError),
@@ -154,6 +158,7 @@ impl HttpError {
             Self::Field { .. } => "invalid-field",
             Self::Refused(error) => error.code(),
             Self::Upload(error) => error.code(),
+            Self::Tus(error) => error.code(),
             Self::Analysis(error) => code_of_analysis(error),
             Self::Integrity(error) => error.code(),
             Self::Store(error) => error.code(),

@@ -12,6 +12,7 @@ use super::allowance::{Allowance, whole_seconds};
 use super::error::HttpError;
 use super::problem::Draft;
 use super::status;
+use super::tus::{TUS_VERSION, TusError};
 use crate::analysis::AnalysisError;
 
 /// Seconds after which a busy service is worth another try: about one analysis.
@@ -49,6 +50,8 @@ impl HttpError {
         }
         if let Self::Method { allowed } = self {
             response.insert_header((ALLOW, allowed.as_str()));
+        } else if matches!(self, Self::Tus(TusError::Version)) {
+            response.insert_header(TUS_VERSION);
         } else if matches!(self, Self::KeyMissing) {
             response.insert_header((WWW_AUTHENTICATE, CHALLENGE));
         } else if matches!(self, Self::KeyRefused) {
@@ -67,7 +70,7 @@ impl HttpError {
     /// client that is told so stops sending.
     fn leaves_body_unread(&self) -> bool {
         match self {
-            Self::Refused(_) | Self::Upload(_) => true,
+            Self::Refused(_) | Self::Upload(_) | Self::Tus(_) => true,
             Self::KeyMissing | Self::KeyRefused | Self::ScopeMissing(_) => true,
             Self::HeadTooLarge { .. } => true,
             Self::RateLimited(_) | Self::QuotaSpent { .. } => true,

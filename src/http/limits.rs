@@ -41,6 +41,12 @@ pub(super) struct Limits {
     /// Uploads of one sender at the same time: with one key, or without one from one address (of
     /// IPv6: from one /64); beyond it 429.
     max_uploads_per_sender: usize,
+    /// Resumable uploads (`/api/v1/uploads`) that may be unfinished; beyond it 429.
+    max_resumable_uploads: usize,
+    /// The same of one sender; beyond it 429.
+    max_resumable_uploads_per_sender: usize,
+    /// Seconds after which a resumable upload that is not whole is removed.
+    resumable_uploads_expire_s: f64,
     /// Analyses that may wait in the queue (`POST /api/v1/analyses`); beyond it 429.
     max_queued_jobs: u32,
     /// Streams of events that one sender may follow at the same time; beyond it 429.
@@ -86,7 +92,7 @@ pub(super) struct Limits {
 #[get("/api/v1/limits")]
 pub(super) async fn limits(service: Data<Service>) -> Json<Limits> {
     let (http, analysis) = (&service.settings, service.analyzer.settings());
-    let media = &analysis.media;
+    let (media, partials) = (&analysis.media, service.partials.limits());
     Json(Limits {
         max_body_bytes: http.body.max_bytes,
         max_headers: http.guard.max_headers,
@@ -100,6 +106,9 @@ pub(super) async fn limits(service: Data<Service>) -> Json<Limits> {
         min_free_disk_bytes: http.min_free_disk_bytes,
         max_uploads: http.uploads.max_uploads,
         max_uploads_per_sender: http.uploads.max_per_sender,
+        max_resumable_uploads: partials.max,
+        max_resumable_uploads_per_sender: partials.max_per_sender,
+        resumable_uploads_expire_s: partials.keep.as_secs_f64(),
         max_queued_jobs: http.jobs.max_queued,
         max_event_streams_per_sender: http.jobs.max_streams_per_sender,
         decode_threads: analysis.decode_threads,

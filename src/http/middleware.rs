@@ -30,6 +30,7 @@ use super::Service;
 use super::error_shape::ErrorShape;
 use super::guard::Guard;
 use super::problem::Draft;
+use super::tus;
 
 /// Carries the request's number.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -158,7 +159,10 @@ pub(super) async fn finish<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    if request.method() == Method::HEAD {
+    let meant = (request.method(), request.path());
+    if let Some(method) = tus::overridden_method(meant, request.headers()) {
+        request.head_mut().method = method;
+    } else if request.method() == Method::HEAD {
         request.head_mut().method = Method::GET;
     }
     let number = request.extensions().get::<RequestId>().copied();
@@ -169,7 +173,9 @@ pub(super) async fn finish<B: MessageBody + 'static>(
     if response.status().is_client_error() || response.status().is_server_error() {
         response = with_error_body(response, &number);
     }
+    let path = response.request().path().to_owned();
     let headers = response.headers_mut();
+    tus::mark(&path, headers);
     if let Ok(value) = HeaderValue::from_str(&number) {
         headers.insert(REQUEST_ID, value);
     }

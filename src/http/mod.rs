@@ -5,6 +5,7 @@
 //!   route with a body:  reception ─▶ upload to disk + SHA-256 ─▶ analysis | integrity ─▶ stores
 //!   route without one:  stores | limits | health | page
 //!   `analyses`:         reception ─▶ upload ─▶ the queue in the database; `jobs` does the rest
+//!   `tus`:              the same in as many requests as it takes
 //! ```
 //!
 //! - [`run`] serves on a given listener until a given future ends, then lets the requests in
@@ -61,6 +62,7 @@ mod service;
 mod static_files;
 mod status;
 mod tls;
+mod tus;
 mod upload;
 mod upload_error;
 #[cfg(test)]
@@ -77,6 +79,7 @@ pub use reception::{Refusal, UploadLimits};
 pub use server::{openapi_document, run};
 pub use service::{HttpSettings, HttpState, JobLimits};
 pub use tls::{Tls, TlsError, TlsSettings};
+pub use tus::TusError;
 pub use upload_error::UploadError;
 
 use service::Service;

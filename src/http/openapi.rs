@@ -90,6 +90,7 @@ fn allowed_methods(item: &PathItem) -> String {
         ("PUT", &item.put),
         ("PATCH", &item.patch),
         ("DELETE", &item.delete),
+        ("OPTIONS", &item.options),
     ];
     let present = methods.iter().filter(|(_, operation)| operation.is_some());
     let names: Vec<_> = present.map(|(name, _)| *name).collect();

@@ -8,7 +8,7 @@ use super::compat::{
 };
 use super::{
     analyses, health, integrity, limits, openapi, predict, predict_csv, predictions, reports,
-    static_files,
+    static_files, tus,
 };
 
 /// Registers every route. Of two that match the first wins, so `recent` stands before `{id}`.
@@ -21,6 +21,11 @@ pub(super) fn register(routes: &mut ServiceConfig<'_>) {
         .service(analyses::follow)
         .service(analyses::by_id)
         .service(analyses::cancel)
+        .service(tus::capabilities)
+        .service(tus::create_route)
+        .service(tus::progress)
+        .service(tus::append_route)
+        .service(tus::terminate)
         .service(faces::detect_faces)
         .service(faces::sample_faces)
         .service(integrity::sign)

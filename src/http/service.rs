@@ -16,7 +16,7 @@ use super::result_cache::ResultCache;
 use super::tls::Tls;
 use crate::analysis::Analyzer;
 use crate::integrity::Keyring;
-use crate::store::{ArtifactStore, JobStore, JobUploads, RecordStore, UploadDir};
+use crate::store::{ArtifactStore, JobStore, JobUploads, PartialUploads, RecordStore, UploadDir};
 
 /// Reports that are rendered at the same time; others wait.
 const REPORTS_AT_A_TIME: usize = 2;
@@ -69,6 +69,8 @@ pub struct HttpState {
     pub job_uploads: JobUploads,
     /// Uploads in progress.
     pub uploads: UploadDir,
+    /// Resumable uploads that are not whole yet.
+    pub partials: PartialUploads,
     /// Signs and verifies.
     pub keyring: Keyring,
     /// Certificate and key; `None`: plain HTTP.

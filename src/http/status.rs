@@ -5,6 +5,7 @@ use actix_web::http::StatusCode;
 
 use super::error::HttpError;
 use super::reception::Refusal;
+use super::tus::TusError;
 use super::upload_error::UploadError;
 use crate::analysis::AnalysisError;
 use crate::faces::FacesError;
@@ -12,6 +13,9 @@ use crate::inference::InferenceError;
 use crate::integrity::IntegrityError;
 use crate::media::MediaError;
 use crate::store::StoreError;
+
+/// No register has it; the protocol tus does.
+const CHECKSUM_MISMATCH: u16 = 460;
 
 /// The status of an error.
 pub(super) fn of(error: &HttpError) -> StatusCode {
@@ -31,6 +35,7 @@ pub(super) fn of(error: &HttpError) -> StatusCode {
         HttpError::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
         HttpError::Refused(error) => of_refusal(*error),
         HttpError::Upload(error) => of_upload(error),
+        HttpError::Tus(error) => of_tus(error),
         HttpError::Analysis(error) => of_analysis(error),
         HttpError::Integrity(error) => of_integrity(error),
         HttpError::Store(error) => of_store(error),
@@ -70,6 +75,23 @@ fn of_upload(error: &UploadError) -> StatusCode {
         | UploadError::EncodedBody { .. }
         | UploadError::EncodedPart { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         UploadError::Store(error) => of_store(error),
+    }
+}
+
+/// As the protocol says, which has a status of its own for checksums.
+fn of_tus(error: &TusError) -> StatusCode {
+    match error {
+        TusError::LengthMissing | TusError::Header { .. } => StatusCode::BAD_REQUEST,
+        TusError::Offset { .. } | TusError::Finished => StatusCode::CONFLICT,
+        TusError::Expired => StatusCode::GONE,
+        TusError::Version => StatusCode::PRECONDITION_FAILED,
+        TusError::TooLarge { .. } | TusError::BeyondLength { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        TusError::NotOffsetStream => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        TusError::Locked => StatusCode::LOCKED,
+        TusError::Full { .. } | TusError::FullForSender { .. } => StatusCode::TOO_MANY_REQUESTS,
+        TusError::Checksum => {
+            StatusCode::from_u16(CHECKSUM_MISMATCH).expect("three digits are a status")
+        }
     }
 }
 
@@ -229,6 +251,16 @@ mod tests {
                 "body-too-large",
             ),
             (UploadError::NotMultipart.into(), 415, "not-multipart"),
+            (TusError::LengthMissing.into(), 400, "upload-length-missing"),
+            (TusError::Expired.into(), 410, "upload-expired"),
+            (TusError::Version.into(), 412, "tus-version"),
+            (TusError::Locked.into(), 423, "upload-locked"),
+            (
+                TusError::Full { max: 1 }.into(),
+                429,
+                "too-many-resumable-uploads",
+            ),
+            (TusError::Checksum.into(), 460, "checksum-mismatch"),
             (
                 media(MediaError::UnsupportedMedia),
                 415,

@@ -143,7 +143,19 @@ impl From<MultipartError> for UploadError {
             let problem = "what stands before a part's content is longer than 64 KiB";
             return Self::Malformed(problem.into());
         }
-        match BodyCut::of(payload) {
+        Self::of_payload(payload)
+    }
+}
+
+impl From<PayloadError> for UploadError {
+    fn from(error: PayloadError) -> Self {
+        Self::of_payload(&error)
+    }
+}
+
+impl UploadError {
+    fn of_payload(error: &PayloadError) -> Self {
+        match BodyCut::of(error) {
             Some(BodyCut::TooLarge { max_bytes }) => Self::TooLarge { max_bytes },
             Some(
                 cut @ (BodyCut::Silent { .. } | BodyCut::TooSlow { .. } | BodyCut::Trickle { .. }),

@@ -4,6 +4,7 @@ use std::io::{self, Read};
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 use super::IntegrityError;
@@ -101,6 +102,22 @@ impl FileHasher {
             sha256: Sha256Digest(self.state.finalize().into()),
             size_bytes: self.size_bytes,
         }
+    }
+}
+
+/// SHA-1 of what arrives in pieces: good against accidents of transport, against nobody's malice.
+#[derive(Debug, Clone, Default)]
+pub struct Sha1Hasher(Sha1);
+
+impl Sha1Hasher {
+    /// Takes the next piece.
+    pub fn update(&mut self, piece: &[u8]) {
+        self.0.update(piece);
+    }
+
+    /// The digest of all pieces in order.
+    pub fn finish(self) -> [u8; 20] {
+        self.0.finalize().into()
     }
 }
 

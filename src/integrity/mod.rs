@@ -42,7 +42,7 @@ mod verdict_statement;
 mod webhook_secret;
 
 pub use api_secret::ApiSecret;
-pub use digest::{FileDigest, FileHasher, Sha256Digest, hash_reader};
+pub use digest::{FileDigest, FileHasher, Sha1Hasher, Sha256Digest, hash_reader};
 pub use error::IntegrityError;
 pub use jwks::{Jwk, JwkSet};
 pub use keyring::Keyring;

@@ -232,13 +232,15 @@ fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     write().map_err(StoreError::io("write the artifact", path))
 }
 
-fn sync_folder(path: &Path) -> Result<(), StoreError> {
+/// Has the names in a folder on disk.
+pub(super) fn sync_folder(path: &Path) -> Result<(), StoreError> {
     File::open(path)
         .and_then(|folder| folder.sync_all())
         .map_err(StoreError::io("sync the folder", path))
 }
 
-fn unless_missing<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+/// `None` for what is not there.
+pub(super) fn unless_missing<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(missing) if missing.kind() == io::ErrorKind::NotFound => Ok(None),

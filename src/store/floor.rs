@@ -27,12 +27,17 @@ impl DiskFloor {
 
     /// Whether the disk that holds `folder` is above the floor.
     pub(super) fn check(&self, folder: &Path) -> Result<(), StoreError> {
+        self.check_with(folder, 0)
+    }
+
+    /// Whether it would be with `more_bytes` on it.
+    pub(super) fn check_with(&self, folder: &Path, more_bytes: u64) -> Result<(), StoreError> {
         if self.min_free_bytes == 0 {
             return Ok(());
         }
         let free = (self.free_bytes)(folder);
         let free = free.map_err(StoreError::io("measure the disk of", folder))?;
-        if free < self.min_free_bytes {
+        if free < self.min_free_bytes.saturating_add(more_bytes) {
             return Err(StoreError::StorageFull {
                 action: "leave min_free_disk_bytes free beside",
                 path: folder.to_path_buf(),
@@ -72,6 +77,10 @@ pub(super) mod tests {
         let folder = tempfile::tempdir().unwrap();
         small_disk(32 << 20).check(folder.path()).unwrap();
         let refused = small_disk((32 << 20) + 1).check(folder.path());
+        assert_eq!(refused.unwrap_err().code(), "storage-full");
+        let disk = small_disk(16 << 20);
+        disk.check_with(folder.path(), 16 << 20).unwrap();
+        let refused = disk.check_with(folder.path(), (16 << 20) + 1);
         assert_eq!(refused.unwrap_err().code(), "storage-full");
     }
 

@@ -8,6 +8,7 @@
 //! | [`WebhookStore`] | who is told when a job ends, and what became of it | the same database |
 //! | [`ArtifactStore`] | the frames and crops an analysis shows | disk or S3, one folder per analysis |
 //! | [`JobUploads`] | the uploads of jobs that have not ended | beside the artifacts |
+//! | [`PartialUploads`] | resumable uploads that are not whole yet | this machine's disk, until they are too old |
 //! | [`UploadDir`] | uploads in progress | disk, gone when the [`Upload`] is dropped |
 //!
 //! Four rules hold throughout:
@@ -40,6 +41,7 @@ mod journal;
 mod keep;
 mod kept_video;
 mod keys;
+mod partials;
 mod pictures;
 mod postgres;
 mod reader;
@@ -72,6 +74,7 @@ pub use jobs::{
 };
 pub use keep::{keep, keep_for_job};
 pub use keys::{ApiKey, KeyStore, NewKey, Scope, ScopeError};
+pub use partials::{Begun, HeldPartial, Hold, PartialLimits, PartialRecord, PartialUploads};
 pub use pictures::Pictures;
 pub use reader::{KeyId, Reader};
 pub use records::{MAX_PAGE, RecordStore};

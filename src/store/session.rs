@@ -89,7 +89,8 @@ pub(super) fn create_private_dir(path: &Path) -> Result<(), StoreError> {
         .map_err(StoreError::io("create the folder", path))
 }
 
-fn lock_folder(path: &Path) -> Result<File, StoreError> {
+/// Holds a folder's lock until the file is dropped; waits for it.
+pub(super) fn lock_folder(path: &Path) -> Result<File, StoreError> {
     let folder = File::open(path).map_err(StoreError::io("open the folder", path))?;
     folder
         .lock()

@@ -10,6 +10,8 @@ pub(super) enum Step {
     UploadBegun,
     /// An upload is written whole.
     UploadWhole,
+    /// A resumable upload is in the queue and about to be removed.
+    UploadHandedOn,
     /// It is noted that pictures will come.
     Announced,
     /// Pictures are written where nobody finds them yet: into their folder's forerunner, on S3
@@ -28,6 +30,7 @@ impl Step {
         let name = match self {
             Self::UploadBegun => "upload-begun",
             Self::UploadWhole => "upload-whole",
+            Self::UploadHandedOn => "upload-handed-on",
             Self::Announced => "announced",
             Self::PicturesWritten => "pictures-written",
             Self::PicturesThere => "pictures-there",

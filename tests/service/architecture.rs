@@ -120,9 +120,9 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("tract_onnx", &["inference"]),
     ("plotters", &["evaluation"]),
     ("ureq", &["cli"]),
-    ("sha1", &["cli"]),
+    ("sha1", &["cli", "integrity"]),
     ("rsa", &["integrity"]),
-    ("base64", &["integrity", "report"]),
+    ("base64", &["http", "integrity", "report"]),
     ("krilla", &["report"]),
     ("rustybuzz", &["report"]),
     ("dejavu", &["report"]),
@@ -317,9 +317,9 @@ fn planted_violations_are_found_however_they_are_written() {
             "`sha2` belongs to integrity, faces, inference",
         ),
         (
-            "http/a.rs",
+            "jobs/a.rs",
             "let x = ::base64::encode(y);",
-            "`base64` belongs to integrity, report",
+            "`base64` belongs to http, integrity, report",
         ),
         ("media/a.rs", "use tch;", "`tch` belongs to inference"),
         (

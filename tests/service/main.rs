@@ -58,6 +58,7 @@ mod soak;
 mod stores;
 mod tables;
 mod tls;
+mod tus;
 mod unfamiliar;
 mod unscorable;
 mod unusual_media;

@@ -13,12 +13,14 @@
 mod answer;
 mod events;
 mod idempotency;
+mod queue;
 mod routes;
 mod streams;
 mod submit;
 
 pub(super) use answer::JobAnswer;
 pub(super) use events::follow;
+pub(super) use queue::{new_job, place_and_enqueue, refuse_where_full};
 pub(super) use routes::{by_id, cancel, submit_route};
 pub(super) use streams::EventStreams;
 pub(super) use submit::{prefers_async, submit};

@@ -49,6 +49,7 @@ const TABLE: &[(&str, Access)] = &[
     ("/sample_faces", Needs(Analyse)),
     ("/video", Needs(Analyse)),
     ("/api/v1/analyses", Needs(Analyse)),
+    ("/api/v1/uploads", Needs(Analyse)),
     ("/api/v1/predict", Needs(Analyse)),
     ("/api/v1/detect", Needs(Analyse)),
     ("/api/inference", Needs(Analyse)),

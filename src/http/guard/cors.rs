@@ -5,6 +5,8 @@ use std::str::FromStr;
 use actix_cors::Cors;
 use thiserror::Error;
 
+use crate::http::tus;
+
 const PREFLIGHT_VALID_S: usize = 3600;
 
 /// Origins whose pages may use the service: none, some, or all.
@@ -56,7 +58,7 @@ impl CorsOrigins {
     /// The middleware that answers preflights and marks answers; [`Self::None`] needs none.
     pub(in crate::http) fn middleware(&self) -> Cors {
         let cors = Cors::default()
-            .allowed_methods(["GET", "HEAD", "POST", "DELETE"])
+            .allowed_methods(["GET", "HEAD", "POST", "PATCH", "DELETE"])
             .allow_any_header()
             .expose_headers([
                 "location",
@@ -68,6 +70,7 @@ impl CorsOrigins {
                 "server-timing",
                 "x-request-id",
             ])
+            .expose_headers(tus::EXPOSED)
             .max_age(PREFLIGHT_VALID_S);
         match self {
             Self::None => cors,

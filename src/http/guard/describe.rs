@@ -28,6 +28,7 @@ pub(in crate::http) fn describe(document: &mut OpenApi) {
             &mut item.put,
             &mut item.patch,
             &mut item.delete,
+            &mut item.options,
         ];
         for operation in operations.into_iter().flatten() {
             describe_operation(operation, access, shape);

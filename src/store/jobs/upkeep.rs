@@ -144,7 +144,10 @@ impl JobStore {
     }
 
     /// The state of a job, whoever sent it; `None` when there is none of this name.
-    pub(super) async fn state_of(&self, id: JobId) -> Result<Option<JobState>, StoreError> {
+    pub(in crate::store) async fn state_of(
+        &self,
+        id: JobId,
+    ) -> Result<Option<JobState>, StoreError> {
         let job = self.get(id, Reader::Unrestricted).await?;
         Ok(job.map(|job| job.state))
     }

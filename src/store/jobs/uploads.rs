@@ -6,6 +6,7 @@
 //! away when a job ended) goes by the jobs themselves: an upload whose job has ended, or of which there
 //! is none after [`GRACE`], is nobody's.
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -88,7 +89,8 @@ impl JobUploads {
         })
     }
 
-    /// Places a copy of `upload` for a job that is about to be enqueued, all of it or nothing.
+    /// Places a copy of a file, which `path` names in errors, for a job that is about to be enqueued,
+    /// all of it or nothing.
     ///
     /// # Errors
     /// [`StoreError::ArtifactsAway`]; [`StoreError::StorageFull`]; [`StoreError::Io`].
@@ -96,10 +98,10 @@ impl JobUploads {
         &self,
         job: JobId,
         name: &ArtifactName,
-        upload: &Upload,
+        (file, path): (&File, &Path),
     ) -> Result<PlacedUpload, StoreError> {
-        let file = (upload.file().try_clone())
-            .map_err(StoreError::io("read the upload", upload.path()))?;
+        let file = file.try_clone();
+        let file = file.map_err(StoreError::io("read the upload", path))?;
         let (id, journal) = (job.folder(), Arc::clone(&self.journal));
         let intent = on_disk_thread(move || journal.announce(id)).await?;
         let written = match &self.place {
@@ -107,11 +109,7 @@ impl JobUploads {
                 let (disk, name) = (Arc::clone(disk), name.clone());
                 on_disk_thread(move || disk.put_file(id, &name, &file)).await
             }
-            Place::Bucket(bucket) => {
-                bucket
-                    .put_video(id, name, pieces(file, upload.path()))
-                    .await
-            }
+            Place::Bucket(bucket) => bucket.put_video(id, name, pieces(file, path)).await,
         };
         match written {
             Ok(()) => Ok(PlacedUpload { job, intent }),

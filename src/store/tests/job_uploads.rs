@@ -139,7 +139,10 @@ async fn comes_back_whole_until_it_is_removed(place: Place) {
     let (uploads, dir) = (place.open().await, upload_dir(&place).await);
     let film = film();
     let sent = upload_of(&dir, &film).await;
-    let placed = uploads.put(name(1), &file(), &sent).await.unwrap();
+    let placed = uploads
+        .put(name(1), &file(), (sent.file(), sent.path()))
+        .await
+        .unwrap();
     placed.is_enqueued().await;
     let copy = uploads
         .fetch(name(1), &file(), &dir)
@@ -178,7 +181,10 @@ async fn a_dead_process_leaves_no_upload_without_a_job(place: Place) {
     enqueue(&jobs, 1).await;
     for number in [1, 2] {
         let sent = upload_of(&dir, b"film").await;
-        let placed = uploads.put(name(number), &file(), &sent).await.unwrap();
+        let placed = uploads
+            .put(name(number), &file(), (sent.file(), sent.path()))
+            .await
+            .unwrap();
         placed.is_enqueued().await;
         place.leave_note(name(number));
     }
@@ -204,7 +210,10 @@ async fn a_sweep_removes_what_no_job_needs(place: Place) {
     let (uploads, dir) = (place.open().await, upload_dir(&place).await);
     for number in 1..=3 {
         let sent = upload_of(&dir, b"film").await;
-        let placed = uploads.put(name(number), &file(), &sent).await.unwrap();
+        let placed = uploads
+            .put(name(number), &file(), (sent.file(), sent.path()))
+            .await
+            .unwrap();
         placed.is_enqueued().await;
     }
     enqueue(&jobs, 1).await;
@@ -237,7 +246,10 @@ async fn an_upload_without_a_job_to_come_is_taken_back() {
     let place = Place::on_disk();
     let (uploads, dir) = (place.open().await, upload_dir(&place).await);
     let sent = upload_of(&dir, b"film").await;
-    let placed = uploads.put(name(1), &file(), &sent).await.unwrap();
+    let placed = uploads
+        .put(name(1), &file(), (sent.file(), sent.path()))
+        .await
+        .unwrap();
     placed.take_back(&uploads).await;
     assert_eq!(place.files(), Vec::<PathBuf>::new());
 }

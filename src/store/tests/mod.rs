@@ -14,6 +14,7 @@ mod kept;
 mod keys;
 #[path = "../../../tests/support/s3.rs"]
 mod object_server;
+mod partials;
 mod postgres;
 mod records;
 #[path = "../../../tests/support/postgres.rs"]
