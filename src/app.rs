@@ -25,6 +25,7 @@ use crate::inference::{self, InferenceError, InferenceSettings, ModelSlot};
 use crate::integrity::{IntegrityError, Keyring};
 use crate::jobs::{self, JobSettings, Runner, Workshop};
 use crate::media::{MediaLimits, SampleOptions};
+use crate::outward::{FetchError, Fetcher};
 use crate::store::{
     ArtifactPlace, ArtifactStore, DiskFloor, JobUploads, PartialLimits, PartialUploads,
     RecordStore, RetentionPolicy, StoreError, UploadDir,
@@ -51,6 +52,9 @@ pub enum AppError {
     /// Records or artifacts.
     #[error("the records cannot be opened")]
     Store(#[from] StoreError),
+    /// What fetches files.
+    #[error("files cannot be fetched")]
+    Fetcher(#[from] FetchError),
     /// Certificate or key.
     #[error("TLS cannot be spoken")]
     Tls(#[from] TlsError),
@@ -103,6 +107,7 @@ impl App {
             job_uploads,
             uploads,
             partials,
+            fetcher: open_fetcher(&settings)?,
             keyring,
             tls,
             metrics,
@@ -220,6 +225,12 @@ async fn open_partials(
         keep: Duration::from_secs(settings.resumable_uploads_expire_s),
     };
     PartialUploads::open(&settings.data_dir.join("resumable"), floor, limits).await
+}
+
+fn open_fetcher(settings: &Settings) -> Result<Option<Fetcher>, FetchError> {
+    let reach = settings.fetch_urls.reach();
+    let open = |reach| Fetcher::new(reach, "fetch_urls = \"any\"");
+    reach.map(open).transpose()
 }
 
 fn artifact_place(settings: &Settings) -> ArtifactPlace {

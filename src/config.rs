@@ -15,6 +15,7 @@ use thiserror::Error;
 
 use crate::http::{CorsOrigins, ListenAddress, PublicPath};
 use crate::inference::{DeviceChoice, FramePrecision, Precision};
+use crate::outward::FetchUrls;
 use crate::telemetry::LogFormat;
 
 /// The settings file that is read when none is named.
@@ -185,6 +186,9 @@ settings! {
     /// Hours that an analysis from the queue can be asked for after its end, and its `Idempotency-Key` is
     /// known. The stored analysis stays.
     keep_jobs_h: u64 = "24" in 1..=87_600;
+    /// Whether `POST /api/v1/analyses` fetches files from URLs: `off`, `public` (from public addresses) or
+    /// `any` (also within one's own network, which whoever may ask then reaches from here).
+    fetch_urls: FetchUrls = "off";
     /// Whether webhooks may go to addresses that are not public, and without TLS: `true` for receivers in
     /// one's own network. Whoever may run `framewitness webhooks create` then reaches it from here.
     webhook_private_addresses: bool = "false";

@@ -16,7 +16,8 @@
 //! | [`integrity`] | keys, signatures, signed statements | rsa, sha2, base64 |
 //! | [`store`] | records (SQLite, PostgreSQL), artifacts (disk, S3), keys, the journal | sqlx, object_store |
 //! | [`jobs`] | working on the analyses that wait in the database | – |
-//! | [`webhooks`] | telling others that a job ended | reqwest (with `store`) |
+//! | [`outward`] | speaking to addresses that others name: which of them, and fetching files | reqwest (with `store` and `webhooks`) |
+//! | [`webhooks`] | telling others that a job ended | – |
 //! | [`http`] | server, uploads, errors, limits, routes, OpenAPI, the page | actix-web |
 //! | [`app`], [`config`], [`telemetry`], `main`, `cli` | composition, settings, logs and metrics, the command line | clap |
 //!
@@ -25,6 +26,7 @@
 //! Dependencies run one way: `main → app → {http, jobs, webhooks} → analysis → {media, faces, inference,
 //! isolation} → domain`;
 //! `store` and `integrity` are used by `http`, `jobs`, `webhooks` and `app`;
+//! `outward` by `http` and `webhooks`;
 //! `report` is used by `http` and the command line, and rests on `domain` and `integrity`;
 //! `evaluation` stands beside `http`, on `analysis`. Leaves never import each other, and no files do
 //! in a loop; the test `tests/service/architecture.rs` reads the sources and fails when they do.
@@ -44,6 +46,7 @@ pub mod integrity;
 pub mod isolation;
 pub mod jobs;
 pub mod media;
+pub mod outward;
 pub mod report;
 pub mod store;
 pub mod telemetry;

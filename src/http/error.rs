@@ -13,6 +13,7 @@ use crate::analysis::AnalysisError;
 use crate::domain::Reason;
 use crate::inference::InferenceError;
 use crate::integrity::{IntegrityError, VerdictStatementError};
+use crate::outward::FetchError;
 use crate::report::ReportError;
 use crate::store::{ArtifactNameError, JobState, Scope, StoreError};
 
@@ -90,6 +91,19 @@ pub enum HttpError {
         /// The limit.
         max_streams: usize,
     },
+    /// Files are not fetched here.
+    #[error(
+        "this service fetches no files; whoever runs it can allow it with the setting fetch_urls"
+    )]
+    UrlsOff,
+    /// A body that should name a URL.
+    #[error(
+        "the body must be a JSON object with the one field \"url\", a text: {{\"url\": \"https://…\"}}"
+    )]
+    UrlForm,
+    /// A file that was to be fetched.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
     /// A query that cannot be read.
     #[error("the query is not valid: {0}")]
     Query(String),
@@ -154,6 +168,9 @@ impl HttpError {
             Self::KeyReused => "idempotency-key-reused",
             Self::JobEnded(_) => "job-ended",
             Self::TooManyStreams { .. } => "too-many-streams",
+            Self::UrlsOff => "url-fetch-off",
+            Self::UrlForm => "invalid-json",
+            Self::Fetch(error) => error.code(),
             Self::Query(_) => "invalid-query",
             Self::Field { .. } => "invalid-field",
             Self::Refused(error) => error.code(),

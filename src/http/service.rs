@@ -16,6 +16,7 @@ use super::result_cache::ResultCache;
 use super::tls::Tls;
 use crate::analysis::Analyzer;
 use crate::integrity::Keyring;
+use crate::outward::Fetcher;
 use crate::store::{ArtifactStore, JobStore, JobUploads, PartialUploads, RecordStore, UploadDir};
 
 /// Reports that are rendered at the same time; others wait.
@@ -71,6 +72,8 @@ pub struct HttpState {
     pub uploads: UploadDir,
     /// Resumable uploads that are not whole yet.
     pub partials: PartialUploads,
+    /// Fetches files; `None`: none are fetched.
+    pub fetcher: Option<Fetcher>,
     /// Signs and verifies.
     pub keyring: Keyring,
     /// Certificate and key; `None`: plain HTTP.

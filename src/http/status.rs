@@ -12,6 +12,7 @@ use crate::faces::FacesError;
 use crate::inference::InferenceError;
 use crate::integrity::IntegrityError;
 use crate::media::MediaError;
+use crate::outward::{FetchError, OutwardUrlError};
 use crate::store::StoreError;
 
 /// No register has it; the protocol tus does.
@@ -20,16 +21,18 @@ const CHECKSUM_MISMATCH: u16 = 460;
 /// The status of an error.
 pub(super) fn of(error: &HttpError) -> StatusCode {
     match error {
-        HttpError::Query(_) | HttpError::Field { .. } | HttpError::IdempotencyKey => {
-            StatusCode::BAD_REQUEST
-        }
+        HttpError::Query(_)
+        | HttpError::Field { .. }
+        | HttpError::IdempotencyKey
+        | HttpError::UrlForm => StatusCode::BAD_REQUEST,
         HttpError::JobEnded(_) => StatusCode::CONFLICT,
         HttpError::QueueFull { .. } | HttpError::TooManyStreams { .. } => {
             StatusCode::TOO_MANY_REQUESTS
         }
         HttpError::NoRoute | HttpError::NotFound(_) => StatusCode::NOT_FOUND,
         HttpError::KeyMissing | HttpError::KeyRefused => StatusCode::UNAUTHORIZED,
-        HttpError::ScopeMissing(_) => StatusCode::FORBIDDEN,
+        HttpError::ScopeMissing(_) | HttpError::UrlsOff => StatusCode::FORBIDDEN,
+        HttpError::Fetch(error) => of_fetch(error),
         HttpError::HeadTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         HttpError::RateLimited(_) | HttpError::QuotaSpent { .. } => StatusCode::TOO_MANY_REQUESTS,
         HttpError::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
@@ -75,6 +78,24 @@ fn of_upload(error: &UploadError) -> StatusCode {
         | UploadError::EncodedBody { .. }
         | UploadError::EncodedPart { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         UploadError::Store(error) => of_store(error),
+    }
+}
+
+/// 400 no URL, 422 one that leads to no file of ours.
+fn of_fetch(error: &FetchError) -> StatusCode {
+    match error {
+        FetchError::Url(OutwardUrlError::Private(_))
+        | FetchError::NotReached(_)
+        | FetchError::Answered(_)
+        | FetchError::Redirections { .. }
+        | FetchError::Downgraded
+        | FetchError::Encoded
+        | FetchError::Broken => StatusCode::UNPROCESSABLE_ENTITY,
+        FetchError::Url(
+            OutwardUrlError::NoUrl(_) | OutwardUrlError::Scheme | OutwardUrlError::Credentials,
+        ) => StatusCode::BAD_REQUEST,
+        FetchError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        FetchError::Silent { .. } | FetchError::Slow => StatusCode::GATEWAY_TIMEOUT,
     }
 }
 
@@ -269,6 +290,15 @@ mod tests {
             (media(MediaError::NoVideoStream), 422, "no-video-stream"),
             (media(MediaError::NoFrames), 422, "no-frames"),
             (HttpError::IdempotencyKey, 400, "invalid-idempotency-key"),
+            (HttpError::UrlForm, 400, "invalid-json"),
+            (HttpError::UrlsOff, 403, "url-fetch-off"),
+            (
+                FetchError::from(OutwardUrlError::Credentials).into(),
+                400,
+                "invalid-url",
+            ),
+            (FetchError::Answered(404).into(), 422, "url-not-fetched"),
+            (FetchError::Slow.into(), 504, "url-too-slow"),
             (HttpError::KeyReused, 422, "idempotency-key-reused"),
             (HttpError::JobEnded(JobState::Done), 409, "job-ended"),
             (HttpError::QueueFull { max_queued: 1 }, 429, "queue-full"),

@@ -294,22 +294,27 @@ async fn receive_file(
     Ok(SentFile { filename, received })
 }
 
-/// The inner error is the file's own; the whole part has been read then, so that others can follow.
-async fn write_and_hash(
-    mut part: Field,
+/// Writes a file that comes in pieces. The inner error is the file's own; all of it has been read then,
+/// so that others can follow.
+pub(super) async fn write_and_hash<S, E>(
+    mut pieces: S,
     max_file_bytes: u64,
     directory: &UploadDir,
-) -> Result<Result<(Upload, FileDigest), UploadError>, UploadError> {
+) -> Result<Result<(Upload, FileDigest), UploadError>, UploadError>
+where
+    S: Stream<Item = Result<Bytes, E>> + Unpin,
+    UploadError: From<E>,
+{
     let mut writer = directory.create().await?;
     let mut hasher = FileHasher::new();
     let mut gathered = Vec::with_capacity(WRITE_BUFFER_BYTES);
     let mut seen_bytes = 0_u64;
-    while let Some(chunk) = part.next().await {
+    while let Some(chunk) = pieces.next().await {
         let chunk = chunk?;
         seen_bytes = seen_bytes.saturating_add(chunk.len() as u64);
         if seen_bytes > max_file_bytes {
             drop(writer);
-            pass_over(part).await?;
+            pass_over(pieces).await?;
             return Ok(Err(UploadError::FileTooLarge { max_file_bytes }));
         }
         hasher.update(&chunk);
@@ -356,8 +361,12 @@ async fn receive_text(
     String::from_utf8(bytes).map_err(|_| UploadError::NotText { name })
 }
 
-async fn pass_over(mut part: Field) -> Result<(), UploadError> {
-    while let Some(chunk) = part.next().await {
+async fn pass_over<S, E>(mut pieces: S) -> Result<(), UploadError>
+where
+    S: Stream<Item = Result<Bytes, E>> + Unpin,
+    UploadError: From<E>,
+{
+    while let Some(chunk) = pieces.next().await {
         chunk?;
     }
     Ok(())

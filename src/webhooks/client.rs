@@ -1,56 +1,23 @@
 //! Sends a message to where it belongs and nowhere else.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use http_client::dns::{Addrs, Name, Resolve, Resolving};
-use http_client::{Client, redirect};
+use http_client::Client;
 
-use super::address::is_public;
 use super::message::Message;
-use super::target::WebhookUrl;
+use super::target::{SETTING, WebhookUrl};
+use crate::outward::{self, Reach, in_words};
 use crate::store::DeliveryFailure;
 
 /// Longest time for a whole try: connection, message, answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(15);
-const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Looks names up and gives out public addresses only, so that the addresses that were looked at are
-/// those a connection is made to.
-struct PublicOnly;
-
-impl Resolve for PublicOnly {
-    fn resolve(&self, name: Name) -> Resolving {
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let public: Vec<SocketAddr> = found.filter(|at| is_public(at.ip())).collect();
-            if public.is_empty() {
-                return Err(
-                    "it has no public address; webhook_private_addresses allows others".into(),
-                );
-            }
-            Ok(Box::new(public.into_iter()) as Addrs)
-        })
-    }
-}
-
-/// A client that speaks to public addresses only, or to any.
+/// A client that speaks as far as webhooks may.
 ///
 /// # Errors
 /// What the TLS library says against it.
-pub(super) fn client(allows_private: bool) -> Result<Client, http_client::Error> {
-    // Whoever comes first chooses for the process; all of ours choose the same.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let builder = Client::builder()
-        .user_agent(concat!("framewitness/", env!("CARGO_PKG_VERSION")))
-        .redirect(redirect::Policy::none())
-        .no_proxy()
-        .connect_timeout(CONNECT_PATIENCE)
-        .timeout(PATIENCE);
-    match allows_private {
-        true => builder.build(),
-        false => builder.dns_resolver(PublicOnly).build(),
-    }
+pub(super) fn client(reach: Reach) -> Result<Client, http_client::Error> {
+    outward::client(reach, SETTING).timeout(PATIENCE).build()
 }
 
 /// Posts a message; the status of the answer that took it.
@@ -71,7 +38,7 @@ pub(super) async fn post(
         .body(message.body);
     let answer = request.send().await.map_err(|error| DeliveryFailure {
         status: None,
-        problem: in_words(&error.without_url()),
+        problem: in_words(error),
     })?;
     let status = answer.status();
     if status.is_success() {
@@ -85,15 +52,4 @@ pub(super) async fn post(
         status: Some(status.as_u16()),
         problem: problem.to_owned(),
     })
-}
-
-/// An error with its causes, which say what happened.
-fn in_words(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        words = format!("{words}: {error}");
-        cause = error.source();
-    }
-    words
 }

@@ -10,7 +10,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::client::{PATIENCE, client, post};
 use super::message::Message;
 use super::pause::pause;
-use super::target::WebhookUrl;
+use super::target::{WebhookUrl, reach};
 use crate::store::{Delivery, DeliveryFailure, JobNews, StoreError, WebhookStore};
 
 /// Tries under way at the same time in one process.
@@ -48,7 +48,7 @@ impl Deliverer {
     /// Begins to deliver.
     pub fn start(store: WebhookStore, news: JobNews, settings: WebhookSettings) -> Self {
         Self(tokio::spawn(async move {
-            match client(settings.allows_private) {
+            match client(reach(settings.allows_private)) {
                 Ok(client) => {
                     let office = Arc::new(Office {
                         store,

@@ -10,12 +10,10 @@
 //! - **At least once, in no order.** Any 2xx answer ends a delivery; anything else has it tried again
 //!   after [`WebhookSettings::first_pause`], six times as long after each further try, [`MOST_TRIES`]
 //!   times in all.
-//! - **Public addresses only**, unless the settings allow others: names are looked up here, and a
-//!   connection is made to the very addresses that were looked at (`address`). Redirections are not
-//!   followed, proxies of the environment not used.
+//! - **Public addresses only**, unless the settings allow others ([`outward`](crate::outward)).
+//!   Redirections are not followed, proxies of the environment not used.
 //! - **Any process** that shares the database may deliver.
 
-mod address;
 mod client;
 mod deliverer;
 mod message;

@@ -5,15 +5,15 @@ use std::net::IpAddr;
 use http_client::Url;
 use thiserror::Error;
 
-use super::address::is_public;
+use crate::outward::{OutwardUrl, OutwardUrlError, Reach};
 
-/// Longest address taken.
-const MOST_CHARS: usize = 2_000;
+/// The setting that allows other addresses than public ones.
+pub(super) const SETTING: &str = "webhook_private_addresses";
 
 /// An `https` URL that does not name an address of a private network; with private addresses allowed,
 /// any `http` or `https` URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WebhookUrl(Url);
+pub struct WebhookUrl(OutwardUrl);
 
 /// Why an address is no webhook's.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -38,26 +38,10 @@ impl WebhookUrl {
     /// # Errors
     /// [`TargetError`].
     pub fn parse(text: &str, allows_private: bool) -> Result<Self, TargetError> {
-        if text.len() > MOST_CHARS {
-            return Err(TargetError::NoUrl(format!(
-                "it has more than {MOST_CHARS} characters"
-            )));
+        if !OutwardUrl::parse(text, Reach::Any)?.is_https() && !allows_private {
+            return Err(TargetError::Scheme);
         }
-        let url = Url::parse(text).map_err(|error| TargetError::NoUrl(error.to_string()))?;
-        match url.scheme() {
-            "https" => {}
-            "http" if allows_private => {}
-            _ => return Err(TargetError::Scheme),
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(TargetError::Credentials);
-        }
-        match named_address(&url) {
-            Some(address) if !allows_private && !is_public(address) => {
-                Err(TargetError::Private(address))
-            }
-            Some(_) | None => Ok(Self(url)),
-        }
+        Ok(Self(OutwardUrl::parse(text, reach(allows_private))?))
     }
 
     /// As text.
@@ -66,15 +50,27 @@ impl WebhookUrl {
     }
 
     pub(super) fn url(&self) -> Url {
-        self.0.clone()
+        self.0.url()
     }
 }
 
-/// The address that stands in a URL instead of a name; no resolver is asked for it.
-fn named_address(url: &Url) -> Option<IpAddr> {
-    let host = url.host_str()?;
-    let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
-    bare.unwrap_or(host).parse().ok()
+/// How far webhooks may go.
+pub(super) fn reach(allows_private: bool) -> Reach {
+    match allows_private {
+        true => Reach::Any,
+        false => Reach::Public,
+    }
+}
+
+impl From<OutwardUrlError> for TargetError {
+    fn from(error: OutwardUrlError) -> Self {
+        match error {
+            OutwardUrlError::NoUrl(problem) => Self::NoUrl(problem),
+            OutwardUrlError::Scheme => Self::Scheme,
+            OutwardUrlError::Credentials => Self::Credentials,
+            OutwardUrlError::Private(address) => Self::Private(address),
+        }
+    }
 }
 
 #[cfg(test)]

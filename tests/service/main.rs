@@ -63,5 +63,6 @@ mod unfamiliar;
 mod unscorable;
 mod unusual_media;
 mod uploads;
+mod urls;
 mod verdicts;
 mod webhooks;

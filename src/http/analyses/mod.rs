@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! POST ─▶ upload to disk + SHA-256 ─▶ beside the artifacts ─▶ row in the queue ─▶ 202 + Location
+//!   └─▶ or a URL, from which it is fetched (`from_url`)
 //! GET  ─▶ the row                       (`jobs`, here or elsewhere, does the work)
 //! GET …/events ─▶ the row's events, as they come, by looking again and again
 //! DELETE ─▶ the row is cancelled; whoever works on it notices
@@ -12,6 +13,7 @@
 
 mod answer;
 mod events;
+mod from_url;
 mod idempotency;
 mod queue;
 mod routes;

@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, delete, get, post};
 use time::OffsetDateTime;
 
 use super::answer::JobAnswer;
+use super::from_url::{UrlForm, names_a_url, submit_url};
 use super::submit::submit;
 use crate::http::Service;
 use crate::http::analyse_upload::{FORM, VideoForm};
@@ -23,17 +24,20 @@ pub(super) const NOT_FOUND: HttpError = HttpError::NotFound("analysis");
 /// The file is kept and analysed as soon as a worker is free, here or on another machine that shares
 /// the database. The answer is a promise: `Location` says where to ask for it, `events_url` where to
 /// follow it. The result is the full answer, as `POST /predict?format=framewitness` gives it. The file is
-/// removed when its analysis ends.
+/// removed when its analysis ends. Where the setting `fetch_urls` allows it, JSON may name a URL instead, from
+/// which the file is fetched before the answer.
 #[utoipa::path(operation_id = "create_analysis", tag = "analysis",
     params(StreamQuery,
         ("idempotency-key" = Option<String>, Header, description = "1 to 255 visible ASCII characters of the client's own: the same file sent again with the same key is the same job, for as long as the job is remembered")),
-    request_body(content = VideoForm, content_type = "multipart/form-data"),
+    request_body(content((VideoForm = "multipart/form-data"), (UrlForm = "application/json"))),
     responses(
         (status = 202, description = "The job", body = JobAnswer,
             headers(("location" = String, description = "Where to ask for it"))),
-        (status = 400, description = "`malformed-multipart`, `missing-file`, `repeated-field`, `too-many-parts`, `empty-file`, `upload-interrupted`, `invalid-query` or `invalid-idempotency-key`", content_type = "application/problem+json", body = Problem),
-        (status = 422, description = "`idempotency-key-reused`: another file came with this key", content_type = "application/problem+json", body = Problem),
+        (status = 400, description = "`malformed-multipart`, `missing-file`, `repeated-field`, `too-many-parts`, `empty-file`, `upload-interrupted`, `invalid-query` or `invalid-idempotency-key`; of a URL `invalid-json` or `invalid-url`", content_type = "application/problem+json", body = Problem),
+        (status = 403, description = "`url-fetch-off`: the setting `fetch_urls` does not allow it", content_type = "application/problem+json", body = Problem),
+        (status = 422, description = "`idempotency-key-reused`: another file came with this key; of a URL `url-not-public` or `url-not-fetched`", content_type = "application/problem+json", body = Problem),
         (status = 429, description = "`queue-full` or `too-many-uploads`. `Retry-After` says when to try again", content_type = "application/problem+json", body = Problem),
+        (status = 504, description = "`url-too-slow`", content_type = "application/problem+json", body = Problem),
         UploadProblems,
     ))]
 #[post("/api/v1/analyses")]
@@ -42,7 +46,10 @@ pub(in crate::http) async fn submit_route(
     body: Payload,
     service: Data<Service>,
 ) -> Result<HttpResponse, HttpError> {
-    submit(&request, body, FORM, &service).await
+    match names_a_url(&request) {
+        true => submit_url(&request, body, &service).await,
+        false => submit(&request, body, FORM, &service).await,
+    }
 }
 
 /// How an analysis gets on

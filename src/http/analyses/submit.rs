@@ -51,7 +51,20 @@ pub(in crate::http) async fn submit(
     refuse_where_full(service, key.as_deref()).await?;
     let limits = service.settings.body;
     let upload = receive(request, body, form, &service.uploads, limits).await?;
-    let job = keep(service, upload.file, (Wish::of(request)?, key), visit).await?;
+    promise(request, upload.file, (key, visit), service).await
+}
+
+/// Keeps a job of a file that is there, and answers 202.
+///
+/// # Errors
+/// [`HttpError`]; nothing of the upload is left then.
+pub(super) async fn promise(
+    request: &HttpRequest,
+    file: ReceivedFile,
+    (key, visit): (Option<String>, Arc<Visit>),
+    service: &Data<Service>,
+) -> Result<HttpResponse, HttpError> {
+    let job = keep(service, file, (Wish::of(request)?, key), visit).await?;
     let position = service.jobs.position(job.id).await?;
     let at = PublicPath::of(request);
     let mut response = JobAnswer::new(&job, position, &at).accepted(&at);
