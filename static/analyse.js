@@ -10,10 +10,11 @@ import { ProgressCard } from "./progress.js";
 import { isEnded, Queue } from "./queue.js";
 import { QueueList } from "./queue_list.js";
 import { drawResult } from "./result.js";
+import { strings } from "./strings.js";
 
 const MEDIA = "video/*,image/*,.heic,.heif,.avif,.mkv,.flv,.wmv,.avi,.mov,.mts,.m2ts,.ts,.mpg,.mpeg,.vob";
-const PROMPT = "Drop videos here, paste them, or choose files";
-const PROMPT_MORE = "Add more files";
+/** Nothing is dropped or pasted with a finger. */
+const PROMPT = matchMedia("(pointer: coarse)").matches ? strings.analyse.promptByTouch : strings.analyse.prompt;
 
 /** Wires the tab. `limits()` answers the published limits; `onSign(file)` hands a file to the other tab. */
 export function startAnalyse({ limits, onSign }) {
@@ -28,7 +29,7 @@ class AnalyseTab {
     this.wantedId = null;
     this.isList = false;
     this.drop = dropZone(byId("analyse-drop"), {
-      prompt: PROMPT, hint: "Videos or pictures of a face, one or many", accept: MEDIA, inputId: "analyse-file",
+      prompt: PROMPT, hint: strings.analyse.hint, accept: MEDIA, inputId: "analyse-file",
       multiple: true, onFiles: (files) => this.take(files),
     });
     this.queue = new Queue({ limits, onChange: (entry) => this.changed(entry) });
@@ -60,7 +61,7 @@ class AnalyseTab {
     show(byId("analyse-alert"));
     byId("about").hidden = true;
     this.drop.setCompact(true);
-    this.drop.setPrompt(PROMPT_MORE);
+    this.drop.setPrompt(strings.analyse.promptMore);
     this.queue.add(files);
     if (isAlone) byId("cancel").focus();
   }
@@ -97,7 +98,7 @@ class AnalyseTab {
     this.list.update(entry);
     this.list.countUp(this.queue.entries);
     if (entry.state === "done" && this.shownId === null && this.wantedId === null) this.present(entry.json, entry, { quietly: true });
-    if (isEnded(entry)) this.say(`${entry.file.name}: ${entry.json?.verdict ?? entry.state}. ${byId("queue-count").textContent}.`);
+    if (isEnded(entry)) this.say(strings.analyse.ended(entry.file.name, outcomeOf(entry), byId("queue-count").textContent));
   }
 
   changedAlone(entry) {
@@ -111,7 +112,7 @@ class AnalyseTab {
       this.present(entry.json, entry);
       return;
     }
-    if (entry.state === "cancelled") this.say("Cancelled.");
+    if (entry.state === "cancelled") this.say(strings.analyse.cancelled);
     else showProblem(byId("analyse-alert"), entry.problem, () => this.retryAlone(entry));
     this.rest();
     this.drop.focus();
@@ -151,7 +152,8 @@ class AnalyseTab {
     this.drop.setCompact(true);
     this.list.choose(entry);
     if (quietly) return;
-    this.say(`Analysis finished: ${answer.verdict}${answer.probability === null ? "" : `, ${percent(answer.probability)} probability of manipulation`}.`);
+    const verdict = strings.verdicts.words[answer.verdict];
+    this.say(answer.probability === null ? strings.analyse.finished(verdict) : strings.analyse.finishedWith(verdict, percent(answer.probability)));
     heading.focus({ preventScroll: true });
     const top = heading.getBoundingClientRect().top;
     if (top < 0 || top > innerHeight * 0.7) byId("result").scrollIntoView();
@@ -163,7 +165,7 @@ class AnalyseTab {
     this.wantedId = id;
     if (!this.queue.entries.every(isEnded)) this.becomeList();
     show(byId("analyse-alert"));
-    this.say("Loading the stored analysis.");
+    this.say(strings.analyse.loading);
     try {
       const json = await getJson(`api/v1/predictions/${encodeURIComponent(id)}`);
       if (this.wantedId !== id) return;
@@ -175,4 +177,9 @@ class AnalyseTab {
       showProblem(byId("analyse-alert"), problem, () => this.open(id));
     }
   }
+}
+
+/** How an entry ended, in a word. */
+function outcomeOf({ json, state }) {
+  return state === "done" ? strings.verdicts.words[readAnswer(json).verdict] : strings.queueList.states[state];
 }

@@ -1,5 +1,7 @@
 // Reads the JSON of POST /predict into the shape the page draws. The only file that knows the wire names.
 
+import { strings } from "./strings.js";
+
 const number = (value) => (typeof value === "number" && Number.isFinite(value) ? value : null);
 const list = (value) => (Array.isArray(value) ? value : []);
 const VERDICTS = ["FAKE", "REAL", "INCONCLUSIVE"];
@@ -92,7 +94,7 @@ export function readAnswer(json) {
   const said = new Set(reasons.map((reason) => reason.code));
   return {
     id: typeof json.id === "string" ? json.id : null,
-    filename: String(json.filename ?? "unnamed"),
+    filename: String(json.filename ?? strings.answer.unnamed),
     analyzedAt: json.analyzed_at ?? null,
     processingS: number(json.processing_time_sec),
     sha256: typeof json.sha256 === "string" ? json.sha256 : null,

@@ -2,21 +2,7 @@
 
 import { bytes } from "./format.js";
 import { askForKey, keyHeaders } from "./key.js";
-
-const HEADLINES = {
-  400: "The service could not use this upload",
-  401: "The service asks for a key",
-  403: "This key may not do that",
-  404: "Nothing is stored under this address",
-  408: "The upload was too slow",
-  413: "The file is too large",
-  415: "This is not a supported video or picture",
-  422: "The file cannot be judged",
-  429: "The service is busy",
-  503: "The service is not ready",
-  504: "The analysis took too long",
-  507: "The service has no room left",
-};
+import { strings } from "./strings.js";
 
 /** What went wrong, in the words of the service where it spoke (RFC 9457). */
 export class Problem extends Error {
@@ -27,7 +13,7 @@ export class Problem extends Error {
 
   /** What happened, in few words. */
   get headline() {
-    return HEADLINES[this.status] ?? this.title;
+    return strings.api.headlines[this.status] ?? this.title;
   }
 
   /** Whether the same request may succeed later. */
@@ -37,21 +23,7 @@ export class Problem extends Error {
 
   /** One sentence on what a person can do now. */
   get advice() {
-    switch (this.status) {
-      case 0: return "Check that the service is running and reachable, then try again.";
-      case 400: return "Choose another file, or the same again once it is complete.";
-      case 401: case 403: return "Give a key that may, at the top of the page, then try again.";
-      case 404: return "It may have been removed by the retention rule, or never existed here.";
-      case 408: return "Check the connection, then try again.";
-      case 413: return "Choose a smaller file, or cut out the part that matters, and try again.";
-      case 415: return "Choose a video (MP4, MOV, MKV, WebM, AVI …) or a picture (JPEG, PNG, WebP, HEIC …).";
-      case 422: return "The file could be opened but not judged. Try another copy, or the original recording.";
-      case 429: return "Wait a moment, then try again; the file stays chosen.";
-      case 503: return "It is starting or shutting down. Try again in a few seconds.";
-      case 504: return "Try a shorter part of the video.";
-      case 507: return "Whoever runs the service must free disk space.";
-      default: return "Try again. If it keeps happening, give the request number to whoever runs the service.";
-    }
+    return strings.api.advice[this.status] ?? strings.api.otherAdvice;
   }
 }
 
@@ -67,7 +39,7 @@ function problemFrom(status, body, header) {
   const retry = Number.parseInt(header("Retry-After") ?? "", 10);
   return new Problem({
     status,
-    title: text(json?.title) || text(json?.error) || `The service answered with status ${status}`,
+    title: text(json?.title) || text(json?.error) || strings.api.status(status),
     detail: text(json?.detail),
     code: text(json?.code),
     requestId: text(json?.request_id) || text(header("x-request-id")),
@@ -82,7 +54,7 @@ export async function request(path, { method = "GET", accept = "application/json
     response = await fetch(path, { method, headers: { Accept: accept, ...headers, ...keyHeaders() }, signal });
   } catch {
     if (signal?.aborted) throw new Cancelled();
-    throw new Problem({ title: "The service cannot be reached" });
+    throw new Problem({ title: strings.api.unreachable });
   }
   if (response.ok) return response;
   throw problemFrom(response.status, await response.text(), (name) => response.headers.get(name));
@@ -98,7 +70,7 @@ function parsed(body, status) {
   try {
     return JSON.parse(body);
   } catch {
-    throw new Problem({ status, title: "The answer could not be read", detail: "It was not JSON.", code: "unreadable-answer" });
+    throw new Problem({ status, title: strings.api.unreadable, detail: strings.api.notJson, code: "unreadable-answer" });
   }
 }
 
@@ -149,10 +121,8 @@ export function postForm(path, fields, { onProgress, onSent, signal, headers = {
 
 function brokenConnection(sentAll) {
   return new Problem({
-    title: sentAll ? "The connection broke before the answer came" : "The connection broke during the upload",
-    detail: sentAll
-      ? "The service may have stopped."
-      : "The service may have stopped or refused a file of this size, or the file may have changed on disk since it was chosen.",
+    title: sentAll ? strings.api.brokeAfter : strings.api.brokeDuring,
+    detail: sentAll ? strings.api.brokeAfterWhy : strings.api.brokeDuringWhy,
     code: "network",
   });
 }
@@ -162,8 +132,8 @@ export function refuseTooLarge(file, maxBytes) {
   if (!Number.isFinite(maxBytes) || file.size <= maxBytes) return;
   throw new Problem({
     status: 413,
-    title: "The file is too large",
-    detail: `It has ${bytes(file.size)}; this service takes at most ${bytes(maxBytes)}. Nothing was uploaded.`,
+    title: strings.api.tooLarge,
+    detail: strings.api.tooLargeWhy(bytes(file.size), bytes(maxBytes)),
     code: "over-published-limit",
   });
 }

@@ -9,6 +9,7 @@ import { bytes } from "./format.js";
 import { startIntegrity } from "./integrity.js";
 import { startKey } from "./key.js";
 import { startRecent } from "./recent.js";
+import { strings } from "./strings.js";
 import { currentTab, route, selectTab, startTabs } from "./tabs.js";
 
 const limits = { maxBytes: Number.POSITIVE_INFINITY };
@@ -43,21 +44,21 @@ async function publishLimits() {
   try {
     json = await getJson("api/v1/limits");
   } catch (problem) {
-    if (problem.status === 0 || problem.status === 503) note("The service does not answer yet. It may still be starting.");
+    if (problem.status === 0 || problem.status === 503) note(strings.app.silent);
     return;
   }
   limits.maxBytes = json.max_body_bytes;
-  if (Number.isFinite(json.sample_frames)) byId("sample-frames").textContent = String(json.sample_frames);
+  if (Number.isFinite(json.sample_frames)) byId("look-text").textContent = strings.page.lookText(json.sample_frames);
   const parts = [
-    Number.isFinite(json.max_body_bytes) && `at most ${bytes(json.max_body_bytes)}`,
+    Number.isFinite(json.max_body_bytes) && strings.app.atMost(bytes(json.max_body_bytes)),
     Number.isFinite(json.max_duration_s) && duration(json.max_duration_s),
-    Number.isFinite(json.max_pixels) && `${Math.round(json.max_pixels / 1e6)} megapixels a frame`,
+    Number.isFinite(json.max_pixels) && strings.app.megapixels(Math.round(json.max_pixels / 1e6)),
   ].filter(Boolean);
-  analyse.setHint(["Videos or pictures of a face, one or many", ...parts].join(" · "));
-  if (Number.isFinite(json.max_body_bytes)) integrity.setHint(`Any file, at most ${bytes(json.max_body_bytes)}`);
+  analyse.setHint([strings.analyse.hint, ...parts].join(" · "));
+  if (Number.isFinite(json.max_body_bytes)) integrity.setHint(strings.app.anyFile(bytes(json.max_body_bytes)));
 }
 
-const duration = (seconds) => (seconds >= 120 ? `${Math.round(seconds / 60)} minutes` : `${seconds} seconds`);
+const duration = (seconds) => (seconds >= 120 ? strings.app.minutes(Math.round(seconds / 60)) : strings.app.seconds(seconds));
 
 function note(words) {
   const box = byId("service-note");

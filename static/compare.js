@@ -4,12 +4,16 @@ import { getJson } from "./api.js";
 import { showProblem } from "./alert.js";
 import { readAnswer } from "./answer.js";
 import { byId, fileName, h, show, svg } from "./dom.js";
-import { localTime, percent } from "./format.js";
+import { labelOf, readable } from "./file_facts.js";
+import { fake, localTime, percent } from "./format.js";
 import { grid, HEIGHT_PX, path, scales, seriesOf, shape, thresholdBand, timeAxis } from "./plot_parts.js";
 import { badge } from "./recent.js";
+import { strings } from "./strings.js";
+import { table } from "./tables.js";
 
-/** Width in which a plot is drawn; it is shown at any. */
+/** Width in which a plot is drawn; it is shown at any, and drawn narrower where its words would become too small. */
 const WIDTH_PX = 520;
+const NARROW_PX = 320;
 
 /** Fetches and shows two analyses; without ids what was shown goes. */
 export async function compare(ids) {
@@ -19,7 +23,7 @@ export async function compare(ids) {
     show(place);
     return;
   }
-  show(place, h("p", { class: "muted" }, "Loading …"));
+  show(place, h("p", { class: "muted" }, strings.compare.loading));
   try {
     const pair = await Promise.all(ids.map(async (id) => readAnswer(await getJson(`api/v1/predictions/${encodeURIComponent(id)}`))));
     draw(place, pair);
@@ -29,13 +33,13 @@ export async function compare(ids) {
 }
 
 function draw(place, pair) {
-  const heading = h("h2", { id: "compare-heading", tabindex: "-1" }, "Two analyses compared");
+  const heading = h("h2", { id: "compare-heading", tabindex: "-1" }, strings.compare.heading);
   const axes = pair.map(timeAxis);
   const isOneScale = axes[0].timed === axes[1].timed;
   const end = Math.max(axes[0].end, axes[1].end);
   show(place,
-    h("div", { class: "card-head" }, heading, h("a", { class: "button small-button", href: "#recent", id: "compare-close" }, "Close")),
-    pair[0].sha256 !== null && pair[0].sha256 === pair[1].sha256 && h("p", { class: "advice" }, "Both are analyses of the same file, byte for byte."),
+    h("div", { class: "card-head" }, heading, h("a", { class: "button small-button", href: "#recent", id: "compare-close" }, strings.compare.close)),
+    pair[0].sha256 !== null && pair[0].sha256 === pair[1].sha256 && h("p", { class: "advice" }, strings.compare.sameFile),
     h("div", { class: "columns" }, pair.map((answer, side) => column(answer, isOneScale ? { ...axes[side], end } : axes[side]))),
     differences(pair));
   heading.focus({ preventScroll: true });
@@ -44,7 +48,7 @@ function draw(place, pair) {
 
 function column(answer, axis) {
   return h("section", { class: "compare-side", "aria-label": answer.filename },
-    h("p", {}, badge(answer.verdict), " ", h("strong", { class: "tabular compare-probability" }, answer.probability === null ? "no score" : `${percent(answer.probability)} fake`)),
+    h("p", { class: "compare-verdict" }, badge(answer.verdict), h("strong", { class: "tabular compare-probability" }, answer.probability === null ? strings.scores.none : fake(answer.probability))),
     h("h3", {}, h("a", { href: `#analysis/${answer.id}` }, fileName(answer.filename))),
     h("p", { class: "muted small" }, localTime(answer.analyzedAt)),
     h("ul", { class: "reasons small" }, answer.reasons.map((reason) => h("li", {}, reason.message))),
@@ -54,39 +58,43 @@ function column(answer, axis) {
 /** A picture of the scores; the figures are one click away, in the analysis itself. */
 function plot(answer, axis) {
   const lines = seriesOf(answer, axis);
-  if (lines.length === 0) return h("p", { class: "muted small" }, "Nothing was scored.");
-  const scale = scales(axis, WIDTH_PX);
-  const label = `Scores of ${answer.filename}: ${lines.map((line) => `track ${line.trackId} from ${range(line.points)}`).join("; ")}`;
-  return svg("svg", { class: "plot compare-plot", viewBox: `0 0 ${WIDTH_PX} ${HEIGHT_PX}`, role: "img", "aria-label": label },
-    thresholdBand(answer.thresholds, scale, WIDTH_PX),
-    grid(axis, scale, WIDTH_PX),
+  if (lines.length === 0) return h("p", { class: "muted small" }, strings.compare.nothingScored);
+  const width = matchMedia("(max-width: 780px)").matches ? NARROW_PX : WIDTH_PX;
+  const scale = scales(axis, width);
+  const label = strings.compare.plot(answer.filename, lines.map(course));
+  return svg("svg", { class: "plot compare-plot", viewBox: `0 0 ${width} ${HEIGHT_PX}`, role: "img", "aria-label": label },
+    grid(axis, scale, width),
+    thresholdBand(answer.thresholds, scale, width),
     lines.flatMap((line) => [
       path(line, "fused", scale),
       ...line.points.map((point) => svg("g", { class: `plot-key track-${point.colour}`, transform: `translate(${scale.x(point.at)} ${scale.y(point.fused)})` }, shape(point.shape))),
     ]));
 }
 
-function range(points) {
+function course({ trackId, points }) {
   const scores = points.map((point) => point.fused);
-  return `${percent(Math.min(...scores))} to ${percent(Math.max(...scores))} fake`;
+  return strings.compare.course(strings.scores.track(trackId), percent(Math.min(...scores)), percent(Math.max(...scores)));
 }
 
 /** What the files and the models say of themselves, where the two are not alike. */
 function differences(pair) {
-  const of = (answer) => ({
-    ...answer.metadata,
-    people: answer.tracks.length,
-    models: answer.models.map((model) => `${model.name} ${model.version}`).join(", "),
-  });
-  const [left, right] = pair.map(of);
-  const names = [...new Set([...Object.keys(left), ...Object.keys(right)])];
-  const words = (value) => (value === undefined || value === null ? "–" : String(value));
-  const differing = names.filter((name) => words(left[name]) !== words(right[name]));
-  const same = names.filter((name) => !differing.includes(name)).map((name) => name.replaceAll("_", " "));
+  const [left, right] = pair.map(statements);
+  const names = [...new Set([...left.keys(), ...right.keys()])];
+  const isDiffering = (name) => left.get(name) !== right.get(name);
+  const differing = names.filter(isDiffering);
+  const same = names.filter((name) => !isDiffering(name));
   return h("div", { class: "compare-differences" },
-    h("h3", {}, differing.length > 0 ? "Where they differ" : "File and models are alike in everything stated"),
-    differing.length > 0 && h("div", { class: "table-scroll", tabindex: "0", role: "region", "aria-label": "Differences" }, h("table", {},
-      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, ""), pair.map((answer) => h("th", { scope: "col" }, fileName(answer.filename))))),
-      h("tbody", {}, differing.map((name) => h("tr", {}, h("th", { scope: "row" }, name.replaceAll("_", " ")), h("td", {}, words(left[name])), h("td", {}, words(right[name]))))))),
-    h("p", { class: "muted small" }, `Alike: ${same.join(", ")}.`));
+    h("h3", {}, differing.length > 0 ? strings.compare.differ : strings.compare.alike),
+    differing.length > 0 && table(strings.compare.differences, ["", ...pair.map((answer) => fileName(answer.filename))],
+      differing.map((name) => [name, left.get(name), right.get(name)]), { class: "wrapping" }),
+    h("p", { class: "muted small" }, strings.compare.alikeIn(same)));
+}
+
+/** Names and values in words. */
+function statements(answer) {
+  const told = Object.entries(answer.metadata)
+    .filter(([, value]) => value !== null && value !== undefined && typeof value !== "object")
+    .map(([key, value]) => [labelOf(key), readable(key, value)]);
+  const models = answer.models.map((model) => `${model.name} ${model.version}`).join(", ");
+  return new Map([...told, [strings.compare.people, String(answer.tracks.length)], [strings.compare.models, models]]);
 }

@@ -1,6 +1,8 @@
 // Builds elements. Data only ever becomes a text node or an attribute, never markup, so a hostile
 // file name stays a name.
 
+import { strings } from "./strings.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 
 function fill(node, attributes, children) {
@@ -70,14 +72,14 @@ export function download(name, type, ...parts) {
 }
 
 /** A button that copies `text()` and says whether it could. */
-export function copyButton(label, text) {
-  const button = h("button", { type: "button", class: "button small-button" }, label);
+export function copyButton(label, text, { small = true } = {}) {
+  const button = h("button", { type: "button", class: small ? "button small-button" : "button" }, label);
   button.addEventListener("click", async () => {
     try {
       await navigator.clipboard.writeText(text());
-      button.textContent = "Copied";
+      button.textContent = strings.dom.copied;
     } catch {
-      button.textContent = "Copying is not allowed here";
+      button.textContent = strings.dom.notCopied;
     }
     setTimeout(() => { button.textContent = label; }, 2000);
   });

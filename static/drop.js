@@ -3,6 +3,7 @@
 
 import { fileName, h, icon, show } from "./dom.js";
 import { bytes } from "./format.js";
+import { strings } from "./strings.js";
 
 let nextId = 0;
 
@@ -24,8 +25,8 @@ export function dropZone(place, { prompt, hint = "", accept, onFiles, inputId, m
     if (files.length === 0) return;
     const taken = multiple ? files : files.slice(0, 1);
     chosen = taken[0];
-    show(chosenLine, ...(taken.length === 1 ? [fileName(chosen.name), ` (${bytes(chosen.size)})`] : [`${taken.length} files`]),
-      taken.length < files.length ? ` · the first of ${files.length} files; one at a time` : null);
+    show(chosenLine, ...(taken.length === 1 ? [fileName(chosen.name), strings.drop.chosen(bytes(chosen.size))] : [strings.drop.files(taken.length)]),
+      taken.length < files.length ? strings.drop.onlyFirst(files.length) : null);
     onFiles(taken);
   };
   input.addEventListener("change", () => {

@@ -1,10 +1,11 @@
 // The sampled frames: one large with its face boxes, its crops beside it, all of them as a strip below.
 
 import { facts, h, show, svg } from "./dom.js";
-import { percent, seconds } from "./format.js";
+import { decimals, fake, percent, seconds } from "./format.js";
 import { trackIds } from "./answer.js";
 import { isWanted, overCrop, overFrame, remember } from "./heatmap.js";
 import { showPicture } from "./key.js";
+import { strings } from "./strings.js";
 
 /** Draws into `place`; `onSelect(position, {focus})` when a frame is chosen. Answers `{select(position, {focus})}`. */
 export function drawFrames(place, answer, onSelect) {
@@ -24,9 +25,9 @@ class Viewer {
     this.heat = h("canvas", { class: "frame-heat", "aria-hidden": "true" });
     this.hasMaps = this.frames.some((frame) => frame.faces.some((face) => face.map));
     this.showsHeat = this.hasMaps && isWanted();
-    this.lost = h("p", { class: "frame-lost", hidden: true }, "This picture is no longer stored here.");
+    this.lost = h("p", { class: "frame-lost", hidden: true }, strings.frames.lost);
     this.crops = h("div", { class: "crops" });
-    this.strip = h("div", { class: "strip", role: "listbox", "aria-label": "Sampled frames", "aria-orientation": "horizontal" },
+    this.strip = h("div", { class: "strip", role: "listbox", "aria-label": strings.frames.strip, "aria-orientation": "horizontal" },
       this.frames.map((frame) => thumbnail(frame, onSelect)));
     this.strip.hidden = this.frames.length === 1;
     this.listen();
@@ -41,17 +42,16 @@ class Viewer {
       this.select(this.current.position);
     });
     return h("div", { class: "heat-switch" },
-      h("label", { class: "check" }, box, "Heat map"),
+      h("label", { class: "check" }, box, strings.frames.heatMap),
       h("span", { class: "heat-legend", "aria-hidden": "true" }),
-      h("p", { class: "muted small", id: "heat-map-note" },
-        "Where the frame model sees traces, from violet to yellow. A hint where to look, not a proof of where something was changed. It looks at some of the frames only."));
+      h("p", { class: "muted small", id: "heat-map-note" }, strings.frames.heatMapNote));
   }
 
   layout() {
     return h("div", { class: "viewer" },
       h("div", { class: "viewer-frame" },
         h("div", { class: "frame-stage" }, this.picture, this.heat, this.overlay, this.lost),
-        h("div", { class: "frame-steps" }, this.stepButton("Previous frame", "‹", -1), this.caption, this.stepButton("Next frame", "›", 1))),
+        h("div", { class: "frame-steps" }, this.stepButton(strings.frames.previous, "‹", -1), this.caption, this.stepButton(strings.frames.next, "›", 1))),
       this.crops);
   }
 
@@ -82,7 +82,7 @@ class Viewer {
     show(this.caption, caption(this.current, this.frames.length));
     show(this.crops, this.current.faces.length > 0
       ? this.current.faces.map((face) => crop(face, this.colours.get(face.trackId), this.showsHeat))
-      : h("p", { class: "muted" }, "No face was found in this frame."));
+      : h("p", { class: "muted" }, strings.frames.noFace));
     this.drawBoxes();
     this.markThumbnail(focus);
   }
@@ -146,16 +146,17 @@ function frameScore(frame) {
   return scores.length > 0 ? Math.max(...scores) : null;
 }
 
-const timeOf = (frame) => (frame.timeS === null ? `frame ${frame.index}` : seconds(frame.timeS));
+const timeOf = (frame) => (frame.timeS === null ? strings.scores.frame(frame.index) : seconds(frame.timeS));
 
 function describe(frame) {
-  const faces = frame.faces.map((face) => `track ${face.trackId}, ${face.fused === null ? "not scored" : `${percent(face.fused)} fake`}`);
-  return `Frame ${frame.index} at ${timeOf(frame)}: ${faces.length > 0 ? faces.join("; ") : "no face found"}`;
+  const faces = frame.faces.map((face) => strings.frames.face(strings.scores.track(face.trackId), fake(face.fused)));
+  return strings.frames.described(frame.index, timeOf(frame), faces.length > 0 ? faces.join("; ") : strings.frames.noFaceShort);
 }
 
 function caption(frame, count) {
-  const place = `${frame.position + 1} of ${count}`;
-  return frame.timeS === null ? `${place} · frame ${frame.index}` : `${place} · ${seconds(frame.timeS)} · frame ${frame.index}`;
+  const place = strings.frames.place(frame.position + 1, count);
+  const time = frame.timeS === null ? [] : [seconds(frame.timeS)];
+  return [place, ...time, strings.scores.frame(frame.index)].join(" · ");
 }
 
 function thumbnail(frame, onSelect) {
@@ -180,26 +181,26 @@ function picture(url, attributes) {
 }
 
 function crop(face, colour, showsHeat) {
-  const lost = h("span", { class: "crop-lost", hidden: true }, "not stored");
-  const image = picture(face.cropUrl, { alt: `Aligned crop of track ${face.trackId}`, width: 256, height: 256, decoding: "async" });
+  const lost = h("span", { class: "crop-lost", hidden: true }, strings.frames.cropLost);
+  const image = picture(face.cropUrl, { alt: strings.frames.crop(strings.scores.track(face.trackId)), width: 256, height: 256, decoding: "async" });
   image.addEventListener("error", () => { image.hidden = true; lost.hidden = false; });
   return h("figure", { class: `crop track-${colour}` },
     h("div", { class: "crop-image" }, image, showsHeat && face.map && overCrop(face.map), lost),
     h("figcaption", {},
-      h("strong", {}, `Track ${face.trackId}`),
-      face.fused === null ? h("span", {}, "not scored") : h("span", {}, `${percent(face.fused)} fake`),
+      h("strong", {}, strings.scores.track(face.trackId)),
+      h("span", {}, fake(face.fused)),
       facts([
-        ["Sequence", face.sequence === null ? null : percent(face.sequence)],
-        ["Frame", face.frame === null ? null : percent(face.frame)],
-        ["Detector", face.detectionScore === null ? null : face.detectionScore.toFixed(2)],
-        ["Sharpness", face.sharpness === null ? null : face.sharpness.toFixed(0)],
-        ["Heat map", showsHeat && !face.map ? "not of this frame" : null],
+        [strings.scores.sequenceModel, face.sequence === null ? null : percent(face.sequence)],
+        [strings.scores.frameModel, face.frame === null ? null : percent(face.frame)],
+        [strings.frames.detector, face.detectionScore === null ? null : decimals(face.detectionScore, 2)],
+        [strings.frames.sharpness, face.sharpness === null ? null : decimals(face.sharpness, 0)],
+        [strings.frames.heatMap, showsHeat && !face.map ? strings.frames.notOfThisFrame : null],
       ])));
 }
 
 function faceBox(face, colour, { across, down, width, height }) {
   const box = { x: face.box.x * across, y: face.box.y * down, width: face.box.width * across, height: face.box.height * down };
-  const words = `Track ${face.trackId} · ${face.fused === null ? "not scored" : `${percent(face.fused)} fake`}`;
+  const words = `${strings.scores.track(face.trackId)} · ${fake(face.fused)}`;
   const labelWidth = words.length * 6.6 + 12;
   const x = Math.max(0, Math.min(box.x, width - labelWidth));
   const above = box.y - 22 >= 0;

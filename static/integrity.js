@@ -5,6 +5,7 @@ import { showProblem } from "./alert.js";
 import { byId, copyButton, download, facts, fileName, h, icon, show } from "./dom.js";
 import { dropZone } from "./drop.js";
 import { bytes, localTime } from "./format.js";
+import { strings } from "./strings.js";
 
 const KEY_FILE = "framewitness-public.pem";
 
@@ -22,7 +23,7 @@ export function startIntegrity({ limits }) {
 function signForm(limits, say, onVerify) {
   const submit = byId("sign-submit");
   const drop = dropZone(byId("sign-drop"), {
-    prompt: "Drop the file to sign, or choose it", inputId: "sign-file",
+    prompt: strings.integrity.signPrompt, inputId: "sign-file",
     onFiles: () => { submit.disabled = false; show(byId("sign-result")); show(byId("sign-alert")); },
   });
   drop.setCompact(true);
@@ -30,7 +31,7 @@ function signForm(limits, say, onVerify) {
     refuseTooLarge(file, limits().maxBytes);
     const { json } = await postForm("integrity/sign", { file }, report);
     show(byId("sign-result"), signature(file, json, () => onVerify(file, json.signature_base64)));
-    say("Signed.");
+    say(strings.integrity.saidSigned);
   });
   return drop;
 }
@@ -43,7 +44,7 @@ function verifyForm(limits, say) {
     show(byId("verify-result"));
     show(byId("verify-alert"));
   };
-  const drop = dropZone(byId("verify-drop"), { prompt: "Drop the file to check, or choose it", inputId: "verify-file", onFiles: () => ready() });
+  const drop = dropZone(byId("verify-drop"), { prompt: strings.integrity.verifyPrompt, inputId: "verify-file", onFiles: () => ready() });
   drop.setCompact(true);
   text.addEventListener("input", ready);
   byId("signature-file").addEventListener("change", async (event) => {
@@ -58,7 +59,7 @@ function verifyForm(limits, say) {
     const fields = { signature_base64: text.value.replace(/\s+/g, ""), file };
     const { json } = await postForm("integrity/verify", fields, report);
     show(byId("verify-result"), verification(file, json));
-    say(json.valid ? "The signature is valid." : "The signature is not valid for this file.");
+    say(json.valid ? strings.integrity.saidValid : strings.integrity.saidInvalid);
   });
   return {
     setHint: drop.setHint,
@@ -81,8 +82,8 @@ function onSubmit(name, drop, submit, work) {
     show(byId(`${name}-alert`));
     show(byId(`${name}-result`));
     const report = {
-      onProgress: ({ sent, total }) => { progress.textContent = `${bytes(sent)} of ${bytes(total)}`; },
-      onSent: () => { progress.textContent = "Waiting for the service …"; },
+      onProgress: ({ sent, total }) => { progress.textContent = strings.integrity.sent(bytes(sent), bytes(total)); },
+      onSent: () => { progress.textContent = strings.integrity.waiting; },
     };
     try {
       await work(file, report);
@@ -101,20 +102,21 @@ function signature(file, json, onVerify) {
   const base64 = String(json.signature_base64 ?? "");
   const stem = plainName(file.name);
   return h("div", { class: "outcome" },
-    h("h4", {}, icon("valid"), "Signed"),
+    h("h4", {}, icon("valid"), strings.integrity.signed),
     facts([
-      ["File", fileName(json.video_filename ?? file.name)],
+      [strings.integrity.file, fileName(json.video_filename ?? file.name)],
       ["SHA-256", h("code", { class: "digest" }, String(json.sha256_hex ?? ""))],
-      ["Signed at", localTime(json.signed_at)],
-      ["Key", json.key_id && h("code", { class: "digest" }, String(json.key_id))],
+      [strings.integrity.signedAt, localTime(json.signed_at)],
+      [strings.integrity.key, json.key_id && h("code", { class: "digest" }, String(json.key_id))],
     ]),
-    h("label", { class: "field-label", for: "signature-text" }, "Signature (base64)"),
-    h("textarea", { id: "signature-text", readonly: true, rows: "4", spellcheck: "false" }, base64),
+    h("div", {},
+      h("label", { class: "field-label", for: "signature-text" }, strings.integrity.signature),
+      h("textarea", { id: "signature-text", readonly: true, rows: "4", spellcheck: "false" }, base64)),
     h("div", { class: "actions" },
-      copyButton("Copy signature", () => base64),
-      saveButton("Download .sig", () => download(`${stem}.sig`, "application/octet-stream", bytesOf(base64))),
-      saveButton("Download statement (JSON)", () => download(`${stem}.signed.json`, "application/json", JSON.stringify(json, null, 2) + "\n")),
-      h("button", { type: "button", class: "button small-button", id: "verify-this", on: { click: onVerify } }, "Verify it here")),
+      copyButton(strings.integrity.copySignature, () => base64),
+      saveButton(strings.integrity.downloadSig, () => download(`${stem}.sig`, "application/octet-stream", bytesOf(base64))),
+      saveButton(strings.integrity.downloadStatement, () => download(`${stem}.signed.json`, "application/json", JSON.stringify(json, null, 2) + "\n")),
+      h("button", { type: "button", class: "button small-button", id: "verify-this", on: { click: onVerify } }, strings.integrity.verifyHere)),
     opensslHelp(file.name, stem));
 }
 
@@ -124,25 +126,22 @@ const saveButton = (label, onClick) => h("button", { type: "button", class: "but
 function opensslHelp(name, stem) {
   const line = `openssl dgst -sha256 -verify ${KEY_FILE} -signature ${shellQuoted(`${stem}.sig`)} ${shellQuoted(name)}`;
   return h("div", { class: "openssl" },
-    h("p", { class: "small" }, "To check it without this service, put the ",
-      h("a", { href: "integrity/public-key?format=pem", download: KEY_FILE }, "public key"), ", the downloaded ",
-      h("code", {}, ".sig"), " and the file in one folder and run:"),
+    h("p", { class: "small" }, strings.integrity.openssl(
+      h("a", { href: "integrity/public-key?format=pem", download: KEY_FILE }, strings.integrity.publicKey), h("code", {}, ".sig"))),
     h("pre", { tabindex: "0" }, h("code", { id: "openssl-line" }, line)),
-    h("div", { class: "actions" }, copyButton("Copy line", () => line), h("span", { class: "muted small" }, "It prints “Verified OK”.")));
+    h("div", { class: "actions" }, copyButton(strings.integrity.copyLine, () => line), h("span", { class: "muted small" }, strings.integrity.prints)));
 }
 
 function verification(file, json) {
   const valid = json.valid === true;
   return h("div", { class: `outcome ${valid ? "good" : "bad"}`, role: "status" },
-    h("h4", { id: "verify-outcome" }, icon(valid ? "valid" : "invalid"), valid ? "Valid" : "Not valid"),
-    h("p", {}, valid
-      ? "The file is, byte for byte, the one this service signed."
-      : "Either the file changed since it was signed, or the signature belongs to another file or another key."),
+    h("h4", { id: "verify-outcome" }, icon(valid ? "valid" : "invalid"), valid ? strings.integrity.valid : strings.integrity.invalid),
+    h("p", {}, valid ? strings.integrity.validText : strings.integrity.invalidText),
     json.error && h("p", { class: "advice" }, String(json.error)),
     facts([
-      ["File", fileName(json.video_filename ?? file.name)],
+      [strings.integrity.file, fileName(json.video_filename ?? file.name)],
       ["SHA-256", json.sha256_hex && h("code", { class: "digest" }, String(json.sha256_hex))],
-      ["Checked at", json.verified_at && localTime(json.verified_at)],
+      [strings.integrity.checkedAt, json.verified_at && localTime(json.verified_at)],
     ]));
 }
 

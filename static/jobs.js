@@ -1,6 +1,7 @@
 // Analyses that are answered later: sending a file, following its job to the end, cancelling it.
 
 import { Cancelled, getJson, postForm, Problem, request } from "./api.js";
+import { strings } from "./strings.js";
 
 const ROUTE = "api/v1/analyses";
 /** Browsers open six connections to a host; uploads and pictures need some of them. */
@@ -79,7 +80,7 @@ export async function followJob(id, { onJob, signal }) {
 export function problemOfJob({ state, reason }) {
   return new Problem({
     status: STATUS_OF[reason?.code] ?? STATUS_OF[state] ?? 422,
-    title: "The analysis ended without a result", detail: reason?.message ?? "", code: reason?.code ?? state,
+    title: strings.jobs.noResult, detail: reason?.message ?? "", code: reason?.code ?? state,
   });
 }
 

@@ -1,6 +1,7 @@
 // The API key, where the service asks for one. It is kept for this tab only and gone with it.
 
 import { byId } from "./dom.js";
+import { strings } from "./strings.js";
 
 const STORED = "framewitness-key";
 let key = sessionStorage.getItem(STORED) ?? "";
@@ -15,9 +16,7 @@ export const hasKey = () => key !== "";
 
 /** Asks for a key: there is none, or it is no good here. */
 export function askForKey() {
-  byId("key-words").textContent = key
-    ? "This service does not accept that key, or it may not do this. Give another:"
-    : "This service asks for an API key. Whoever runs it makes one with framewitness keys create.";
+  byId("key-words").textContent = key ? strings.key.refused : strings.key.wanted;
   byId("key-form").hidden = false;
 }
 
@@ -45,7 +44,7 @@ export function startKey(onChange) {
 /** What lies at `url`, for whoever has a key; fails with a sentence. */
 export async function fetchWithKey(url) {
   const response = await fetch(url, { headers: keyHeaders() });
-  if (!response.ok) throw new Error(`The service answers ${response.status}.`);
+  if (!response.ok) throw new Error(strings.key.status(response.status));
   return response.blob();
 }
 

@@ -1,6 +1,7 @@
 // The video itself beside the plot, in step with it: where the page has the file and the browser can play it.
 
 import { h, show } from "./dom.js";
+import { strings } from "./strings.js";
 
 /**
  * Shows `file` in `place`. `onTime(seconds)` while it plays or is moved by hand, `onRest(seconds)` when it stops there.
@@ -8,7 +9,7 @@ import { h, show } from "./dom.js";
  */
 export function showVideo(place, file, { onTime, onRest }) {
   const url = URL.createObjectURL(file);
-  const video = h("video", { class: "player", id: "player", controls: true, playsinline: true, preload: "auto", src: url, "aria-label": "The video that was analysed" });
+  const video = h("video", { class: "player", id: "player", controls: true, playsinline: true, preload: "auto", src: url, "aria-label": strings.player.video });
   // Attributes alone do not silence a video that a script made.
   video.muted = true;
   show(place, video);

@@ -4,6 +4,7 @@
 import { h, show, svg } from "./dom.js";
 import { percent } from "./format.js";
 import { grid, HEIGHT_PX, KINDS, legend, MARGIN, path, scales, seriesOf, shape, thresholdBand, timeAxis, timeText } from "./plot_parts.js";
+import { strings } from "./strings.js";
 
 /**
  * Draws into `place`; `onSelect(framePosition)` when a point is chosen, `onHover(seconds)` where the pointer is, null
@@ -71,7 +72,7 @@ class Plot {
     this.tip.hidden = true;
     show(this.canvas, svg("svg", {
       width: this.width, height: HEIGHT_PX, role: "group", class: "plot",
-      "aria-label": `Probability of manipulation over time, ${this.points.length} points. Arrow keys move, Enter shows the frame.`,
+      "aria-label": strings.plot.label(this.points.length),
       on: {
         pointermove: (event) => this.hover(event),
         pointerleave: () => this.leave(),
@@ -79,10 +80,10 @@ class Plot {
       },
     },
     svg("rect", { class: "plot-ground", width: this.width, height: HEIGHT_PX }),
-    thresholdBand(this.thresholds, this.scale, this.width),
     grid(this.axis, this.scale, this.width),
+    thresholdBand(this.thresholds, this.scale, this.width),
     svg("line", { class: "plot-cursor", y1: MARGIN.top, y2: HEIGHT_PX - MARGIN.bottom }),
-    this.series.flatMap((line) => KINDS.map(([kind]) => this.shown[kind] && path(line, kind, this.scale))),
+    this.series.flatMap((line) => KINDS.map((kind) => this.shown[kind] && path(line, kind, this.scale))),
     this.points.map((point) => this.marker(point))));
     this.mark();
   }
@@ -123,8 +124,8 @@ class Plot {
 
   showTip(point) {
     const [x, y] = [this.scale.x(point.at), this.scale.y(point.fused)];
-    show(this.tip, h("strong", {}, percent(point.fused)), ` fake · ${timeText(point)}`,
-      h("br"), `Track ${point.trackId}, frame ${point.index}`);
+    show(this.tip, ...strings.plot.tip(h("strong", {}, percent(point.fused)), timeText(point)),
+      h("br"), strings.plot.tipFrame(strings.scores.track(point.trackId), point.index));
     this.tip.hidden = false;
     this.tip.style.left = `${Math.min(Math.max(x, 80), this.width - 80)}px`;
     this.tip.style.top = `${y}px`;

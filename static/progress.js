@@ -2,28 +2,26 @@
 
 import { byId, fileName, show } from "./dom.js";
 import { bytes } from "./format.js";
-
-const STAGES = {
-  received: "Received", waiting: "Waiting for a worker", decoding: "Reading the video", faces: "Finding faces",
-  scoring: "Scoring the faces", storing: "Storing the result",
-};
+import { strings } from "./strings.js";
 
 /** `{title, words, part}`; `part` is 0 to 1, or null where nobody knows. */
 export function progressOf(entry) {
   const { file, state } = entry;
-  if (state === "waiting") return { title: "Waiting", words: entry.busy > 0 ? "The service is busy; it is tried again" : "Waiting for its turn", part: 0 };
-  if (state === "uploading" && entry.sentAll) return { title: "Waiting", words: `${bytes(entry.total)} sent · waiting for the service`, part: null };
+  const waiting = strings.progress.waiting;
+  if (state === "waiting") return { title: waiting, words: entry.busy > 0 ? strings.progress.busy : strings.progress.turn, part: 0 };
+  if (state === "uploading" && entry.sentAll) return { title: waiting, words: strings.progress.sentAll(bytes(entry.total)), part: null };
   if (state === "uploading") {
     const part = entry.total > 0 ? Math.min(1, entry.sent / entry.total) : 0;
-    return { title: "Uploading", words: `${bytes(entry.sent)} of ${bytes(entry.total)} · ${Math.floor(part * 100)} %`, part };
+    return { title: strings.progress.uploading, words: strings.progress.sent(bytes(entry.sent), bytes(entry.total), Math.floor(part * 100)), part };
   }
   if (state === "queued") {
-    const place = entry.position > 0 ? `number ${entry.position} in line` : "in line";
-    return { title: "Waiting", words: `${bytes(file.size)} received · ${place}`, part: null };
+    const received = bytes(file.size);
+    const words = entry.position > 0 ? strings.progress.placeInLine(received, entry.position) : strings.progress.inLine(received);
+    return { title: waiting, words, part: null };
   }
-  const stage = STAGES[entry.stage] ?? "Analysing";
+  const stage = strings.progress.stages[entry.stage] ?? strings.progress.analysing;
   const known = Number.isFinite(entry.progress);
-  return { title: "Analysing", words: known ? `${stage} · ${Math.round(entry.progress * 100)} %` : stage, part: known ? entry.progress : null };
+  return { title: strings.progress.analysing, words: known ? strings.progress.stage(stage, Math.round(entry.progress * 100)) : stage, part: known ? entry.progress : null };
 }
 
 /** Sets a `<progress>` to a part of the way, or to moving where that is not known. */
@@ -54,9 +52,10 @@ export class ProgressCard {
     const { title, words, part } = progressOf(this.entry);
     const elapsedS = Math.floor((performance.now() - (this.entry.since ?? performance.now())) / 1000);
     byId("progress-title").textContent = title;
-    byId("progress-text").textContent = title === "Uploading" ? words : `${words} · ${elapsedS} s so far`;
+    const isUpload = title === strings.progress.uploading;
+    byId("progress-text").textContent = isUpload ? words : strings.progress.elapsed(words, elapsedS);
     setBar(byId("progress-bar"), part);
-    const spoken = `${title}${title === "Uploading" ? ` ${Math.floor(part * 4) * 25} %` : ""}.`;
+    const spoken = isUpload ? strings.progress.saidUpload(title, Math.floor(part * 4) * 25) : strings.progress.said(title);
     if (spoken !== this.spoken) this.say(spoken);
     this.spoken = spoken;
   }

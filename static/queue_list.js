@@ -1,14 +1,15 @@
 // The list of files where there are several: a row each, with what it is doing, its verdict, and what can be done.
 
 import { byId, fileName, h, icon, show } from "./dom.js";
-import { bytes, percent } from "./format.js";
+import { bytes, fake } from "./format.js";
 import { progressOf, setBar } from "./progress.js";
 import { isEnded } from "./queue.js";
+import { strings } from "./strings.js";
 
 const ACTIONS = [
-  ["cancel", "Cancel", (entry) => !isEnded(entry)],
-  ["retry", "Try again", (entry) => entry.state === "cancelled" || entry.state === "failed"],
-  ["remove", "Remove", isEnded],
+  ["cancel", strings.queueList.cancel, (entry) => !isEnded(entry)],
+  ["retry", strings.queueList.retry, (entry) => entry.state === "cancelled" || (entry.state === "failed" && entry.problem.mayPass !== false)],
+  ["remove", strings.queueList.remove, isEnded],
 ];
 
 /** `onOpen(entry)` shows a result; `on.cancel`, `on.retry` and `on.remove` do what their buttons say. */
@@ -20,8 +21,8 @@ export class QueueList {
     this.chosen = null;
     this.list = h("ul", { class: "queue" });
     this.count = h("p", { class: "muted tabular", id: "queue-count" });
-    this.clear = h("button", { type: "button", class: "button small-button", id: "queue-clear", on: { click: onClear } }, "Clear finished");
-    show(byId("analyse-queue"), h("div", { class: "card-head" }, h("h3", {}, "Files"), this.count, this.clear), this.list);
+    this.clear = h("button", { type: "button", class: "button small-button", id: "queue-clear", on: { click: onClear } }, strings.queueList.clear);
+    show(byId("analyse-queue"), h("div", { class: "card-head" }, h("h3", {}, strings.queueList.heading), this.count, this.clear), this.list);
   }
 
   /** Shows or hides the list as a whole. */
@@ -60,7 +61,7 @@ export class QueueList {
 
   countUp(entries) {
     const of = (state) => entries.filter((entry) => entry.state === state).length;
-    const parts = [`${of("done")} of ${entries.length} analysed`, of("failed") > 0 && `${of("failed")} failed`, of("cancelled") > 0 && `${of("cancelled")} cancelled`];
+    const parts = [strings.queueList.analysed(of("done"), entries.length), of("failed") > 0 && strings.queueList.failed(of("failed")), of("cancelled") > 0 && strings.queueList.cancelled(of("cancelled"))];
     this.count.textContent = parts.filter(Boolean).join(" · ");
     const hadFocus = document.activeElement === this.clear;
     this.clear.hidden = !entries.some(isEnded);
@@ -71,9 +72,9 @@ export class QueueList {
   makeRow(entry) {
     const open = h("button", { type: "button", class: "queue-open" }, fileName(entry.file.name));
     const state = h("div", { class: "queue-state" });
-    const bar = h("progress", { max: 100, "aria-label": `Progress of ${entry.file.name}` });
+    const bar = h("progress", { max: 100, "aria-label": strings.queueList.progress(entry.file.name) });
     const buttons = ACTIONS.map(([name, words]) => h("button", {
-      type: "button", class: "button small-button", "data-action": name, "aria-label": `${words}: ${entry.file.name}`,
+      type: "button", class: "button small-button", "data-action": name, "aria-label": strings.queueList.action(words, entry.file.name),
       on: { click: (event) => { event.stopPropagation(); this.on[name](entry); } },
     }, words));
     const node = h("li", { class: "queue-row", "data-entry": entry.id, on: { click: () => { if (entry.state === "done") this.onOpen(entry); } } },
@@ -98,10 +99,10 @@ export class QueueList {
 
 function words(entry) {
   if (entry.state === "done") return verdict(entry.json);
-  if (entry.state === "cancelled") return h("span", { class: "muted" }, "Cancelled");
+  if (entry.state === "cancelled") return h("span", { class: "muted" }, strings.queueList.states.cancelled);
   if (entry.state === "failed") {
-    const { headline = "This page failed", detail = entry.problem.message } = entry.problem;
-    return h("span", { class: "queue-problem" }, icon("alert"), h("span", {}, h("strong", {}, headline), detail && `: ${detail}`));
+    const { headline = strings.alert.pageFailed, detail = entry.problem.message } = entry.problem;
+    return h("span", { class: "queue-problem" }, icon("alert"), h("span", {}, h("strong", {}, headline), detail && strings.queueList.detail(detail)));
   }
   return h("span", { class: "tabular" }, progressOf(entry).words);
 }
@@ -109,6 +110,6 @@ function words(entry) {
 /** The badge of an answer with its probability. */
 function verdict(json) {
   const word = ["FAKE", "REAL"].includes(json.verdict) ? json.verdict : "INCONCLUSIVE";
-  return h("span", { class: `badge ${word.toLowerCase()}` }, icon(word.toLowerCase()), word,
-    typeof json.probability_fake === "number" && h("span", { class: "muted tabular" }, `${percent(json.probability_fake)} fake`));
+  return h("span", { class: `badge ${word.toLowerCase()}` }, icon(word.toLowerCase()), strings.verdicts.words[word],
+    typeof json.probability_fake === "number" && h("span", { class: "muted tabular" }, fake(json.probability_fake)));
 }

@@ -4,9 +4,10 @@ import { Cancelled, getJson } from "./api.js";
 import { showProblem } from "./alert.js";
 import { artifactUrl } from "./answer.js";
 import { byId, fileName, h, icon, show } from "./dom.js";
-import { localTime, percent } from "./format.js";
+import { fake, localTime } from "./format.js";
 import { showPicture } from "./key.js";
 import { drawStatistics } from "./statistics.js";
+import { strings } from "./strings.js";
 
 /** Entries fetched at a time. */
 const PART = 20;
@@ -39,7 +40,7 @@ class History {
     const fetching = new AbortController();
     this.fetching = fetching;
     show(byId("recent-alert"));
-    byId("recent-status").textContent = "Loading …";
+    byId("recent-status").textContent = strings.recent.loading;
     const query = new URLSearchParams({ limit: PART });
     if (before) query.set("before", before);
     if (this.verdict.value) query.set("label", this.verdict.value);
@@ -80,14 +81,13 @@ class History {
   }
 
   words(shown, isNamed) {
-    if (this.entries.length === 0) return this.verdict.value ? "No analysis has this verdict." : "Nothing has been analysed yet.";
+    if (this.entries.length === 0) return this.verdict.value ? strings.recent.noneOfVerdict : strings.recent.none;
     if (!isNamed) return "";
-    const rest = this.nextBefore === null ? "" : " Older ones may match, too.";
-    return `${shown} of the ${this.entries.length} loaded have this name.${rest}`;
+    return (this.nextBefore === null ? strings.recent.named : strings.recent.namedOfMore)(shown, this.entries.length);
   }
 
   row(record) {
-    const pick = h("input", { type: "checkbox", class: "recent-pick", "aria-label": `Compare ${record.filename}`, "data-id": record.id });
+    const pick = h("input", { type: "checkbox", class: "recent-pick", "aria-label": strings.recent.pick(record.filename), "data-id": record.id });
     pick.addEventListener("change", () => {
       this.picked = pick.checked ? [...this.picked, record.id] : this.picked.filter((id) => id !== record.id);
       this.markPicked();
@@ -96,7 +96,7 @@ class History {
       thumbnail(record),
       badge(record.verdict),
       fileName(record.filename),
-      h("span", { class: "muted tabular" }, typeof record.probability_fake === "number" ? `${percent(record.probability_fake)} fake` : "no score"),
+      h("span", { class: "muted tabular" }, typeof record.probability_fake === "number" ? fake(record.probability_fake) : strings.scores.none),
       h("span", { class: "muted small" }, localTime(record.analyzed_at))));
   }
 
@@ -114,7 +114,7 @@ class History {
 /** A verdict as a word with its icon. */
 export function badge(verdict) {
   const word = ["FAKE", "REAL"].includes(verdict) ? verdict : "INCONCLUSIVE";
-  return h("span", { class: `badge ${word.toLowerCase()}` }, icon(word.toLowerCase()), word);
+  return h("span", { class: `badge ${word.toLowerCase()}` }, icon(word.toLowerCase()), strings.verdicts.words[word]);
 }
 
 /** A face of it, or else a frame, or else an empty place. */

@@ -1,6 +1,7 @@
 // How many analyses had which verdict, day by day, as stacked bars.
 
 import { h, show, svg } from "./dom.js";
+import { strings } from "./strings.js";
 
 const VERDICTS = ["FAKE", "INCONCLUSIVE", "REAL"];
 const HEIGHT_PX = 84;
@@ -15,7 +16,7 @@ export function drawStatistics(place, records) {
   const counts = countsOf(records);
   const days = byDay(records).slice(-MAX_DAYS);
   show(place,
-    h("p", { class: "small" }, h("strong", {}, `${records.length} shown: `), VERDICTS.map((verdict) => h("span", { class: `statistics-key ${verdict.toLowerCase()}` }, `${counts[verdict]} ${verdict}`))),
+    h("p", { class: "small" }, h("strong", {}, strings.statistics.shown(records.length)), VERDICTS.map((verdict) => h("span", { class: `statistics-key ${verdict.toLowerCase()}` }, strings.statistics.count(counts[verdict], strings.verdicts.words[verdict])))),
     bars(days));
 }
 
@@ -51,6 +52,6 @@ function bars(days) {
     const text = (words, at) => svg("text", { class: "plot-text middle", x: x + BAR_PX / 2, y: at }, words);
     return [...parts, text(String(day.total), y - 3), text(day.name, HEIGHT_PX - 4)];
   });
-  const words = days.map(({ name, counts }) => `${name}: ${VERDICTS.map((verdict) => `${counts[verdict]} ${verdict}`).join(", ")}`).join("; ");
-  return h("div", { class: "statistics-scroll" }, svg("svg", { class: "statistics", width, height: HEIGHT_PX, role: "img", "aria-label": `Verdicts by day. ${words}.` }, columns));
+  const told = days.map(({ name, counts }) => strings.statistics.day(name, VERDICTS.map((verdict) => strings.statistics.count(counts[verdict], strings.verdicts.words[verdict]))));
+  return h("div", { class: "statistics-scroll" }, svg("svg", { class: "statistics", width, height: HEIGHT_PX, role: "img", "aria-label": strings.statistics.label(told) }, columns));
 }

@@ -40,6 +40,7 @@ mod out_of_memory;
 mod own_models;
 mod page;
 mod page_journey;
+mod page_strings;
 mod picture;
 mod problem;
 mod proxied;

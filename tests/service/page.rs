@@ -446,7 +446,7 @@ async fn the_history_is_filtered_and_two_of_it_are_compared() {
         sides.contains("manipulated.mp4") && sides.contains("no-face.mp4"),
         "{sides}"
     );
-    assert!(sides.contains("people"), "what differs is told: {sides}");
+    assert!(sides.contains("People"), "what differs is told: {sides}");
     browser.screenshot("page-compare.png").await;
     browser.click("#compare-close").await;
 
