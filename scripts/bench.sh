@@ -3,6 +3,7 @@
 # pinned peers, and lets all take turns. Stores benchmarks/results/NAME.json.
 #
 #   scripts/bench.sh sampling [--rounds 5] [--only h264-1080p]
+#   scripts/bench.sh page [--rounds 9]         the program itself, in Chromium; no peers
 #
 # The environment is kept in ${XDG_CACHE_HOME:-$HOME/.cache}/framewitness/bench-venv (torch alone is 3 GB).
 set -euo pipefail
@@ -15,6 +16,12 @@ main() {
     local name=${1:-}
     [ -f "benchmarks/$name/run.py" ] || die "usage: scripts/bench.sh sampling [options]; there is no benchmarks/$name/run.py"
     shift
+    if [ ! -f "benchmarks/$name/main.rs" ]; then
+        step "Building the program"
+        cargo build --release --locked
+        step "Taking turns"
+        exec python3 "benchmarks/$name/run.py" "$@"
+    fi
     have ffmpeg || die "ffmpeg makes the inputs and is missing; run scripts/setup.sh --test"
     prepare_peers
     step "Building ours"
