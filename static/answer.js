@@ -16,9 +16,9 @@ export function artifactUrl(value) {
 }
 
 function readMap(json) {
-  const { side, covers_ratio: coversRatio, cells } = json ?? {};
+  const { kind, side, covers_ratio: coversRatio, cells } = json ?? {};
   const isMap = Number.isInteger(side) && side > 0 && number(coversRatio) > 0 && list(cells).length === side * side && cells.every((cell) => number(cell) !== null);
-  return isMap ? { side, coversRatio, cells } : null;
+  return isMap ? { contributes: kind === "contribution", side, coversRatio, cells } : null;
 }
 
 /** Upper left, upper right, lower left, lower right. */

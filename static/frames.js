@@ -44,7 +44,12 @@ class Viewer {
     return h("div", { class: "heat-switch" },
       h("label", { class: "check" }, box, strings.frames.heatMap),
       h("span", { class: "heat-legend", "aria-hidden": "true" }),
-      h("p", { class: "muted small", id: "heat-map-note" }, strings.frames.heatMapNote));
+      h("p", { class: "muted small", id: "heat-map-note" }, this.contributes() ? strings.frames.contributionNote : strings.frames.heatMapNote));
+  }
+
+  /** Whether the maps say what moved the score, and not where traces were seen. */
+  contributes() {
+    return this.frames.some((frame) => frame.faces.some((face) => face.map?.contributes));
   }
 
   layout() {

@@ -261,6 +261,7 @@ export const strings = frozen({
     strip: "Sampled frames",
     heatMap: "Heat map",
     heatMapNote: "Where the frame model sees traces, from violet to yellow. A hint where to look, not a proof of where something was changed. It looks at some of the frames only.",
+    contributionNote: "Which parts of the face speak for the model’s score, from violet to yellow, followed back through the model. A hint where to look, not a proof of where something was changed.",
     previous: "Previous frame",
     next: "Next frame",
     noFace: "No face was found in this frame.",
