@@ -7,7 +7,7 @@
 mod upkeep;
 
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -17,6 +17,7 @@ use time::OffsetDateTime;
 use self::upkeep::{Upkeep, settle};
 use crate::analysis::{self, AnalysisError, AnalysisSettings, Analyzer, WorkerSettings};
 use crate::config::Settings;
+use crate::credentials::{self, TrustListError};
 use crate::http::{
     self, BodyLimits, GuardSettings, HttpSettings, HttpState, JobLimits, Tls, TlsError,
     TlsSettings, UploadLimits,
@@ -42,6 +43,14 @@ pub enum AppError {
         models_dir: PathBuf,
         /// What is wrong with them.
         source: InferenceError,
+    },
+    /// The list of those whose content credentials are trusted.
+    #[error("the setting content_credentials_trust_list, {}, cannot be used", path.display())]
+    TrustList {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: TrustListError,
     },
     /// The detector or the decode workers.
     #[error("the analysis does not start")]
@@ -294,7 +303,25 @@ pub fn start_analysis(settings: &Settings) -> Result<Analyzer, AppError> {
         threads: or_one_a_core(settings.inference_threads),
     })
     .map_err(do_not_load)?;
-    Ok(Analyzer::start(analysis_settings(settings), models)?)
+    let settings = AnalysisSettings {
+        trust_list: trust_list(&settings.content_credentials_trust_list)?,
+        ..analysis_settings(settings)
+    };
+    Ok(Analyzer::start(settings, models)?)
+}
+
+/// The certificates in the file of a setting; `None` where it names none.
+fn trust_list(path: &Path) -> Result<Option<String>, AppError> {
+    if path.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    match credentials::open_trust_list(path) {
+        Ok(pem) => Ok(Some(pem)),
+        Err(source) => Err(AppError::TrustList {
+            path: path.to_path_buf(),
+            source,
+        }),
+    }
 }
 
 fn analysis_settings(settings: &Settings) -> AnalysisSettings {
@@ -325,6 +352,7 @@ fn analysis_settings(settings: &Settings) -> AnalysisSettings {
         max_tracks: settings.max_tracks,
         jpeg_quality: settings.jpeg_quality,
         check_stability: settings.check_stability,
+        trust_list: None,
     }
 }
 

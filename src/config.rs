@@ -212,6 +212,9 @@ settings! {
     sample_frames: u32 = "30" in 1..=200;
     /// Whether every verdict must hold after small changes of the faces (`stability`); judging then takes four times as long.
     check_stability: bool = "false";
+    /// PEM file with the certificates of those whose content credentials (C2PA) are trusted, and of the time
+    /// stamps in them; empty: nobody looks who signed.
+    content_credentials_trust_list: PathBuf = "";
     /// Longest analysis in seconds; after it the answer is 504.
     analysis_deadline_s: u64 = "120" in 1..=3600;
     /// Worker processes that decode and find faces; 0: one a core.

@@ -9,6 +9,7 @@
 //! | [`media`] | probing, frame sampling, image decoding and encoding | FFmpeg, libheif |
 //! | [`faces`] | detection, tracking through frames, aligned crops, sharpness | OpenCV |
 //! | [`inference`] | devices, weights, networks, preprocessing, the batching model worker | libtorch |
+//! | [`credentials`] | reading and checking the C2PA manifest in a file | c2pa |
 //! | [`analysis`] | the story: media → faces → scores → verdict; CSV | – |
 //! | [`report`] | one analysis as a document: HTML, PDF, and the signed statement in them | krilla, maud |
 //! | [`evaluation`] | measuring the models on files whose truth is known | plotters |
@@ -24,7 +25,7 @@
 //! Beside them stands `fuzzing`, for tests and cargo-fuzz alone.
 //!
 //! Dependencies run one way: `main → app → {http, jobs, webhooks} → analysis → {media, faces, inference,
-//! isolation} → domain`;
+//! isolation, credentials} → domain`;
 //! `store` and `integrity` are used by `http`, `jobs`, `webhooks` and `app`;
 //! `outward` by `http` and `webhooks`;
 //! `report` is used by `http` and the command line, and rests on `domain` and `integrity`;
@@ -34,6 +35,7 @@
 pub mod analysis;
 pub mod app;
 pub mod config;
+pub mod credentials;
 pub mod domain;
 pub mod evaluation;
 pub mod faces;

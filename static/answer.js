@@ -77,6 +77,17 @@ function readStability(json) {
   return { holds: json.holds, changes };
 }
 
+/** What the file states of itself; `null` where nobody looked. */
+function readCredentials(json) {
+  if (typeof json?.state !== "string") return null;
+  const { title, generator, signature, actions, ingredients, failures } = json.claims ?? {};
+  return {
+    state: json.state, message: String(json.message ?? ""), hasClaims: Boolean(json.claims), title, generator, signature: signature ?? {},
+    actions: list(actions).map((each) => ({ name: each?.action, agent: each?.software_agent, source: each?.digital_source_type, when: each?.when })),
+    ingredients: list(ingredients), failures: list(failures),
+  };
+}
+
 /** Addresses of the reports, relative to the page, which may be shown under a path that the service was not told of. */
 function readReports(json) {
   const path = (value) => (typeof value === "string" ? /\/(api\/v1\/predictions\/[^/]+\/[\w.-]+)$/.exec(value)?.[1] ?? null : null);
@@ -108,6 +119,7 @@ export function readAnswer(json) {
     metadata: json.metadata ?? {},
     thresholds: readThresholds(json.thresholds),
     stability: readStability(json.stability),
+    credentials: readCredentials(json.content_credentials),
     reports: readReports(json.reports),
   };
 }

@@ -4,6 +4,7 @@ import { copyButton, download, fileName, h, icon, show } from "./dom.js";
 import { decimals, fake, localTime, percent } from "./format.js";
 import { adviceFor } from "./advice.js";
 import { toCsv } from "./answer.js";
+import { credentialsCard } from "./credentials.js";
 import { fileTable } from "./file_facts.js";
 import { drawFrames } from "./frames.js";
 import { drawPlot } from "./plot.js";
@@ -37,6 +38,7 @@ export function drawResult(place, answer, { timings = [], file = null, onSign = 
       h("div", { class: "stack" },
         card(strings.result.tracks, tracksTable(answer), strings.result.tracksAside),
         card(strings.result.models, modelList(answer, timings)))),
+    credentialsCard(answer, card),
     hasFrames && framesTable(answer));
   if (hasFrames) linkParts(answer, parts, file);
   return heading;

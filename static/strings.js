@@ -276,6 +276,21 @@ export const strings = frozen({
     notOfThisFrame: "not of this frame",
   },
 
+  credentials: {
+    heading: "Content credentials",
+    aside: "what the file states of itself; no part of the verdict",
+    states: { none: "None", unreadable: "Unreadable", valid: "Valid", untrusted: "Intact, signer not confirmed", invalid: "Invalid" },
+    title: "Title",
+    generator: "Claims made with",
+    issuer: "Signed by",
+    name: "Certificate of",
+    time: "Signed at",
+    actions: "What was done, by these claims",
+    ingredients: "What it was made from, by these claims",
+    failures: "What does not hold",
+    untitled: "without a title",
+  },
+
   integrity: {
     signPrompt: "Drop the file to sign, or choose it",
     verifyPrompt: "Drop the file to check, or choose it",

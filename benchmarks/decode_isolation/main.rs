@@ -92,6 +92,7 @@ fn settings() -> AnalysisSettings {
         max_tracks: 8,
         jpeg_quality: 90,
         check_stability: false,
+        trust_list: None,
     }
 }
 

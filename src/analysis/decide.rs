@@ -60,6 +60,7 @@ pub(super) fn decide(
         deciding.map(|(position, _)| position),
     ));
     reasons.extend(remarks(observation, means.judges_stills));
+    reasons.extend(own_statement(observation));
     Decision {
         verdict: Verdict {
             label,
@@ -175,6 +176,12 @@ fn remarks(observation: &Observation, judges_stills: bool) -> Vec<Reason> {
         }
     }
     remarks
+}
+
+/// What the file states of itself comes last: it is not the models' finding, and moves no label.
+fn own_statement(observation: &Observation) -> Option<Reason> {
+    let declared = observation.credentials.as_ref()?.declared_generated()?;
+    Some(Reason::DeclaredGenerated(declared))
 }
 
 #[cfg(test)]

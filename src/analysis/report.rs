@@ -56,6 +56,7 @@ pub(super) fn assemble(
         stability: None,
         isolation: Some(observation.isolation),
         conditions: Some(file.conditions),
+        content_credentials: observation.credentials,
     }
 }
 

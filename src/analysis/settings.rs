@@ -39,6 +39,8 @@ pub struct AnalysisSettings {
     pub jpeg_quality: u8,
     /// Whether every verdict must hold after small changes of the faces.
     pub check_stability: bool,
+    /// Certificates in PEM of those whose content credentials are trusted; `None`: nobody looks who signed.
+    pub trust_list: Option<String>,
 }
 
 /// Most frames that a client may ask for by number.
@@ -101,6 +103,7 @@ pub(in crate::analysis) fn small_settings() -> AnalysisSettings {
         max_tracks: 2,
         jpeg_quality: 90,
         check_stability: false,
+        trust_list: None,
     }
 }
 

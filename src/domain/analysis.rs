@@ -5,8 +5,9 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
-    Conditions, FaceBox, Familiarity, FoundationIdentity, Isolation, ManipulationMap, MediaInfo,
-    ModelIdentity, ModelRole, Probability, SampleNote, Stability, Verdict,
+    Conditions, ContentCredentials, FaceBox, Familiarity, FoundationIdentity, Isolation,
+    ManipulationMap, MediaInfo, ModelIdentity, ModelRole, Probability, SampleNote, Stability,
+    Verdict,
 };
 
 /// Name of an analysis: a UUID version 7, so that names sort by time.
@@ -170,6 +171,10 @@ pub struct Analysis {
     /// Under which settings it was made; `None` in records from before they were kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conditions: Option<Conditions>,
+    /// What the file's content credentials say; `None` in records from before they were read, and where
+    /// the program was built without reading them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_credentials: Option<ContentCredentials>,
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod analysis;
 mod cell;
 mod change;
 mod conditions;
+mod credentials;
 mod face;
 mod frame;
 mod isolation;
@@ -27,6 +28,10 @@ pub use change::Change;
 pub use conditions::Conditions;
 #[cfg(test)]
 pub(crate) use conditions::tests::conditions;
+pub use credentials::{
+    Action, ContentCredentials, DeclaredGenerated, Failure, GeneratedPart, Ingredient, Manifest,
+    Program, Signature,
+};
 pub use face::{CROP_CANVAS_PX, CROP_MARGIN_RATIO, Face, FaceBox, Landmarks, Track, TrackedFace};
 pub use frame::{FrameError, PixelArea, Rgb8Image, Sample, SampleNote, SampledFrame};
 pub use isolation::Isolation;

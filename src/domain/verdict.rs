@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{Change, Probability};
+use super::{Change, DeclaredGenerated, Probability};
 
 /// The three answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,6 +126,8 @@ pub enum Reason {
         /// How many there are.
         streams: u32,
     },
+    /// The file itself states that it was generated. No finding of the models.
+    DeclaredGenerated(DeclaredGenerated),
 }
 
 impl Reason {
@@ -149,6 +151,7 @@ impl Reason {
             Self::BrokenTail => "broken-tail",
             Self::DamagedPackets { .. } => "damaged-packets",
             Self::OtherVideoStreams { .. } => "other-video-streams",
+            Self::DeclaredGenerated(_) => "declared-generated",
         }
     }
 }
@@ -244,6 +247,7 @@ impl std::fmt::Display for Reason {
                 f,
                 "The file holds {streams} moving pictures; number {analysed}, counted from 0, was analysed, and the verdict does not speak for the others. Name another with `stream=`."
             ),
+            Self::DeclaredGenerated(declared) => declared.fmt(f),
         }
     }
 }

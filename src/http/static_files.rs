@@ -43,7 +43,7 @@ static PAGE_FILES: &[PageFile] = &page_files! {
     "text/css; charset=utf-8": "style.css", "queue.css", "result.css", "explain.css", "history.css";
     "image/svg+xml": "favicon.svg";
     "text/javascript; charset=utf-8": "advice.js", "alert.js", "analyse.js", "answer.js", "api.js",
-        "app.js", "compare.js", "dom.js", "drop.js", "file_facts.js", "format.js", "frames.js",
+        "app.js", "compare.js", "credentials.js", "dom.js", "drop.js", "file_facts.js", "format.js", "frames.js",
         "heatmap.js", "integrity.js", "jobs.js", "key.js", "player.js", "plot.js", "plot_parts.js",
         "progress.js", "queue.js", "queue_list.js", "recent.js", "result.js", "statistics.js",
         "strings.js", "tables.js", "tabs.js", "texts.js", "tracks.js";

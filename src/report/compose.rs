@@ -3,13 +3,16 @@
 use super::document::{Document, Section};
 use super::numbers::moment;
 use super::{
-    Material, checking, conditions, evidence, file_facts, limits, models, people, verdict,
+    Material, checking, conditions, credentials, evidence, file_facts, limits, models, people,
+    verdict,
 };
 
 /// Says everything there is to say about an analysis, in order.
 pub(super) fn document<'a>(material: &Material<'a>) -> Document<'a> {
     let analysis = material.analysis;
     let section = |heading, blocks| Section { heading, blocks };
+    let credentials = analysis.content_credentials.as_ref();
+    let credentials = credentials.map(credentials::told);
     Document {
         title: format!("Analysis of {}", analysis.filename),
         byline: format!(
@@ -18,23 +21,33 @@ pub(super) fn document<'a>(material: &Material<'a>) -> Document<'a> {
             moment(analysis.analyzed_at),
             analysis.id
         ),
-        sections: vec![
-            section("Verdict", verdict::answer(analysis)),
-            section(
+        sections: [
+            Some(section("Verdict", verdict::answer(analysis))),
+            Some(section(
                 "What this means, and what it does not",
                 verdict::meaning(analysis),
-            ),
-            section("The file", file_facts::facts(analysis)),
-            section("Scores over time", people::scores(analysis)),
-            section("Frames behind the verdict", evidence::exhibits(material)),
-            section("Models, and how often they err", models::models(material)),
-            section("How it was made", conditions::conditions(analysis)),
-            section("Limits of the method", limits::limits(analysis)),
-            section(
+            )),
+            Some(section("The file", file_facts::facts(analysis))),
+            credentials.map(|told| section("Content credentials of the file", told)),
+            Some(section("Scores over time", people::scores(analysis))),
+            Some(section(
+                "Frames behind the verdict",
+                evidence::exhibits(material),
+            )),
+            Some(section(
+                "Models, and how often they err",
+                models::models(material),
+            )),
+            Some(section("How it was made", conditions::conditions(analysis))),
+            Some(section("Limits of the method", limits::limits(analysis))),
+            Some(section(
                 "Signature, and how to check it",
                 checking::checking(material),
-            ),
-        ],
+            )),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
         token: &material.statement.token,
     }
 }

@@ -20,6 +20,7 @@
 mod checking;
 mod compose;
 mod conditions;
+mod credentials;
 mod document;
 mod drawing;
 mod embedded;

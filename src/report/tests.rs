@@ -10,9 +10,10 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::{
-    Analysis, AnalysisId, DeviceTags, FaceBox, FaceObservation, FrameRate, FrameResult,
-    ManipulationMap, Measured, MediaInfo, MediaKind, ModelRole, ModelScore, PictureInfo,
-    Probability, Reason, Rotation, SampleNote, TrackResult, Verdict, VerdictLabel, conditions,
+    Action, Analysis, AnalysisId, ContentCredentials, DeviceTags, FaceBox, FaceObservation,
+    FrameRate, FrameResult, Manifest, ManipulationMap, Measured, MediaInfo, MediaKind, ModelRole,
+    ModelScore, PictureInfo, Probability, Reason, Rotation, SampleNote, TrackResult, Verdict,
+    VerdictLabel, conditions,
 };
 
 const TOKEN: &str = "eyJhbGciOiJQUzI1NiJ9.eyJmaWxlIjoxfQ.c2lnbmF0dXJl";
@@ -108,7 +109,38 @@ fn analysis(filename: &str) -> Analysis {
         notes: vec![SampleNote::DamagedPackets { count: 3 }],
         isolation: None,
         conditions: Some(conditions()),
+        content_credentials: None,
     }
+}
+
+#[test]
+fn content_credentials_are_told_as_the_files_own_claims() {
+    let mut analysis = analysis("clip.mp4");
+    let without = rendered(&analysis, true, html);
+    assert!(!without.contains("Content credentials"));
+
+    analysis.content_credentials = Some(ContentCredentials::Untrusted(Manifest {
+        title: Some(HOSTILE.into()),
+        actions: vec![Action {
+            action: "c2pa.created".into(),
+            digital_source_type: Some("trainedAlgorithmicMedia".into()),
+            ..Action::default()
+        }],
+        ..Manifest::default()
+    }));
+    let page = rendered(&analysis, true, html);
+    for told in [
+        "Content credentials of the file",
+        "no trust list is installed",
+        "c2pa.created, source: trainedAlgorithmicMedia",
+        "claims of whoever signed them",
+    ] {
+        assert!(page.contains(told), "{told}");
+    }
+    assert!(!page.contains("<script>alert"));
+    assert!(rendered(&analysis, true, pdf).is_ok());
+    analysis.content_credentials = Some(ContentCredentials::Invalid(Manifest::default()));
+    assert!(rendered(&analysis, true, html).contains("do not hold"));
 }
 
 fn measured() -> Measured {

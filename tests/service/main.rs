@@ -11,6 +11,8 @@ mod compat_d3_videos;
 mod compat_deep_fake_api;
 mod compat_detection_backend;
 mod compat_dfdetect;
+#[cfg(feature = "content-credentials")]
+mod credentials;
 mod disk;
 mod ending;
 mod evaluate;
@@ -53,6 +55,9 @@ mod request_limits;
 mod retention;
 mod server;
 mod shutdown;
+#[cfg(feature = "content-credentials")]
+#[path = "../support/signed.rs"]
+mod signed_media;
 mod signing;
 mod signing_attacks;
 mod soak;

@@ -80,6 +80,7 @@ pub(super) fn accept(
             ..Timings::default()
         },
         isolation: known.isolation,
+        credentials: None,
     })
 }
 

@@ -70,6 +70,11 @@ fn hear(channel: &mut Channel) -> Result<(), IsolationError> {
             check_message(&AnalysisError::from(refusal));
             return Ok(());
         }
+        Answer::Credentials(found) => {
+            let told = found.bounded().to_string();
+            assert!(!told.contains(char::is_control), "{told:?}");
+            return Ok(());
+        }
     };
     let settings = settings();
     let known = Known {
@@ -160,7 +165,7 @@ fn settings() -> AnalysisSettings {
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
     use super::accept_tests::honest;
     use super::wire::{PROTOCOL, Ready, Refusal};
-    use crate::domain::{ModelIdentity, ModelRole};
+    use crate::domain::{ContentCredentials, ModelIdentity, ModelRole};
 
     fn json(message: &impl serde::Serialize) -> Vec<u8> {
         serde_json::to_vec(message).expect("a message is JSON")
@@ -192,7 +197,9 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let look = json(&Look {
         sample: SampleOptions::even(30),
         deadline_ms: 1000,
+        credentials_ms: Some(250),
     });
+    let none = json(&Answer::Credentials(Box::new(ContentCredentials::None)));
     vec![
         [vec![0], framed(&json(&ready)), framed(&seen)].concat(),
         [vec![0], framed(&json(&Started::Failed("no".into())))].concat(),
@@ -200,6 +207,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         [vec![1], too_long].concat(),
         [vec![1], damaged].concat(),
         [vec![1], under_way].concat(),
+        [vec![1], none].concat(),
         [vec![2], framed(&look)].concat(),
     ]
 }

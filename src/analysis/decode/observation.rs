@@ -2,7 +2,9 @@
 //! aligned crops; and whether a person can be scored.
 
 use super::super::{AnalysisSettings, Artifact, Timings};
-use crate::domain::{Face, Isolation, MediaInfo, MediaKind, Reason, Rgb8Image, SampleNote};
+use crate::domain::{
+    ContentCredentials, Face, Isolation, MediaInfo, MediaKind, Reason, Rgb8Image, SampleNote,
+};
 
 /// Everything seen in one file.
 pub(in crate::analysis) struct Observation {
@@ -15,6 +17,8 @@ pub(in crate::analysis) struct Observation {
     pub(in crate::analysis) timings: Timings,
     /// What held the process that looked.
     pub(in crate::analysis) isolation: Isolation,
+    /// `None` where they were not looked for.
+    pub(in crate::analysis) credentials: Option<ContentCredentials>,
 }
 
 /// One sampled frame.

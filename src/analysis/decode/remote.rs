@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 
 use super::super::{AnalysisError, AnalysisSettings, ProgressWatch};
 use super::accept::{Known, accept};
+use super::hearing::{
+    credentials_time, hear_credentials, out_of_turn, too_talkative, why_no_answer,
+};
 use super::metrics::{Replaced, count_replaced};
 use super::observation::Observation;
 use super::wire::{
@@ -19,6 +22,7 @@ use super::wire::{
     describe,
 };
 use super::worker::WORKER_ARGUMENT;
+use crate::credentials;
 use crate::domain::Stage;
 use crate::isolation::{IsolationError, Region, Worker, reopen_read_only};
 use crate::media::SampleOptions;
@@ -80,11 +84,20 @@ impl RemoteDecoder {
             }
             Err(error) => Err(error),
         };
-        match fate(result.as_ref().err(), attendant.served, &self.settings) {
+        let mut trouble = None;
+        if let Ok(observation) = &mut result
+            && credentials::ARE_READ
+        {
+            let (found, error) = hear_credentials(attendant.worker.channel(), task.given_up);
+            observation.credentials = Some(found);
+            trouble = error;
+        }
+        let error = result.as_ref().err().or(trouble.as_ref());
+        match fate(error, attendant.served, &self.settings) {
             None => self.current = Some(attendant),
             Some(reason) => {
                 let status = attendant.worker.end();
-                tell_replaced(reason, status, result.as_ref().err());
+                tell_replaced(reason, status, error);
                 if let (Err(AnalysisError::DecoderCrashed { how }), Some(status)) =
                     (&mut result, status)
                 {
@@ -236,7 +249,8 @@ impl Attendant {
         let left = task.deadline.saturating_duration_since(Instant::now());
         let look = Look {
             sample: task.sample,
-            deadline_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
+            deadline_ms: milliseconds(left),
+            credentials_ms: credentials::ARE_READ.then(|| milliseconds(credentials_time(left))),
         };
         let channel = self.worker.channel();
         channel.send(&look, descriptors).map_err(why_no_answer)?;
@@ -247,6 +261,7 @@ impl Attendant {
             match answer.map_err(why_no_answer)? {
                 Answer::Seen(report) => return Ok(*report),
                 Answer::Refused(refusal) => return Err(refusal.into()),
+                Answer::Credentials(_) => return Err(out_of_turn()),
                 Answer::UnderWay { seen, frames } => {
                     may_tell = may_tell.checked_sub(1).ok_or_else(too_talkative)?;
                     let part = f64::from(seen) / f64::from(frames.max(1));
@@ -257,9 +272,8 @@ impl Attendant {
     }
 }
 
-/// Whoever tells of more frames than it was asked for could keep its parent listening for ever.
-fn too_talkative() -> AnalysisError {
-    AnalysisError::DecoderMisbehaved("it told of more frames than it was asked for".into())
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Refuses a worker of another version, and one that is not shut in unless that is allowed.
@@ -276,18 +290,6 @@ fn check(ready: &Ready, allow_unsandboxed: bool) -> Result<(), AnalysisError> {
     Err(AnalysisError::Unsandboxed {
         missing: missing.join(", "),
     })
-}
-
-fn why_no_answer(error: IsolationError) -> AnalysisError {
-    let is_gone = matches!(error, IsolationError::Ended(_) | IsolationError::Channel(_));
-    if matches!(error, IsolationError::GivenUp) {
-        AnalysisError::Closed
-    } else if is_gone {
-        let how = "its socket closed".into();
-        AnalysisError::DecoderCrashed { how }
-    } else {
-        AnalysisError::DecoderMisbehaved(error.to_string())
-    }
 }
 
 #[cfg(test)]

@@ -6,17 +6,21 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::super::{AnalysisError, AnalysisSettings};
-use crate::domain::{Face, Isolation, MediaInfo, ModelIdentity, SampleNote};
+use crate::domain::{ContentCredentials, Face, Isolation, MediaInfo, ModelIdentity, SampleNote};
 use crate::isolation::Span;
 use crate::media::{MediaError, SampleOptions};
 
 /// Both ends are the same program, started at different times: a mismatch means a foreign worker.
-pub(super) const PROTOCOL: u32 = 4;
+pub(super) const PROTOCOL: u32 = 5;
 
-/// Longest [`Setup`], [`Started`] and [`Look`], bytes.
+/// Longest [`Setup`], bytes: it may carry a trust list.
+pub(super) const SETUP_BYTES: u32 = 4 * 1024 * 1024;
+/// Longest [`Started`] and [`Look`], bytes.
 pub(super) const SHORT_MESSAGE_BYTES: u32 = 64 * 1024;
 /// Longest [`Answer`], bytes: 200 frames of 64 people make about half of it.
 pub(super) const ANSWER_BYTES: u32 = 8 * 1024 * 1024;
+/// Longest [`Answer::Credentials`], bytes; bounded ones are shorter.
+pub(super) const CREDENTIALS_BYTES: u32 = 512 * 1024;
 /// Longest text of a refusal that is kept, characters.
 const MAX_TEXT_CHARS: usize = 500;
 
@@ -53,6 +57,8 @@ pub(super) struct Look {
     pub(super) sample: SampleOptions,
     /// Time left.
     pub(super) deadline_ms: u64,
+    /// How long to read content credentials afterwards, where the file could be looked at; `None`: not.
+    pub(super) credentials_ms: Option<u64>,
 }
 
 /// What came of it.
@@ -64,6 +70,8 @@ pub(super) enum Answer {
         frames: u32,
     },
     Seen(Box<Report>),
+    /// Follows [`Self::Seen`] where it was asked for.
+    Credentials(Box<ContentCredentials>),
     Refused(Refusal),
 }
 

@@ -9,8 +9,10 @@ use std::time::Duration;
 use super::super::{AnalysisError, AnalysisSettings};
 use super::observe::observe;
 use super::wire::{
-    Answer, Look, PROTOCOL, Ready, Refusal, SHORT_MESSAGE_BYTES, Setup, Started, describe,
+    Answer, Look, PROTOCOL, Ready, Refusal, SETUP_BYTES, SHORT_MESSAGE_BYTES, Setup, Started,
+    describe,
 };
+use crate::credentials;
 use crate::faces::{self, Detector};
 use crate::isolation::{
     Channel, IsolationError, RegionWriter, SandboxLimits, enter_sandbox, prepare_worker,
@@ -34,7 +36,7 @@ pub fn serve_decoding() -> ExitCode {
 
 fn serve() -> Result<(), IsolationError> {
     let mut channel = prepare_worker()?;
-    let (setup, []) = channel.receive_with_descriptors::<Setup, 0>(SHORT_MESSAGE_BYTES)?;
+    let (setup, []) = channel.receive_with_descriptors::<Setup, 0>(SETUP_BYTES)?;
     let (mut bench, ready) = match set_up(setup) {
         Ok(set_up) => set_up,
         Err(error) => return channel.send(&Started::Failed(describe(&error)), &[]),
@@ -71,26 +73,32 @@ struct Bench {
 impl Bench {
     fn look_at_files(&mut self, channel: &mut Channel) -> Result<(), IsolationError> {
         loop {
-            let (look, [file, region]) = match channel.receive_with_descriptors(SHORT_MESSAGE_BYTES)
-            {
-                Ok(received) => received,
-                Err(IsolationError::Ended(_)) => return Ok(()),
-                Err(error) => return Err(error),
-            };
+            let (look, [file, region]): (Look, _) =
+                match channel.receive_with_descriptors(SHORT_MESSAGE_BYTES) {
+                    Ok(received) => received,
+                    Err(IsolationError::Ended(_)) => return Ok(()),
+                    Err(error) => return Err(error),
+                };
+            let file = File::from(file);
             // A parent that is gone shows when it is answered.
             let mut tell = |seen, frames| {
                 let (seen, frames) = (count_of(seen), count_of(frames));
                 let _ = channel.send(&Answer::UnderWay { seen, frames }, &[]);
             };
-            let answer = self.look(&look, file, region, &mut tell);
+            let answer = self.look(&look, &file, region, &mut tell);
+            let is_seen = matches!(answer, Answer::Seen(_));
             channel.send(&answer, &[])?;
+            if let (true, Some(limit_ms)) = (is_seen, look.credentials_ms) {
+                let limit = Duration::from_millis(limit_ms);
+                channel.send(&self.read_credentials(&file, limit), &[])?;
+            }
         }
     }
 
     fn look(
         &mut self,
         look: &Look,
-        file: OwnedFd,
+        file: &File,
         region: OwnedFd,
         tell: &mut dyn FnMut(usize, usize),
     ) -> Answer {
@@ -98,20 +106,31 @@ impl Bench {
         settings.sample = look.sample;
         let left = Duration::from_millis(look.deadline_ms);
         settings.media.deadline = settings.media.deadline.min(left);
-        let file = File::from(file);
         let mut pictures = RegionWriter::new(region);
         let detector = &mut self.detector;
         let seen = catch_unwind(AssertUnwindSafe(|| {
-            observe(&file, detector, &settings, &mut pictures, tell)
+            observe(file, detector, &settings, &mut pictures, tell)
         }));
         match seen {
             Ok(Ok(report)) => Answer::Seen(Box::new(report)),
             Ok(Err(error)) => Answer::Refused(error.into()),
-            Err(panic) => {
-                Answer::Refused(Refusal::Failed(format!("a panic: {}", words_of(&*panic))))
-            }
+            Err(panic) => refused_after(&*panic),
         }
     }
+
+    /// What the file says of itself. Its pictures are safe with the parent by now.
+    fn read_credentials(&self, file: &File, limit: Duration) -> Answer {
+        let trust_list = self.settings.trust_list.as_deref();
+        let reading = || credentials::read(file, trust_list, limit);
+        match catch_unwind(AssertUnwindSafe(reading)) {
+            Ok(found) => Answer::Credentials(Box::new(found)),
+            Err(panic) => refused_after(&*panic),
+        }
+    }
+}
+
+fn refused_after(panic: &(dyn std::any::Any + Send)) -> Answer {
+    Answer::Refused(Refusal::Failed(format!("a panic: {}", words_of(panic))))
 }
 
 fn count_of(frames: usize) -> u32 {

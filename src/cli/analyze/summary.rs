@@ -34,6 +34,10 @@ pub(super) fn summary(analysis: &Analysis) -> String {
                 )
             }),
     );
+    lines.extend(
+        (analysis.content_credentials.iter())
+            .map(|found| format!("  content credentials ({}): {found}", found.state())),
+    );
     if analysis.media.kind == MediaKind::Video {
         lines.extend(
             analysis

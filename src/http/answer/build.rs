@@ -3,9 +3,9 @@
 use time::format_description::well_known::Rfc3339;
 
 use super::{
-    AnalysisAnswer, ChangedScore, CroppedFace, DisplayFrame, DisplayLabel, Face, Foundation, Frame,
-    Isolation, ManipulationMap, Metadata, Model, PixelBox, Remark, Reports, Stability, Thresholds,
-    Track, VerdictWord,
+    AnalysisAnswer, ContentCredentials, CroppedFace, DisplayFrame, DisplayLabel, Face, Foundation,
+    Frame, Isolation, ManipulationMap, Metadata, Model, PixelBox, Remark, Reports, Stability,
+    Thresholds, Track, VerdictWord,
 };
 use crate::domain::{
     self, Analysis, FaceObservation, FoundationIdentity, FrameResult, MediaInfo, MediaKind,
@@ -70,6 +70,8 @@ impl AnalysisAnswer {
             stability: (analysis.stability.as_ref())
                 .map(|stability| Stability::new(stability, &analysis.verdict)),
             isolation: analysis.isolation.map(Isolation::from),
+            content_credentials: (analysis.content_credentials.as_ref())
+                .map(ContentCredentials::from),
             reports: Reports::new(ReportLinks::new(at, analysis.id), analysis.media.kind),
         }
     }
@@ -141,26 +143,6 @@ fn percent(fraction: f64) -> f64 {
 pub(in crate::http) fn rounded(value: f64, digits: i32) -> f64 {
     let scale = 10_f64.powi(digits);
     (value * scale).round() / scale
-}
-
-impl From<VerdictWord> for VerdictLabel {
-    fn from(word: VerdictWord) -> Self {
-        match word {
-            VerdictWord::Fake => Self::Fake,
-            VerdictWord::Real => Self::Real,
-            VerdictWord::Inconclusive => Self::Inconclusive,
-        }
-    }
-}
-
-impl From<VerdictLabel> for VerdictWord {
-    fn from(label: VerdictLabel) -> Self {
-        match label {
-            VerdictLabel::Fake => Self::Fake,
-            VerdictLabel::Real => Self::Real,
-            VerdictLabel::Inconclusive => Self::Inconclusive,
-        }
-    }
 }
 
 impl DisplayFrame {

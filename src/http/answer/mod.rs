@@ -7,15 +7,20 @@
 //! upright frame. What is not known is `null`, never a made-up number.
 
 mod build;
+mod credentials;
 mod map;
 #[cfg(test)]
 mod tests;
+mod verdict_word;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
+
+use credentials::ContentCredentials;
 
 pub(super) use build::{label_of_frame, rfc3339, role_word, rounded};
 use map::ManipulationMap;
+pub(super) use verdict_word::VerdictWord;
 
 /// One analysis.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -72,6 +77,10 @@ pub(super) struct AnalysisAnswer {
     /// What held the process that decoded the file; left out of analyses from before there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     isolation: Option<Isolation>,
+    /// What the file's content credentials (C2PA) say, apart from the verdict; left out of analyses from
+    /// before they were read, and by a program built without reading them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_credentials: Option<ContentCredentials>,
     /// The analysis to hand on.
     reports: Reports,
 }
@@ -138,18 +147,6 @@ pub(super) struct Isolation {
     /// Version of Landlock in force, without any right; `null` where the kernel has none.
     #[schema(example = 7)]
     landlock_abi: Option<u32>,
-}
-
-/// The three answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "UPPERCASE")]
-pub(super) enum VerdictWord {
-    /// Signs of manipulation.
-    Fake,
-    /// No signs of manipulation.
-    Real,
-    /// Not enough to say either.
-    Inconclusive,
 }
 
 /// The label of one frame or face.

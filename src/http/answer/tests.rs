@@ -112,6 +112,33 @@ fn analysis(frames: Vec<FrameResult>) -> Analysis {
             landlock_abi: Some(7),
         }),
         conditions: None,
+        content_credentials: None,
+    }
+}
+
+#[test]
+fn content_credentials_stand_beside_the_verdict_or_are_left_out() {
+    let mut analysis = analysis(vec![frame(0, vec![])]);
+    let without = answer(&analysis);
+    assert_eq!(without.get("content_credentials"), None);
+
+    analysis.content_credentials = Some(crate::domain::ContentCredentials::None);
+    let none = &answer(&analysis)["content_credentials"];
+    let message = "The file carries no content credentials.";
+    assert_eq!(none, &json!({"state": "none", "message": message}));
+
+    let manifest = crate::domain::Manifest {
+        title: Some("clip".into()),
+        ..crate::domain::Manifest::default()
+    };
+    analysis.content_credentials = Some(crate::domain::ContentCredentials::Untrusted(manifest));
+    let with = answer(&analysis);
+    let told = &with["content_credentials"];
+    assert_eq!(told["state"], "untrusted");
+    assert_eq!(told["claims"]["title"], "clip");
+    assert_eq!(told["claims"]["actions"], json!([]));
+    for verdict in ["verdict", "probability_fake", "reasons"] {
+        assert_eq!(with[verdict], without[verdict]);
     }
 }
 

@@ -105,6 +105,7 @@ pub(in crate::store) fn analysis(number: u128) -> Analysis {
             landlock_abi: Some(7),
         }),
         conditions: Some(crate::domain::conditions()),
+        content_credentials: None,
     }
 }
 
