@@ -55,10 +55,10 @@ class Detector:
         self.input = self.session.get_inputs()[0].name
 
     def largest(self, frame: np.ndarray) -> np.ndarray | None:
-        """Five landmarks [5, 2] of the largest face."""
+        """Five landmarks [5, 2] of the largest sure face: a larger shadow is sometimes found weakly beside it."""
         padded, scale = fit_frame(frame, self.about["input_px"])
         picture = np.ascontiguousarray(padded.transpose(2, 0, 1)[None], np.float32)
-        faces = decode(self.session.run(OUTPUT_NAMES, {self.input: picture}), self.about["score_threshold"], self.about["nms_iou"])
+        faces = decode(self.session.run(OUTPUT_NAMES, {self.input: picture}), self.about["confirm_score"], self.about["nms_iou"])
         if not len(faces):
             return None
         return max(faces, key=lambda face: face[2] * face[3])[4:14].reshape(5, 2) / scale
@@ -71,7 +71,7 @@ class OpenCvDetector:
         self.detector = OnnxDetector(str(folder / "detector.onnx"), tomllib.loads((folder / "manifest.toml").read_text())["architecture"])
 
     def largest(self, frame: np.ndarray) -> np.ndarray | None:
-        faces = self.detector.detect(frame)
+        faces = self.detector.detect(frame, self.detector.deploy["confirm_score"])
         return max(faces, key=lambda face: face[2] * face[3])[4:14].reshape(5, 2) if len(faces) else None
 
 
