@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # Runs one benchmark beside its peers and prints its table: builds ours (release), makes a virtual environment with the
-# pinned peers, and lets all take turns. Stores benchmarks/results/NAME.json.
+# pinned peers, and lets all take turns. Stores a file in benchmarks/results.
 #
 #   scripts/bench.sh sampling [--rounds 5] [--only h264-1080p]
+#   scripts/bench.sh faces | inference | service | service/load | service/start
+#   scripts/bench.sh service --ours PROGRAM        # a program that is built already
 #   scripts/bench.sh page [--rounds 9]         the program itself, in Chromium; no peers
 #
 # The environment is kept in ${XDG_CACHE_HOME:-$HOME/.cache}/framewitness/bench-venv (torch alone is 3 GB).
@@ -13,10 +15,11 @@ source "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
 readonly VENV="$CACHE/bench-venv"
 
 main() {
-    local name=${1:-}
-    [ -f "benchmarks/$name/run.py" ] || die "usage: scripts/bench.sh sampling [options]; there is no benchmarks/$name/run.py"
+    local name=${1:-} table
+    table=$(table_of "$name")
+    [ -f "$table" ] || die "usage: scripts/bench.sh sampling [options]; there is no $table"
     shift
-    if [ ! -f "benchmarks/$name/main.rs" ]; then
+    if [ "$name" = page ]; then
         step "Building the program"
         cargo build --release --locked
         step "Taking turns"
@@ -24,13 +27,34 @@ main() {
     fi
     have ffmpeg || die "ffmpeg makes the inputs and is missing; run scripts/setup.sh --test"
     prepare_peers
-    step "Building ours"
-    local ours
-    ours=$(cargo bench --bench "$name" --no-run --message-format=json | grep '"executable":"' | tail -n 1 |
-        sed 's/.*"executable":"\([^"]*\)".*/\1/')
-    [ -x "$ours" ] || die "the benchmark $name was not built"
+    if [[ " $* " != *" --ours"* ]]; then
+        step "Building ours"
+        local ours
+        ours=$(build "$name")
+        [ -x "$ours" ] || die "the benchmark $name was not built"
+        set -- --ours "$ours" "$@"
+    fi
     step "Taking turns"
-    "$VENV/bin/python" "benchmarks/$name/run.py" --ours "$ours" "$@"
+    "$VENV/bin/python" "$table" "$@"
+}
+
+# table_of NAME: the program that runs the benchmark `folder` or `folder/part`.
+table_of() {
+    case $1 in
+        */*) echo "benchmarks/$1.py" ;;
+        *) echo "benchmarks/$1/run.py" ;;
+    esac
+}
+
+# build NAME: builds the benchmark's own program where it has one, the service otherwise, and tells where it is.
+build() {
+    local built
+    if [ -f "benchmarks/$1/main.rs" ]; then
+        built=$(cargo bench --bench "$1" --no-run --message-format=json)
+    else
+        built=$(cargo build --release --bin framewitness --message-format=json)
+    fi
+    grep '"executable":"' <<<"$built" | tail -n 1 | sed 's/.*"executable":"\([^"]*\)".*/\1/'
 }
 
 prepare_peers() {

@@ -16,21 +16,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from contest import ROOT, Contestant, compare, geometric_mean, machine, store, take_turns
+from clips import ENCODERS, FOLDER, H264, SIZES, clip, repeat
+from contest import Contestant, compare, geometric_mean, machine, store, take_turns
 
 FRAMES = 30
-FRAME_RATE = 30
-SECONDS = 10
-SIZES = {"360p": (640, 360, 0.8), "720p": (1280, 720, 4), "1080p": (1920, 1080, 10), "4k": (3840, 2160, 40)}  # Mbit/s
-# Phones' own encoders use no bidirectional frames and a key frame a second; the web's use both longer groups and them.
-H264 = {1: ["-bf", "0", "-refs", "1"], 2: ["-bf", "3"], 10: ["-bf", "3"]}
-ENCODERS = {
-    "h264": ["-c:v", "libx264", "-preset", "veryfast", "-sc_threshold", "0"],
-    "hevc": ["-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error:scenecut=0:bframes=3", "-tag:v", "hvc1"],
-    "vp9": ["-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-row-mt", "1"],
-    "av1": ["-c:v", "libsvtav1", "-preset", "12"],
-}
-SHARE_OF_H264 = {"h264": 1.0, "hevc": 0.6, "vp9": 0.65, "av1": 0.5}
 PEERS = ("opencv_sequential", "opencv_seeking", "pyav", "decord", "torchcodec")
 PACKAGES = ("opencv-python-headless", "av", "decord", "torchcodec", "torch", "numpy")
 
@@ -40,34 +29,11 @@ def inputs(folder: Path) -> dict[str, Path]:
     for codec in ENCODERS:
         for size in SIZES:
             for group_s in H264 if codec == "h264" else (2,):
-                name = f"{codec}-{size}-{group_s}s"
-                made[name] = encode(folder / f"{name}{'.webm' if codec == 'vp9' else '.mp4'}", codec, size, group_s)
+                made[f"{codec}-{size}-{group_s}s"] = clip(folder, codec, size, group_s)
     for minutes in (2, 10):
-        made[f"h264-1080p-2s-{minutes}min"] = repeat(made["h264-1080p-2s"], folder / f"h264-1080p-2s-{minutes}min.mp4", minutes)
+        name = f"h264-1080p-2s-{minutes}min"
+        made[name] = repeat(made["h264-1080p-2s"], folder / f"{name}.mp4", minutes)
     return made
-
-
-def encode(path: Path, codec: str, size: str, group_s: int) -> Path:
-    width, height, mbit_per_s = SIZES[size]
-    rate = f"{mbit_per_s * SHARE_OF_H264[codec]:.3f}M"
-    zoom = f"zoompan=z='1+0.0005*in':d=1:s={width}x{height}:fps={FRAME_RATE}"
-    fit = f"fps={FRAME_RATE},scale={width}:{height}:force_original_aspect_ratio=increase,crop={width}:{height},{zoom},noise=alls=6:allf=t"
-    capped = [] if codec == "av1" else ["-maxrate", rate, "-bufsize", rate]
-    return ffmpeg(path, "-stream_loop", "-1", "-i", str(ROOT / "videos/genuine.mp4"), "-t", str(SECONDS), "-an", "-vf", fit,
-                  "-pix_fmt", "yuv420p", *ENCODERS[codec], *(H264[group_s] if codec == "h264" else []),
-                  "-b:v", rate, *capped, "-g", str(group_s * FRAME_RATE), "-keyint_min", str(group_s * FRAME_RATE))
-
-
-def repeat(clip: Path, path: Path, minutes: int) -> Path:
-    return ffmpeg(path, "-stream_loop", str(minutes * 60 // SECONDS - 1), "-i", str(clip), "-c", "copy")
-
-
-def ffmpeg(path: Path, *arguments: str) -> Path:
-    if not path.exists():
-        part = path.with_name(f".part-{path.name}")
-        subprocess.run(["ffmpeg", "-v", "error", "-y", *arguments, str(part)], check=True)
-        part.rename(path)
-    return path
 
 
 def even_indices(path: Path) -> list[int]:
@@ -83,10 +49,9 @@ def main():
     parser.add_argument("--only", default="", help="inputs whose name holds this")
     parser.add_argument("--without", help="inputs whose name does not hold this")
     parser.add_argument("--peers", nargs="*", default=PEERS, choices=PEERS)
-    parser.add_argument("--folder", type=Path, default=ROOT / "target/bench-inputs")
+    parser.add_argument("--folder", type=Path, default=FOLDER)
     parser.add_argument("--ours", type=Path, required=True, help="the built benchmark `sampling`")
     arguments = parser.parse_args()
-    arguments.folder.mkdir(parents=True, exist_ok=True)
     contestants = [Contestant("framewitness", [str(arguments.ours)], lambda task: task["path"])]
     peers = Path(__file__).with_name("peers.py")
     contestants += [Contestant(peer, [sys.executable, str(peers), peer], json.dumps) for peer in arguments.peers]

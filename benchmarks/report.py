@@ -1,0 +1,125 @@
+"""Puts the tables of `results/*.json` into README.md, between `<!-- NAME -->` and `<!-- end -->`.
+
+    python3 benchmarks/report.py
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+PEERS_OF_INFERENCE = {
+    "eager": "eager", "channels_last": "channels-last", "compiled": "compiled", "script_frozen": "TorchScript", "onnx_runtime": "ONNX Runtime",
+    "openvino": "OpenVINO",
+}
+REDUCED = {"eager_bf16": "eager bf16", "openvino_bf16": "OpenVINO bf16", "onnx_runtime_int8": "ONNX Runtime int8"}
+
+
+def stored(name: str) -> dict:
+    return json.loads((HERE / "results" / f"{name}.json").read_text())
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def taken(result: dict) -> str:
+    facts = result["machine"]
+    return f"{facts['taken_at'][:16].replace('T', ' ')} UTC, {facts['cores']} cores ({facts['cpu']}), commit {facts['commit'][:7]}."
+
+
+def ratio(figure: dict | None) -> str:
+    return f"{figure['ratio']:.2f}" if figure and figure.get("ratio") else "–"
+
+
+def sampling() -> str:
+    result = stored("sampling")
+    peers = ("opencv_sequential", "pyav", "decord", "torchcodec")
+    rows = [[name, f"{figures['framewitness']['median_s']:.2f}", *(ratio(figures.get(peer)) for peer in peers)] for name, figures in result["inputs"].items()]
+    return f"{taken(result)}\n\n" + table(["input", "ours, s", "OpenCV", "PyAV", "decord", "torchcodec"], rows)
+
+
+def faces() -> str:
+    result = stored("faces")
+    rows = [[key, str(value)] for key, value in result["summary"].items()]
+    return f"{taken(result)}\n\n" + table(["search beside a look at every frame", ""], rows)
+
+
+def service() -> str:
+    result = stored("service")
+    rows = [[name, *(f"{figures[kind][who]['median_s']:.2f}" if who else f"**{figures[kind]['ratio']:.2f}**"
+                     for kind in ("bf16", "fp32") for who in ("ours", "peer", "")),
+             *(str(at["pss_mb"]) for at in figures["memory"].values())] for name, figures in result["inputs"].items()]
+    head = ["10 s of", "ours, s", "peer, s", "ratio", "ours fp32, s", "peer fp32, s", "ratio", "ours, peak MB", "peer, peak MB"]
+    steps = ["upload", "decode", "faces", "inference", "store", "rest"]
+    where = [[name, *(f"{figures['bf16']['ours_ms'][step]:.0f}" for step in steps)] for name, figures in result["inputs"].items()]
+    return f"{taken(result)} Medians of {result['rounds']} rounds.\n\n{table(head, rows)}\n\n{table(['ours, ms', *steps], where)}"
+
+
+def load() -> str:
+    result, rows = stored("load"), []
+    for kind, unit in (("closed", "clients"), ("open", "of its own best")):
+        keys = next(iter(result["contestants"].values()))[kind]
+        for key in keys:
+            cells = []
+            for points in result["contestants"].values():
+                point = points[kind][key]
+                rate = f"{point['offered_per_s']:.2f} → " if "offered_per_s" in point else ""
+                cells.append(f"{rate}{point['per_s']:.2f}/s, {point['p50_s']:.1f} / {point['p99_s']:.1f} s" if point["answers"] else "nothing")
+            rows.append([f"{key} {unit}" if kind == "closed" else f"{float(key):.0%} {unit}", *cells])
+    summary = "\n".join(f"- {key}: {value}" for key, value in result["summary"].items())
+    return (f"{taken(result)} {result['clip']}, {result['seconds']:.0f} s a point; answers a second, p50 / p99.\n\n"
+            f"{table(['', *result['contestants']], rows)}\n\n{summary}")
+
+
+def start() -> str:
+    result = stored("start")
+    rows = [[name, f"{at['median_s']:.2f}", f"{at['spread_s'][0]:.2f} to {at['spread_s'][1]:.2f}", str(at["first_pss_mb"]), str(at["second_adds_pss_mb"]),
+             str(at["second_shared_mb"])] for name, at in result["contestants"].items()]
+    head = ["", "ready after, s", "middle half", "PSS of one, MB", "a second adds, MB", "of which it shares, MB"]
+    return f"{taken(result)} {result['rounds']} rounds in turns.\n\n{table(head, rows)}"
+
+
+def inference() -> str:
+    result = stored("inference")
+    full, reduced = [], []
+    for name, figures in result["networks"].items():
+        def own(who: str, figures: dict = figures) -> list[str]:
+            at = figures[who]
+            return ["–", "–"] if "error" in at else [f"{1000 * at['median_s']:.1f}", f"{at['share_of_matrix_rate']:.0%}"]
+
+        best = max((at["share_of_matrix_rate"] for peer in PEERS_OF_INFERENCE if "error" not in (at := figures.get(peer, {"error": ""}))), default=None)
+        full.append([name, f"{figures['gflop']:.1f}", *own("ours"), *(ratio(figures.get(peer)) for peer in PEERS_OF_INFERENCE), f"{best:.0%}" if best else "–"])
+        reduced.append([name, *own("ours_bf16"), *(ratio(figures.get(peer)) for peer in REDUCED)])
+    rates = result["gflop_per_s"]
+    limit = f"Products of large matrices on this machine: {rates['fp32']:.0f} GFLOP/s in fp32, {rates['bf16']:.0f} in bf16."
+    head = ["fp32", "GFLOP", "ours, ms", "of the matrix rate", *PEERS_OF_INFERENCE.values(), "best peer, of the matrix rate"]
+    return (f"{taken(result)} {limit}\n\n{table(head, full)}\n\n"
+            f"{table(['reduced', 'ours bf16, ms', 'of the matrix rate', *REDUCED.values()], reduced)}")
+
+
+def size() -> str:
+    result = stored("size")
+    megabytes = {key: f"{value / 1e6:.0f} MB" for key, value in result.items() if key.endswith("_bytes")}
+    rows = [[key.removesuffix("_bytes").replace("_", " "), megabytes.get(key, str(value))] for key, value in result.items() if key not in ("commit", "taken_at")]
+    return f"{result['taken_at']}, commit {result['commit'][:7]}.\n\n" + table(["", ""], rows)
+
+
+TABLES = (sampling, faces, inference, service, load, start, size)
+
+
+def main():
+    path = HERE / "README.md"
+    text = path.read_text()
+    for make in TABLES:
+        if (HERE / "results" / f"{make.__name__}.json").exists():
+            place = re.compile(f"(<!-- {make.__name__} -->\n).*?(<!-- end -->)", re.DOTALL)
+            text = place.sub(lambda found, made=make(): f"{found[1]}\n{made}\n\n{found[2]}", text)
+    path.write_text(text)
+
+
+if __name__ == "__main__":
+    main()
