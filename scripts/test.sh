@@ -34,6 +34,8 @@ main() {
     check_dependencies
     step "Running clippy"
     cargo clippy --locked "${timings[@]}" --all-targets -- -D warnings
+    # The one feature there is, off.
+    cargo clippy --locked "${timings[@]}" --no-default-features --lib --bins -- -D warnings
     step "Building the documentation"
     # There are no examples. Naming them makes Cargo resolve features as for the tests; without them it checks
     # a hundred crates once more, for features that differ.

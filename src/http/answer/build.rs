@@ -3,9 +3,9 @@
 use time::format_description::well_known::Rfc3339;
 
 use super::{
-    AnalysisAnswer, ContentCredentials, CroppedFace, DisplayFrame, DisplayLabel, Face, Foundation,
-    Frame, Isolation, ManipulationMap, Metadata, Model, PixelBox, Remark, Reports, Stability,
-    Thresholds, Track, VerdictWord,
+    AnalysisAnswer, ChangedScore, ContentCredentials, CroppedFace, DisplayFrame, DisplayLabel,
+    Face, Foundation, Frame, Isolation, ManipulationMap, Metadata, Model, PixelBox, Remark,
+    Reports, Stability, Thresholds, Track, VerdictWord,
 };
 use crate::domain::{
     self, Analysis, FaceObservation, FoundationIdentity, FrameResult, MediaInfo, MediaKind,
