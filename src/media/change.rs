@@ -4,7 +4,8 @@
 use image::imageops::{self, FilterType};
 use image::{ImageBuffer, Rgb};
 
-use super::{MediaError, still};
+use super::MediaError;
+use super::still::{self, Colours};
 use crate::domain::{Change, Rgb8Image};
 
 /// JPEG quality of a picture that a messenger passed on.
@@ -18,7 +19,7 @@ const CROPPED_RATIO: f32 = 0.94;
 pub(super) fn changed(change: Change, image: &Rgb8Image) -> Result<Rgb8Image, MediaError> {
     let pixels = match change {
         Change::Recompressed => {
-            let bytes = still::encode_jpeg(image, RECOMPRESSED_QUALITY)?;
+            let bytes = still::encode_jpeg(image, RECOMPRESSED_QUALITY, Colours::Full)?;
             return still::decode_jpeg(&bytes);
         }
         Change::Rescaled => rescaled(image),

@@ -79,7 +79,7 @@ use limits::Deadline;
 use moving::Timeline;
 use recognise::{HEAD_BYTES, Recognised};
 use source::{Opening, VideoSource};
-use still::StillFile;
+use still::{Colours, StillFile};
 use task::{Strategy, Task};
 
 /// Whether `file` is a still image or a video, by its first bytes alone; `None` when they are those
@@ -202,12 +202,12 @@ pub fn load_decoders() {
     heif::load_decoders();
 }
 
-/// Encodes `image` as JPEG of `quality` 1 to 100.
+/// Encodes `image` as JPEG of `quality` 1 to 100, for people to look at.
 ///
 /// # Errors
 /// [`MediaError::Encode`] when a side exceeds JPEG's 65,535 pixels.
 pub fn encode_jpeg(image: &Rgb8Image, quality: u8) -> Result<Vec<u8>, MediaError> {
-    still::encode_jpeg(image, quality)
+    still::encode_jpeg(image, quality, Colours::Halved)
 }
 
 /// The picture after `change`, of its own size.

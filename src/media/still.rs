@@ -3,9 +3,9 @@
 use std::fs::File;
 use std::io::{BufReader, Read};
 
-use image::codecs::jpeg::JpegEncoder;
 use image::metadata::Orientation;
-use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageFormat, ImageReader, Limits};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
+use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
 use super::jpeg::{self, Condition};
 use super::limits::{Deadline, MediaLimits};
@@ -98,17 +98,36 @@ pub(super) fn sample(still: StillFile) -> Result<Sample, MediaError> {
 }
 
 /// Encodes `image` as JPEG. `quality` runs from 1 to 100.
-pub(super) fn encode_jpeg(image: &Rgb8Image, quality: u8) -> Result<Vec<u8>, MediaError> {
+pub(super) fn encode_jpeg(
+    image: &Rgb8Image,
+    quality: u8,
+    colours: Colours,
+) -> Result<Vec<u8>, MediaError> {
+    let (width, height) = (image.width_px(), image.height_px());
+    let side = |side_px: u32| {
+        u16::try_from(side_px).map_err(|_| {
+            MediaError::Encode(format!("a JPEG has no room for {width}x{height} pixels"))
+        })
+    };
     let mut bytes = Vec::new();
-    JpegEncoder::new_with_quality(&mut bytes, quality.clamp(1, 100))
-        .encode(
-            image.pixels(),
-            image.width_px(),
-            image.height_px(),
-            ExtendedColorType::Rgb8,
-        )
+    let mut encoder = Encoder::new(&mut bytes, quality.clamp(1, 100));
+    encoder.set_sampling_factor(match colours {
+        Colours::Full => SamplingFactor::F_1_1,
+        Colours::Halved => SamplingFactor::F_2_2,
+    });
+    encoder
+        .encode(image.pixels(), side(width)?, side(height)?, ColorType::Rgb)
         .map_err(|error| MediaError::Encode(error.to_string()))?;
     Ok(bytes)
+}
+
+/// How finely a JPEG keeps colours; brightness is always kept of every pixel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Colours {
+    /// Of every pixel.
+    Full,
+    /// Of two by two together, as nearly every video has them already.
+    Halved,
 }
 
 /// Decodes a JPEG of ours.

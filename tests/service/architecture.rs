@@ -132,6 +132,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("libheif_sys", &["media"]),
     ("c2pa", &["credentials"]),
     ("image", &["media"]),
+    ("jpeg_encoder", &["media"]),
     ("opencv", &["faces"]),
     ("tch", &["inference"]),
     ("safetensors", &["inference"]),
