@@ -4,19 +4,21 @@
 //! - `OMP_WAIT_POLICY`: by default libtorch's CPU threads spin while they wait for each other,
 //!   which is fastest on idle cores and ruinous on busy ones: with a decoder and a compiler on the
 //!   same two cores a clip of 30 frames took 3 to 7 s instead of 1 to 1.7 s.
-//! - `MALLOC_MMAP_THRESHOLD_`: by default glibc learns to keep frames and tensors on its heaps, and
-//!   they leave holes there: serving the same 720p video four at a time, 650 MB after 10 requests
-//!   had become 730 MB after 60. Fixed at 1 MiB, each large buffer goes back to the system when it
-//!   is freed: 320 MB throughout, for about 7 % more processor time.
+//! - `MALLOC_MMAP_THRESHOLD_`, `MALLOC_TRIM_THRESHOLD_`: where each large buffer comes from the system
+//!   and goes back to it, as glibc has it at first, a network spends its time on page faults: a layer of
+//!   the frame model has buffers of 28 MB, and a verdict on 10 s of 360p took 1.56 s of inference
+//!   instead of 1.1. So large buffers stay on the heaps. What they keep, and the holes they leave, the
+//!   model thread gives back now and then (`inference::worker`).
 
 use std::env;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-const WANTED: [(&str, &str); 2] = [
+const WANTED: [(&str, &str); 3] = [
     ("OMP_WAIT_POLICY", "passive"),
-    ("MALLOC_MMAP_THRESHOLD_", "1048576"),
+    ("MALLOC_MMAP_THRESHOLD_", "4294967296"),
+    ("MALLOC_TRIM_THRESHOLD_", "17179869184"),
 ];
 
 /// Replaces the process by itself with the variables set, unless all are chosen already. Call it

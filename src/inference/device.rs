@@ -95,6 +95,17 @@ pub(super) struct DeviceMemory(pub(super) Device);
 /// More than any device has, and less than libtorch refuses without asking the device.
 const IMPOSSIBLE_BYTES: i64 = 1 << 46;
 
+impl DeviceMemory {
+    /// Gives back to the system what the heaps of the CPU keep beyond what is in use. A GPU's memory
+    /// is libtorch's as long as the networks live.
+    pub(super) fn trim(&self) {
+        if !self.0.is_cuda() {
+            // SAFETY: it takes no pointers and may be called at any time from any thread.
+            unsafe { libc::malloc_trim(0) };
+        }
+    }
+}
+
 impl Drop for DeviceMemory {
     fn drop(&mut self) {
         if self.0.is_cuda() {
@@ -102,10 +113,8 @@ impl Drop for DeviceMemory {
             // request it cannot meet it releases every block it keeps, which is all that is wanted.
             let refused = Tensor::f_empty([IMPOSSIBLE_BYTES], (Kind::Uint8, self.0));
             tracing::debug!(released = refused.is_err(), "device memory given back");
-        } else {
-            // SAFETY: it takes no pointers and may be called at any time from any thread.
-            unsafe { libc::malloc_trim(0) };
         }
+        self.trim();
     }
 }
 

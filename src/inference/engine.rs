@@ -26,6 +26,9 @@ pub(super) trait Engine {
 
     /// Whether clips may run together.
     fn batches_clips(&self) -> bool;
+
+    /// Gives back memory that is kept for the next clip.
+    fn trim(&self) {}
 }
 
 /// Calibrated logits of one clip.
@@ -54,7 +57,7 @@ pub(super) struct Networks {
     pass_frames: usize,
     batches_clips: bool,
     /// Last, so that it is dropped when the networks have let go of their memory.
-    _memory: DeviceMemory,
+    memory: DeviceMemory,
 }
 
 /// Where the training data of the sequence model lies, and after which stage of its trunk.
@@ -113,7 +116,7 @@ impl Networks {
             frame_frames: running.frame_frames,
             pass_frames: running.pass_frames,
             batches_clips: running.device.is_cuda(),
-            _memory: DeviceMemory(running.device),
+            memory: DeviceMemory(running.device),
         })
     }
 
@@ -187,6 +190,10 @@ impl Engine for Networks {
 
     fn batches_clips(&self) -> bool {
         self.batches_clips
+    }
+
+    fn trim(&self) {
+        self.memory.trim();
     }
 }
 
