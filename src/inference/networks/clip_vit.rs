@@ -32,11 +32,9 @@ fn block(mut scope: Scope<'_>, width: i64, heads: i64) -> Block {
     Block {
         norm1: LayerNorm::take(scope.at("ln_1"), width),
         attention: SelfAttention::take(scope.at("attn"), width, heads),
-        scale1: None,
         norm2: LayerNorm::take(scope.at("ln_2"), width),
         widen: Linear::take(scope.at("mlp.c_fc"), width, 4 * width),
         gelu: Gelu::Quick,
         narrow: Linear::take(scope.at("mlp.c_proj"), 4 * width, width),
-        scale2: None,
     }
 }

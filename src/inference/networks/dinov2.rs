@@ -113,15 +113,17 @@ fn block(mut scope: Scope<'_>, width: i64, heads: i64) -> Block {
     let out = linear("attention.output.dense", width, width);
     let widen = linear("mlp.fc1", width, 4 * width);
     let narrow = linear("mlp.fc2", 4 * width, width);
+    // LayerScale multiplies what attention and perceptron add, channel by channel; their last weights
+    // may as well be multiplied, once.
+    let mut scale = |name| scope.at(name).tensor("lambda1", &[width]);
+    let (after_attention, after_perceptron) = (scale("layer_scale1"), scale("layer_scale2"));
     Block {
         norm1: norm(scope.at("norm1"), width),
-        attention: SelfAttention::joining(&apart, out, heads),
-        scale1: Some(scope.at("layer_scale1").tensor("lambda1", &[width])),
+        attention: SelfAttention::joining(&apart, out.scaled_by(&after_attention), heads),
         norm2: norm(scope.at("norm2"), width),
         widen,
         gelu: Gelu::Exact,
-        narrow,
-        scale2: Some(scope.at("layer_scale2").tensor("lambda1", &[width])),
+        narrow: narrow.scaled_by(&after_perceptron),
     }
 }
 

@@ -32,6 +32,14 @@ impl Linear {
         }
     }
 
+    /// With each output multiplied by its number in `scale`, `[outputs]`.
+    pub(super) fn scaled_by(self, scale: &Tensor) -> Self {
+        Self {
+            weight: self.weight * scale.unsqueeze(1),
+            bias: self.bias * scale,
+        }
+    }
+
     /// `[…, inputs]` → `[…, outputs]`.
     pub(super) fn run(&self, x: &Tensor) -> Tensor {
         let x = x.to_kind(self.weight.kind());

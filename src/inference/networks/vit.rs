@@ -128,14 +128,10 @@ impl VisionTransformer {
 pub(super) struct Block {
     pub(super) norm1: LayerNorm,
     pub(super) attention: SelfAttention,
-    /// Multiplies what attention adds, channel by channel: LayerScale, which DINOv2 has.
-    pub(super) scale1: Option<Tensor>,
     pub(super) norm2: LayerNorm,
     pub(super) widen: Linear,
     pub(super) gelu: Gelu,
     pub(super) narrow: Linear,
-    /// Multiplies what the perceptron adds.
-    pub(super) scale2: Option<Tensor>,
 }
 
 impl Block {
@@ -149,18 +145,9 @@ impl Block {
     }
 
     fn run(&self, x: Tensor) -> Tensor {
-        let attended = self.attention.run(&self.norm1.run(&x));
-        let x = &x + scaled(attended, self.scale1.as_ref());
+        let x = &x + self.attention.run(&self.norm1.run(&x));
         let inner = self.gelu.run(&self.widen.run(&self.norm2.run(&x)));
-        &x + scaled(self.narrow.run(&inner), self.scale2.as_ref())
-    }
-}
-
-/// The scale has 32 bits, and so has the product whatever comes in.
-fn scaled(x: Tensor, scale: Option<&Tensor>) -> Tensor {
-    match scale {
-        Some(scale) => x * scale,
-        None => x,
+        &x + self.narrow.run(&inner)
     }
 }
 
