@@ -29,16 +29,12 @@ pub fn wanted_pictures(analysis: &Analysis) -> BTreeSet<String> {
 pub(super) fn exhibits<'a>(material: &Material<'a>) -> Vec<Block<'a>> {
     let analysis = material.analysis;
     let shown = shown(analysis);
-    let kinds = shown.iter().filter_map(|(_, face)| {
+    let kind = shown.iter().find_map(|(_, face)| {
         let map = face.as_ref()?.manipulation_map.as_ref()?;
         Some(map.kind())
     });
     let mut blocks = vec![Block::Paragraph(choice(analysis))];
-    blocks.extend(
-        kinds
-            .last()
-            .map(|kind| Block::Paragraph(legend(kind).into())),
-    );
+    blocks.extend(kind.map(|kind| Block::Paragraph(legend(kind).into())));
     blocks.extend(shown.into_iter().map(|(frame, face)| Block::Figure {
         drawings: figures::exhibit(frame, face, material.pictures),
         caption: caption(frame, face),
