@@ -19,11 +19,11 @@ def test_a_video_is_sent_followed_and_answered() -> None:
     course: list[Progress] = []
     with Framewitness(URL, KEY) as service:
         analysis = service.analyse(VIDEO, on_progress=course.append)
-        pdf, statement = service.report(analysis.id), service.report(analysis.id, "statement")
+        pdf, statement, film = (service.report(analysis.id, form) for form in ("pdf", "statement", "film"))
     assert analysis.verdict.value in {"REAL", "FAKE", "INCONCLUSIVE"}
     assert analysis.filename == VIDEO.name
     assert len(analysis.frames) > 1 and analysis.tracks[0].probability_fake is not None
-    assert pdf.startswith(b"%PDF-") and statement.count(b".") == 2
+    assert pdf.startswith(b"%PDF-") and statement.count(b".") == 2 and film[4:8] == b"ftyp"
     sending = [step.part for step in course if step.state == "uploading"]
     assert sending == sorted(sending) and sending[-1] == 1.0
     assert course[-1] == Progress("done", course[-1].stage, 1.0)
