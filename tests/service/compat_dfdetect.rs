@@ -138,7 +138,8 @@ async fn both_error_shapes_of_images_are_documented_beside_the_problem() {
     let document: Value = (server.get("/openapi.json").await.json().await).expect("JSON");
     let responses = &document["paths"]["/predict"]["post"]["responses"];
     let kinds = responses["422"]["content"].as_object().expect("content");
-    let kinds: Vec<_> = kinds.keys().map(String::as_str).collect();
+    let mut kinds: Vec<_> = kinds.keys().map(String::as_str).collect();
+    kinds.sort_unstable();
     assert_eq!(kinds, ["application/json", "application/problem+json"]);
     let schemas = &document["components"]["schemas"];
     for name in ["DetailError", "SuccessError", "LabelScores", "ImageAnswer"] {

@@ -3,7 +3,6 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::rounded;
 use crate::domain;
 
 /// How manipulated each part of an aligned crop looks to a model, or how much it adds to its score: a
@@ -40,7 +39,7 @@ impl From<&domain::ManipulationMap> for ManipulationMap {
                 domain::MapKind::Contribution => MapKind::Contribution,
             },
             side: map.side(),
-            covers_ratio: rounded(f64::from(map.covers_ratio()), 4),
+            covers_ratio: (f64::from(map.covers_ratio()) * 1e4).round() / 1e4,
             cells: map.percents(),
         }
     }
