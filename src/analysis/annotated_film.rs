@@ -38,7 +38,7 @@ pub fn annotated_film(
     let scenes = scenes(analysis, |frame| jpeg(frame).is_some());
     let end_s = end_s(analysis, &scenes);
     let thresholds = analysis.conditions.as_ref().and_then(thresholds);
-    let strip = strip(analysis, &scenes, end_s);
+    let strip = strip(analysis, thresholds, &scenes, end_s);
     let (words, tone) = headline(analysis);
     let mut film: Option<FilmWriter> = None;
     for (number, (frame, at_s)) in scenes.iter().enumerate() {
@@ -83,9 +83,13 @@ fn thresholds(conditions: &Conditions) -> Option<Thresholds> {
 }
 
 /// The scores of the person who decides.
-fn strip(analysis: &Analysis, scenes: &[(&FrameResult, f64)], end_s: f64) -> ScoreStrip {
+fn strip(
+    analysis: &Analysis,
+    thresholds: Option<Thresholds>,
+    scenes: &[(&FrameResult, f64)],
+    end_s: f64,
+) -> ScoreStrip {
     let person = analysis.tracks.first().map(|track| track.id);
-    let thresholds = analysis.conditions.as_ref().and_then(thresholds);
     let score = |frame: &FrameResult| {
         let mut faces = frame.faces.iter();
         let face = faces.find(|face| Some(face.track_id) == person)?;

@@ -3,7 +3,7 @@
 //! Each picture stays until the next one's time; so a film of a few analysed pictures is small and
 //! still as long as what it was made of. It is written into memory: nothing is left on a disk.
 
-use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
+use std::io::{self, Cursor, Seek, SeekFrom, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ffmpeg_next::format::context::{Output, StreamIo};
@@ -212,12 +212,6 @@ impl Write for SharedBytes {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-impl Read for SharedBytes {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        self.lock().read(bytes)
     }
 }
 

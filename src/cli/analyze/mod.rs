@@ -85,7 +85,7 @@ impl Bench {
         let out = (options.out.as_deref())
             .map(|folder| {
                 let keyring = Keyring::open_or_create(&settings.data_dir.join("keys"))?;
-                Ok::<_, AppError>(Out::open(folder, keyring))
+                Ok::<_, AppError>(Out::new(folder, keyring))
             })
             .transpose()?;
         let analyzer = app::start_analysis(settings)?;

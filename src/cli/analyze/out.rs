@@ -35,8 +35,8 @@ pub(super) struct Out {
 }
 
 impl Out {
-    /// Under `folder`, signed with the keys of this installation, which are made where there are none.
-    pub(super) fn open(folder: &Path, keyring: Keyring) -> Self {
+    /// Under `folder`, which appears with the first of them; statements are signed with `keyring`.
+    pub(super) fn new(folder: &Path, keyring: Keyring) -> Self {
         Self {
             folder: folder.to_path_buf(),
             keyring,
