@@ -44,10 +44,10 @@ check() {
     # The check asks much more than one client should.
     export FRAMEWITNESS_KEY_REQUESTS_PER_MINUTE=0 FRAMEWITNESS_ADDRESS_REQUESTS_PER_MINUTE=0
     if [ "$name" = with-keys ]; then
-        key=$(target/debug/framewitness keys create check --scope admin 2>"$WORK/keys.log")
+        key=$("${CARGO_TARGET_DIR:-target}/debug/framewitness" keys create check --scope admin 2>"$WORK/keys.log")
     fi
     step "Serving ($name)"
-    target/debug/framewitness serve --bind 127.0.0.1:0 2>"$WORK/$name.log" &
+    "${CARGO_TARGET_DIR:-target}/debug/framewitness" serve --bind 127.0.0.1:0 2>"$WORK/$name.log" &
     server=$!
     local url
     url=$(address "$WORK/$name.log")

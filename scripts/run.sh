@@ -10,4 +10,4 @@ scripts/setup.sh
 step "Building (the first time takes some minutes)"
 cargo build --release --locked
 step "Serving; the address follows, Ctrl-C ends it"
-exec target/release/framewitness serve "$@"
+exec "${CARGO_TARGET_DIR:-target}/release/framewitness" serve "$@"
