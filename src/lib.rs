@@ -17,7 +17,7 @@
 //! | [`integrity`] | keys, signatures, signed statements | rsa, sha2, base64 |
 //! | [`store`] | records (SQLite, PostgreSQL), artifacts (disk, S3), keys, the journal | sqlx, object_store |
 //! | [`jobs`] | working on the analyses that wait in the database | – |
-//! | [`outward`] | speaking to addresses that others name: which of them, and fetching files | reqwest (with `store` and `webhooks`) |
+//! | [`outward`] | speaking to addresses that others name: which of them, and fetching files | reqwest (with `store`, `webhooks` and `cli`) |
 //! | [`webhooks`] | telling others that a job ended | – |
 //! | [`http`] | server, uploads, errors, limits, routes, OpenAPI, the page | actix-web |
 //! | [`app`], [`config`], [`telemetry`], `main`, `cli` | composition, settings, logs and metrics, the command line | clap |

@@ -35,17 +35,24 @@ impl Resolve for PublicOnly {
 /// What a client is made of that speaks this far; `setting` is named where it does not. It follows no
 /// redirection and uses no proxy.
 pub fn client(reach: Reach, setting: &'static str) -> ClientBuilder {
-    // Whoever comes first chooses for the process; all of ours choose the same.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let builder = Client::builder()
-        .user_agent(concat!("framewitness/", env!("CARGO_PKG_VERSION")))
-        .redirect(redirect::Policy::none())
-        .no_proxy()
-        .connect_timeout(CONNECT_PATIENCE);
+    let builder = builder().redirect(redirect::Policy::none()).no_proxy();
+    let builder = builder.connect_timeout(CONNECT_PATIENCE);
     match reach {
         Reach::Any => builder,
         Reach::Public => builder.dns_resolver(PublicOnly { setting }),
     }
+}
+
+/// What a client is made of that fetches what whoever runs the program named: it reaches any address, by the
+/// proxy of the environment if there is one, and follows redirections.
+pub fn client_for_the_operator() -> ClientBuilder {
+    builder()
+}
+
+fn builder() -> ClientBuilder {
+    // Whoever comes first chooses for the process; all of ours choose the same.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder().user_agent(concat!("framewitness/", env!("CARGO_PKG_VERSION")))
 }
 
 /// An error with its causes, which say what happened; no URL is among them.

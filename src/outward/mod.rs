@@ -1,4 +1,5 @@
-//! Speaking to addresses that others name: webhooks, files to be fetched.
+//! Speaking to addresses that others name: webhooks, files to be fetched. (Whoever runs the program may name
+//! any: [`client_for_the_operator`].)
 //!
 //! A service that speaks to whatever a name points at could be made to speak to the network it stands
 //! in. So, unless its settings say otherwise:
@@ -18,7 +19,7 @@ mod public;
 mod setting;
 mod url;
 
-pub use client::{client, in_words};
+pub use client::{client, client_for_the_operator, in_words};
 pub use fetch::{Fetched, Fetcher};
 pub use fetch_error::FetchError;
 pub use setting::{FetchUrls, FetchUrlsError};

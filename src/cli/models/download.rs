@@ -10,11 +10,12 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use framewitness::integrity;
+use framewitness::{integrity, outward};
+use http_client::header::{ACCEPT_ENCODING, CONTENT_RANGE, RANGE};
+use http_client::{Client, Response, StatusCode};
 use sha1::{Digest, Sha1};
 use thiserror::Error;
-use ureq::Agent;
-use ureq::http::StatusCode;
+use tokio::runtime;
 
 use super::catalog::Proof;
 
@@ -31,6 +32,8 @@ pub(super) enum DownloadError {
     Disk { path: PathBuf, problem: io::Error },
     #[error("{}: another download is writing it", .0.display())]
     Taken(PathBuf),
+    #[error("no transfer can be begun: {0}")]
+    Runtime(#[source] io::Error),
     #[error("{url} cannot be reached: {problem}")]
     Unreachable { url: String, problem: String },
     #[error("{url} answers {status}")]
@@ -90,11 +93,13 @@ impl Order<'_> {
         file: &mut File,
         progress: &dyn Fn(u64, Option<u64>),
     ) -> Result<(), DownloadError> {
-        let agent = agent();
+        let runtime = runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(DownloadError::Runtime)?;
+        let client = self.client()?;
         let mut resumptions = 0;
         let mut before = self.size_of(file)?;
         loop {
-            match self.transfer(&agent, file, progress)? {
+            match runtime.block_on(self.transfer(&client, file, progress))? {
                 Transfer::Complete => return file.sync_all().map_err(|e| disk(self.target, e)),
                 Transfer::BrokenOff { received, problem } => {
                     resumptions += 1;
@@ -134,9 +139,23 @@ impl Order<'_> {
         Ok(metadata.len())
     }
 
-    fn transfer(
+    fn client(&self) -> Result<Client, DownloadError> {
+        let client = outward::client_for_the_operator()
+            .connect_timeout(PATIENCE)
+            .read_timeout(PATIENCE);
+        client.build().map_err(|error| self.unreachable(error))
+    }
+
+    fn unreachable(&self, error: http_client::Error) -> DownloadError {
+        DownloadError::Unreachable {
+            url: self.url.to_owned(),
+            problem: outward::in_words(error),
+        }
+    }
+
+    async fn transfer(
         &self,
-        agent: &Agent,
+        client: &Client,
         file: &mut File,
         progress: &dyn Fn(u64, Option<u64>),
     ) -> Result<Transfer, DownloadError> {
@@ -144,23 +163,19 @@ impl Order<'_> {
         if self.size_bytes == Some(here) {
             return Ok(Transfer::Complete);
         }
-        let mut request = agent.get(self.url).header("Accept-Encoding", "identity");
+        let mut request = client.get(self.url).header(ACCEPT_ENCODING, "identity");
         if here > 0 {
-            request = request.header("Range", format!("bytes={here}-"));
+            request = request.header(RANGE, format!("bytes={here}-"));
         }
-        let response = match request.call() {
+        let response = match request.send().await {
             Ok(response) => response,
             Err(error) if here > 0 => {
-                let problem = error.to_string();
                 return Ok(Transfer::BrokenOff {
                     received: here,
-                    problem,
+                    problem: outward::in_words(error),
                 });
             }
-            Err(error) => {
-                let (url, problem) = (self.url.to_owned(), error.to_string());
-                return Err(DownloadError::Unreachable { url, problem });
-            }
+            Err(error) => return Err(self.unreachable(error)),
         };
         let start = match response.status() {
             StatusCode::PARTIAL_CONTENT if starts_at(&response, here) => here,
@@ -172,20 +187,16 @@ impl Order<'_> {
                 return Err(DownloadError::Status { url, status });
             }
         };
-        let length: Option<u64> = (response.headers().get("content-length"))
-            .and_then(|value| value.to_str().ok()?.parse().ok());
-        let expected = self.size_bytes.or(length.map(|length| start + length));
-        let body = response.into_body().into_with_config();
-        let mut body = body.limit(u64::MAX).reader();
-        self.receive(&mut body, file, start, &|received| {
-            progress(received, expected);
-        })
+        let rest = response.content_length();
+        let expected = self.size_bytes.or(rest.map(|rest| start + rest));
+        let told = |received| progress(received, expected);
+        self.receive(response, file, start, &told).await
     }
 
     /// Writes what arrives behind the first `start` bytes.
-    fn receive(
+    async fn receive(
         &self,
-        body: &mut dyn Read,
+        mut response: Response,
         file: &mut File,
         start: u64,
         progress: &dyn Fn(u64),
@@ -194,26 +205,24 @@ impl Order<'_> {
         file.set_len(start).map_err(to_disk)?;
         file.seek(SeekFrom::Start(start)).map_err(to_disk)?;
         let mut received = start;
-        let mut buffer = vec![0; BUFFER_BYTES];
         loop {
-            let problem = match body.read(&mut buffer) {
-                Ok(0) if self.size_bytes.is_none_or(|size| received >= size) => {
+            let problem = match response.chunk().await {
+                Ok(None) if self.size_bytes.is_none_or(|size| received >= size) => {
                     return Ok(Transfer::Complete);
                 }
-                Ok(0) => "the server closed the connection".to_owned(),
-                Ok(count) => {
-                    received += count as u64;
+                Ok(None) => "the server closed the connection".to_owned(),
+                Ok(Some(piece)) => {
+                    received += piece.len() as u64;
                     if received > self.limit_bytes {
                         file.set_len(0).map_err(to_disk)?;
                         let (url, limit) = (self.url.to_owned(), self.limit_bytes);
                         return Err(DownloadError::TooLarge { url, limit });
                     }
-                    file.write_all(&buffer[..count]).map_err(to_disk)?;
+                    file.write_all(&piece).map_err(to_disk)?;
                     progress(received);
                     continue;
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => error.to_string(),
+                Err(error) => outward::in_words(error),
             };
             return Ok(Transfer::BrokenOff { received, problem });
         }
@@ -266,20 +275,9 @@ fn git_blob_id(file: &mut impl Read, size: u64) -> io::Result<String> {
     }
 }
 
-fn agent() -> Agent {
-    Agent::config_builder()
-        .timeout_connect(Some(PATIENCE))
-        .timeout_recv_response(Some(PATIENCE))
-        .timeout_per_read(Some(PATIENCE))
-        .http_status_as_error(false)
-        .user_agent(concat!("framewitness/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .into()
-}
-
 /// Whether a partial answer begins at byte `here` (`Content-Range: bytes HERE-…`).
-fn starts_at<B>(response: &ureq::http::Response<B>, here: u64) -> bool {
-    let range = response.headers().get("content-range");
+fn starts_at(response: &Response, here: u64) -> bool {
+    let range = response.headers().get(CONTENT_RANGE);
     let range = range.and_then(|value| value.to_str().ok());
     range.is_some_and(|text| text.starts_with(&format!("bytes {here}-")))
 }

@@ -131,6 +131,7 @@ impl Wanted {
         outcome.map_err(|error| match error {
             DownloadError::Unreachable { .. } => format!("{error}\n{}", self.by_hand(target)),
             DownloadError::Disk { .. }
+            | DownloadError::Runtime(_)
             | DownloadError::Taken(_)
             | DownloadError::Status { .. }
             | DownloadError::BrokenOff { .. }
