@@ -28,6 +28,8 @@ MARGIN_RATIO = 1.3
 TEMPLATE = np.array([[0.34, 0.46], [0.66, 0.46], [0.5, 0.64], [0.37, 0.82], [0.63, 0.82]])
 CANVAS_LANDMARKS = ((0.5 + (TEMPLATE - 0.5) / MARGIN_RATIO) * CANVAS_PX).astype(np.float32)
 MIN_EYE_DISTANCE_PX = 12
+MARGIN_CANVAS_PX = 4.0  # around what the canvas shows: warping reads a pixel on, and shrinking rounds
+GRID_SEARCH_PX = 32  # how far a place on the grid of the shrunk frame is looked for
 IMAGE_FOLDERS = ("train/lfw", "train/us_congress", "train/london", "train/portraits_hd")
 OFFICIAL_ORIGINS = ("us-", "18f")  # how files of portraits_hd are named after where they come from
 STUDIO_ORIGINS = ("webmorph",)
@@ -76,14 +78,30 @@ def align(image: np.ndarray, landmarks: np.ndarray, canvas_px: int = CANVAS_PX) 
     canvas_landmarks = move(landmarks, matrix)
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     if scale < 1:
-        height, width = image.shape[:2]
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        matrix = matrix.copy()
-        matrix[:, 0] *= width / size[0]
-        matrix[:, 1] *= height / size[1]
+        to_frame = np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))[:2]
+        corners = move(np.array([[0, 0], [canvas_px, 0], [0, canvas_px], [canvas_px, canvas_px]], float), to_frame)
+        (left, width, across), (top, height, down) = (shown(corners[:, axis], scale, image.shape[1 - axis]) for axis in (0, 1))
+        size = (max(1, round(width / across)), max(1, round(height / down)))
+        image = cv2.resize(image[top : top + height, left : left + width], size, interpolation=cv2.INTER_AREA)
+        matrix = np.hstack([matrix[:, :2] * [width / size[0], height / size[1]], matrix @ [[left], [top], [1]]])
     canvas = cv2.warpAffine(image, matrix, (canvas_px, canvas_px), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
     return canvas, canvas_landmarks.astype(np.float32)
+
+
+def shown(corners: np.ndarray, scale: float, frame_px: int) -> tuple[int, int, float]:
+    """Start and length of what a canvas shows along one axis, with what is mirrored at the frame's edges, and how many pixels of
+    the frame become one when all of it is shrunk. Both ends lie on that grid, nearly, so that a part is shrunk as the whole is."""
+    across = frame_px / max(1, round(frame_px * scale))
+    lowest, highest = corners.min() - MARGIN_CANVAS_PX / scale, corners.max() + MARGIN_CANVAS_PX / scale
+    start = int(np.clip(np.floor(min(lowest, 2 * frame_px - highest)), 0, frame_px - 1))
+    end = int(np.clip(np.ceil(max(highest, -lowest)), start + 1, frame_px))
+    start = on_grid(range(start, max(start - GRID_SEARCH_PX, -1), -1), across)
+    return start, on_grid(range(end, min(end + GRID_SEARCH_PX, frame_px + 1)), across) - start, across
+
+
+def on_grid(places: range, across: float) -> int:
+    """The place nearest to a multiple of `across`."""
+    return min(places, key=lambda place: abs(place / across - round(place / across)))
 
 
 def read_frames(path: Path, every: int = 1) -> list[np.ndarray]:

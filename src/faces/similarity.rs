@@ -47,6 +47,23 @@ impl Similarity {
         self.a.hypot(self.b)
     }
 
+    /// The way back.
+    pub(super) fn inverse(&self) -> Self {
+        let square = self.a * self.a + self.b * self.b;
+        let (a, b) = (self.a / square, -self.b / square);
+        Self {
+            a,
+            b,
+            tx: b * self.ty - a * self.tx,
+            ty: -b * self.tx - a * self.ty,
+        }
+    }
+
+    /// Where a point goes.
+    pub(super) fn apply(&self, [x, y]: [f64; 2]) -> [f64; 2] {
+        self.rows().map(|[p, q, r]| p * x + q * y + r)
+    }
+
     /// Rows of the 2×3 matrix.
     pub(super) fn rows(&self) -> [[f64; 3]; 2] {
         [[self.a, -self.b, self.tx], [self.b, self.a, self.ty]]
@@ -65,13 +82,9 @@ mod tests {
 
     const FACE: [[f64; 2]; 5] = [[3.0, 4.0], [7.0, 4.1], [5.0, 6.0], [3.5, 8.0], [6.5, 8.2]];
 
-    fn apply(m: &Similarity, [x, y]: [f64; 2]) -> [f64; 2] {
-        m.rows().map(|[p, q, r]| p * x + q * y + r)
-    }
-
     fn error(m: &Similarity, target: &[[f64; 2]; 5]) -> f64 {
         let distance = |(s, t): (&[f64; 2], &[f64; 2])| {
-            let [x, y] = apply(m, *s);
+            let [x, y] = m.apply(*s);
             (x - t[0]).powi(2) + (y - t[1]).powi(2)
         };
         FACE.iter().zip(target).map(distance).sum()
@@ -91,10 +104,12 @@ mod tests {
             angle in -3.1f64..3.1, scale in 0.05f64..20.0, tx in -900f64..900.0, ty in -900f64..900.0
         ) {
             let truth = Similarity { a: scale * angle.cos(), b: scale * angle.sin(), tx, ty };
-            let found = Similarity::fit(&FACE, &FACE.map(|p| apply(&truth, p))).unwrap();
+            let found = Similarity::fit(&FACE, &FACE.map(|p| truth.apply(p))).unwrap();
             prop_assert!((found.a - truth.a).abs() < 1e-9 * scale.max(1.0));
             prop_assert!((found.b - truth.b).abs() < 1e-9 * scale.max(1.0));
             prop_assert!((found.tx - tx).abs() < 1e-7 && (found.ty - ty).abs() < 1e-7);
+            let [x, y] = truth.inverse().apply(truth.apply(FACE[0]));
+            prop_assert!((x - FACE[0][0]).abs() < 1e-7 && (y - FACE[0][1]).abs() < 1e-7);
         }
 
         #[test]
