@@ -4,7 +4,7 @@
 //! A layer computes in the kind of its weights and casts its input to it; [`Linear::in_kind`] and
 //! the like turn the weights, once, into those of another precision.
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::super::weights::Scope;
 
@@ -127,20 +127,37 @@ impl SelfAttention {
         let joint = self.joint.run(x);
         let split = joint.view([batch, tokens, 3, self.heads, width / self.heads]);
         let [q, k, v] = [0, 1, 2].map(|part| split.select(2, part).transpose(1, 2));
-        // libtorch's kernels keep the softmax of half-precision scores in 32 bits.
-        let mixed = Tensor::scaled_dot_product_attention(
-            &q,
-            &k,
-            &v,
-            None::<&Tensor>,
-            0.0,
-            false,
-            None,
-            false,
-        );
+        let mixed = match (x.device(), joint.kind()) {
+            (Device::Cpu, Kind::BFloat16) => mixed_by_products(&q, &k, &v),
+            _ => mixed_in_one(&q, &k, &v),
+        };
         self.out
             .run(&mixed.transpose(1, 2).reshape([batch, tokens, width]))
     }
+}
+
+/// softmax(q·kᵀ/√width)·v, for `[batch, heads, tokens, width]` each. libtorch's kernels keep scores and softmax of
+/// half-precision values in 32 bits.
+fn mixed_in_one(q: &Tensor, k: &Tensor, v: &Tensor) -> Tensor {
+    Tensor::scaled_dot_product_attention(q, k, v, None::<&Tensor>, 0.0, false, None, false)
+}
+
+/// The same as matrix products, picture by picture so that the scores stay in the cache. In bfloat16 on a
+/// processor it takes two thirds of the time of the one kernel, whose products do not reach the matrix rate.
+/// The scores are rounded to bfloat16, which moves the outcome by no more than the rounding of `v` does.
+fn mixed_by_products(q: &Tensor, k: &Tensor, v: &Tensor) -> Tensor {
+    let (batch, _, _, width) = q
+        .size4()
+        .expect("callers pass [batch, heads, tokens, width]");
+    let scale = (width as f64).sqrt().recip();
+    let pictures: Vec<Tensor> = (0..batch)
+        .map(|picture| {
+            let [q, k, v] = [q, k, v].map(|part| part.get(picture));
+            let scores = (q * scale).bmm(&k.transpose(1, 2));
+            scores.softmax(-1, None::<Kind>).bmm(&v)
+        })
+        .collect();
+    Tensor::stack(&pictures, 0)
 }
 
 /// Convolution and batch normalisation as one: with frozen statistics the second is an affine map
@@ -181,7 +198,7 @@ impl ConvNorm {
         norm.counter("num_batches_tracked");
         let factor = gain / (variance + NORM_EPS).sqrt();
         Self {
-            weight: (weight * factor.view([-1, 1, 1, 1])).to_kind(Kind::Float),
+            weight: laid_out((weight * factor.view([-1, 1, 1, 1])).to_kind(Kind::Float)),
             bias: (shift - mean * factor).to_kind(Kind::Float),
             stride,
             padding: kernel / 2,
@@ -197,7 +214,7 @@ impl ConvNorm {
         }
     }
 
-    /// `[n, inputs, h, w]` → `[n, outputs, h/stride, w/stride]`.
+    /// `[n, inputs, h, w]` → `[n, outputs, h/stride, w/stride]`, laid out as the weights are.
     pub(super) fn run(&self, x: &Tensor) -> Tensor {
         let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
         x.to_kind(self.weight.kind()).conv2d(
@@ -208,5 +225,55 @@ impl ConvNorm {
             [1, 1],
             self.groups,
         )
+    }
+}
+
+/// The same weights with the channels of a cell side by side in memory, on a processor: what comes out is
+/// laid out like them, and from one layer to the next nothing has to be rearranged. cuDNN chooses for itself.
+fn laid_out(weight: Tensor) -> Tensor {
+    if weight.device().is_cuda() {
+        return weight;
+    }
+    let channels_last = weight.permute([0, 2, 3, 1]).contiguous();
+    channels_last.permute([0, 3, 1, 2])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Queries, keys and values of three pictures.
+    fn parts(kind: Kind) -> [Tensor; 3] {
+        tch::manual_seed(7);
+        [(); 3].map(|()| Tensor::randn([3, 2, 37, 64], (kind, Device::Cpu)))
+    }
+
+    fn largest_difference(one: &Tensor, other: &Tensor) -> f64 {
+        let apart = one.to_kind(Kind::Float) - other.to_kind(Kind::Float);
+        f64::try_from(apart.abs().max()).unwrap()
+    }
+
+    #[test]
+    fn attention_as_products_is_attention_in_one() {
+        let [q, k, v] = parts(Kind::Float);
+        let exact = mixed_in_one(&q, &k, &v);
+        assert!(largest_difference(&mixed_by_products(&q, &k, &v), &exact) < 1e-5);
+        let [q, k, v] = [q, k, v].map(|part| part.to_kind(Kind::BFloat16));
+        let rounded = largest_difference(&mixed_by_products(&q, &k, &v), &exact);
+        // Of values about as large as 1, of which bfloat16 keeps eight bits.
+        assert!(rounded < 0.02, "{rounded}");
+    }
+
+    #[test]
+    fn a_convolution_gives_the_same_however_its_weights_are_laid_out() {
+        tch::manual_seed(7);
+        let x = Tensor::randn([2, 8, 9, 9], (Kind::Float, Device::Cpu));
+        let weight = Tensor::randn([16, 4, 3, 3], (Kind::Float, Device::Cpu));
+        let convolved =
+            |weight: &Tensor| x.conv2d(weight, None::<&Tensor>, [2, 2], [1, 1], [1, 1], 2);
+        let laid_out = laid_out(weight.shallow_clone());
+        assert_eq!(laid_out.size(), weight.size());
+        assert_ne!(laid_out.stride(), weight.stride());
+        assert!(largest_difference(&convolved(&laid_out), &convolved(&weight)) < 1e-5);
     }
 }
