@@ -327,6 +327,29 @@ mod tests {
     }
 
     #[test]
+    fn the_number_of_threads_changes_nothing_of_what_the_shipped_detector_sees() {
+        let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+        let mut detector = Detector::load(&models.join("face-detector-s")).unwrap();
+        let pixels = (0..640_u32 * 384 * 3).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8);
+        let noise = Rgb8Image::new(640, 384, pixels.collect()).unwrap();
+        let padded = Fit::of(&noise, 640).apply(&noise).unwrap();
+        let mut seen_with = |threads| -> Vec<Vec<f32>> {
+            bound_threads(threads).unwrap();
+            let maps = forward(&mut detector.network, &padded, &detector.map_names).unwrap();
+            maps.iter()
+                .map(|map| floats(&map).unwrap().to_vec())
+                .collect()
+        };
+        let alone = seen_with(1);
+        assert!(
+            alone
+                .iter()
+                .any(|map| map.iter().any(|value| *value != 0.0))
+        );
+        assert_eq!(seen_with(4), alone);
+    }
+
+    #[test]
     fn a_file_that_is_not_the_stated_one_is_refused_before_it_is_parsed() {
         let folder = folder(b"not even a network", &"0".repeat(64));
         let error = Detector::load(folder.path()).err().unwrap();

@@ -88,6 +88,7 @@ impl DecodeCost {
             file,
             sample: self.settings.sample,
             deadline: started + self.settings.deadline,
+            face_threads: 1,
             given_up: &|| false,
             watch: &ProgressWatch::default(),
         })?;

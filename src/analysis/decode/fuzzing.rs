@@ -197,6 +197,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let look = json(&Look {
         sample: SampleOptions::even(30),
         deadline_ms: 1000,
+        face_threads: 2,
         credentials_ms: Some(250),
     });
     let none = json(&Answer::Credentials(Box::new(ContentCredentials::None)));

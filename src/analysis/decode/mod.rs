@@ -13,8 +13,9 @@
 //! | file | tells |
 //! |---|---|
 //! | `pool` | the threads that hold one worker each, and the queue before them |
+//! | `shift` | how many of them are at work, and with how many threads each |
 //! | `remote` | the parent's half of the conversation; when a worker is replaced |
-//! | `worker`, `observe`, `stream_choice` | the worker's half; looking at a file, at which of its pictures |
+//! | `worker`, `observe`, `stream_choice`, `jpegs` | the worker's half; looking at a file, at which of its pictures; these as JPEG |
 //! | `wire` | the messages |
 //! | `hearing` | answers out of turn, and the one that may fail without harm |
 //! | `cost` | what all this costs, for the benchmark |
@@ -32,11 +33,13 @@ mod cost;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod hearing;
+mod jpegs;
 mod metrics;
 mod observation;
 mod observe;
 mod pool;
 mod remote;
+mod shift;
 mod stream_choice;
 mod wire;
 mod worker;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use std::{panic, thread};
 
 use super::super::{AnalysisError, AnalysisSettings};
+use super::jpegs::Jpegs;
 use super::observation::is_usable;
 use super::stream_choice;
 use super::wire::{Report, ReportedFace, ReportedFrame, ReportedTrack};
@@ -61,10 +62,17 @@ pub(super) fn observe(
         pictures,
     };
     tell(0, sample.frames.len());
-    let (sightings, jpegs) = beside(
-        || encode_all(&sample.frames, settings.jpeg_quality),
-        || observer.find_all_faces(&sample, tell),
+    let jpegs = Jpegs::of(&sample.frames, settings.jpeg_quality);
+    let (sightings, ()) = beside(
+        || jpegs.make(),
+        || {
+            let sightings = observer.find_all_faces(&sample, tell)?;
+            // Of large frames some are left to be made.
+            jpegs.make()?;
+            Ok(sightings)
+        },
     )?;
+    let jpegs = jpegs.into_made();
     let frames = observer.keep_frames(&sample.frames, &jpegs)?;
     drop((sample.frames, jpegs));
     let tracks = observer.follow_people(sightings)?;
@@ -102,13 +110,6 @@ fn beside<A, B: Send>(
         let other = (other.join()).unwrap_or_else(|words| panic::resume_unwind(words));
         Ok((own?, other?))
     })
-}
-
-fn encode_all(frames: &[SampledFrame], quality: u8) -> Result<Vec<Vec<u8>>, AnalysisError> {
-    let jpegs = frames
-        .iter()
-        .map(|frame| media::encode_jpeg(&frame.image, quality));
-    Ok(jpegs.collect::<Result<_, _>>()?)
 }
 
 struct Observer<'a, P> {

@@ -21,6 +21,7 @@ use tokio::sync::oneshot;
 use super::super::{Admission, AnalysisError, AnalysisSettings, ProgressWatch};
 use super::observation::Observation;
 use super::remote::{Assignment, RemoteDecoder};
+use super::shift::{AtWork, Shift};
 use super::wire::Ready;
 use crate::domain::{Isolation, ModelIdentity, Stage};
 use crate::media::SampleOptions;
@@ -80,6 +81,7 @@ impl DecodePool {
         let queue = Arc::new(Mutex::new(queue));
         let (started, starts) = channel();
         let faults = Arc::new(Faults::default());
+        let at_work = Arc::new(AtWork::default());
         let threads = (0..settings.decode_threads)
             .map(|number| {
                 let post = Post {
@@ -87,6 +89,7 @@ impl DecodePool {
                     settings: Arc::clone(&settings),
                     detector_dir: detector_dir.clone(),
                     faults: Arc::clone(&faults),
+                    at_work: Arc::clone(&at_work),
                 };
                 let started = started.clone();
                 std::thread::Builder::new()
@@ -166,6 +169,7 @@ struct Post {
     settings: Arc<AnalysisSettings>,
     detector_dir: PathBuf,
     faults: Arc<Faults>,
+    at_work: Arc<AtWork>,
 }
 
 impl Post {
@@ -184,6 +188,8 @@ impl Post {
             queue: self.queue,
             decoder,
             faults: self.faults,
+            at_work: self.at_work,
+            cores: std::thread::available_parallelism().map_or(1, Into::into),
         };
         attendant.run();
     }
@@ -193,6 +199,8 @@ struct DecodeThread {
     queue: Arc<Mutex<Receiver<Job>>>,
     decoder: RemoteDecoder,
     faults: Arc<Faults>,
+    at_work: Arc<AtWork>,
+    cores: usize,
 }
 
 impl DecodeThread {
@@ -238,12 +246,14 @@ impl DecodeThread {
             return;
         }
         watch.stage(Stage::Decoding, 0.0);
+        let shift = Shift::begin(&self.at_work);
         let decoder = &mut self.decoder;
         let result = catch_unwind(AssertUnwindSafe(|| {
             decoder.look(&Assignment {
                 file: &file,
                 sample,
                 deadline,
+                face_threads: shift.threads_of(self.cores),
                 given_up: &given_up,
                 watch: &watch,
             })
@@ -254,6 +264,7 @@ impl DecodeThread {
             Err(error) => self.faults.note(!error.is_no_decoder()),
             Ok(_) => self.faults.note(true),
         }
+        drop(shift);
         // Both are given back before the caller learns that the work is done.
         drop(file);
         drop(admission);

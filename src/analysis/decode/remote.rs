@@ -35,6 +35,8 @@ pub(super) struct Assignment<'a> {
     pub(super) file: &'a File,
     pub(super) sample: SampleOptions,
     pub(super) deadline: Instant,
+    /// Threads that may look for faces in it.
+    pub(super) face_threads: u32,
     /// Says that nobody needs the result any more.
     pub(super) given_up: &'a dyn Fn() -> bool,
     /// Whom to tell how it gets on.
@@ -250,6 +252,7 @@ impl Attendant {
         let look = Look {
             sample: task.sample,
             deadline_ms: milliseconds(left),
+            face_threads: task.face_threads,
             credentials_ms: credentials::ARE_READ.then(|| milliseconds(credentials_time(left))),
         };
         let channel = self.worker.channel();

@@ -11,7 +11,7 @@ use crate::isolation::Span;
 use crate::media::{MediaError, SampleOptions};
 
 /// Both ends are the same program, started at different times: a mismatch means a foreign worker.
-pub(super) const PROTOCOL: u32 = 5;
+pub(super) const PROTOCOL: u32 = 6;
 
 /// Longest [`Setup`], bytes: it may carry a trust list.
 pub(super) const SETUP_BYTES: u32 = 4 * 1024 * 1024;
@@ -57,6 +57,8 @@ pub(super) struct Look {
     pub(super) sample: SampleOptions,
     /// Time left.
     pub(super) deadline_ms: u64,
+    /// Threads that may look for faces.
+    pub(super) face_threads: u32,
     /// How long to read content credentials afterwards, where the file could be looked at; `None`: not.
     pub(super) credentials_ms: Option<u64>,
 }

@@ -47,7 +47,7 @@ fn serve() -> Result<(), IsolationError> {
 
 /// Loads everything, and then shuts itself in.
 fn set_up(setup: Setup) -> Result<(Bench, Ready), AnalysisError> {
-    // The workers are the parallelism: OpenCV's own threads would only contend with them.
+    // No threads before the sandbox, which holds those alone that start in it.
     faces::bound_threads(1)?;
     let detector = Detector::load(&setup.detector_dir)?;
     media::load_decoders();
@@ -109,6 +109,7 @@ impl Bench {
         let mut pictures = RegionWriter::new(region);
         let detector = &mut self.detector;
         let seen = catch_unwind(AssertUnwindSafe(|| {
+            faces::bound_threads(look.face_threads)?;
             observe(file, detector, &settings, &mut pictures, tell)
         }));
         match seen {
