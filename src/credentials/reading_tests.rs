@@ -2,6 +2,10 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use proptest::prelude::*;
+use proptest::sample::Index;
 
 use super::*;
 use crate::domain::{GeneratedPart, Manifest};
@@ -114,6 +118,38 @@ fn boxes_in_boxes_and_cut_files_are_unreadable_or_invalid_and_end() {
             "{part} %: {cut:?}"
         );
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Bytes of the manifest, which lies at the front, are changed as often as those of the whole file.
+    #[test]
+    fn a_signed_file_that_was_changed_anywhere_ends_in_a_state_and_says_only_what_was_signed(
+        at_the_front in prop::collection::vec((0..24_000_usize, any::<u8>()), 0..6),
+        anywhere in prop::collection::vec((any::<Index>(), any::<u8>()), 0..3),
+    ) {
+        let (original, authority) = signed_once();
+        let mut video = original.clone();
+        for (place, byte) in at_the_front {
+            video[place] = byte;
+        }
+        for (place, byte) in anywhere {
+            let place = place.index(video.len());
+            video[place] = byte;
+        }
+        let found = read_bytes(&video, Some(authority));
+        if found.state() == "valid" {
+            let unchanged = read_bytes(original, Some(authority));
+            prop_assert_eq!(claims(&found), claims(&unchanged));
+        }
+    }
+}
+
+/// A signed video and the authority that vouches for its signer; making them takes longer than reading.
+fn signed_once() -> &'static (Vec<u8>, String) {
+    static SIGNED: OnceLock<(Vec<u8>, String)> = OnceLock::new();
+    SIGNED.get_or_init(|| signed(&demo("genuine.mp4"), "video/mp4", "digitalCapture"))
 }
 
 #[test]
