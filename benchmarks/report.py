@@ -83,6 +83,17 @@ def start() -> str:
     return f"{taken(result)} {result['rounds']} rounds in turns.\n\n{table(head, rows)}"
 
 
+def growth() -> str:
+    result = stored("growth")
+    rows = []
+    for kind, points in result["series"].items():
+        steps = [f"{float(step):g}" for step in points]
+        rows.append([kind, *(f"{step}: {at['seconds_a_unit']:.2f} s, {at['peak_pss_mb']} MB" for step, at in zip(steps, points.values())), *[""] * (5 - len(points))])
+    summary = "\n".join(f"- {key}: {value}" for key, value in result["summary"].items())
+    plot = "![What a unit costs and the peak memory as work grows](results/growth.svg)"
+    return f"{taken(result)} Seconds a unit and peak memory.\n\n{table(['', *[''] * 5], rows)}\n\n{summary}\n\n{plot}"
+
+
 def inference() -> str:
     result = stored("inference")
     full, reduced = [], []
@@ -108,7 +119,7 @@ def size() -> str:
     return f"{result['taken_at']}, commit {result['commit'][:7]}.\n\n" + table(["", ""], rows)
 
 
-TABLES = (sampling, faces, inference, service, load, start, size)
+TABLES = (sampling, faces, inference, service, load, growth, start, size)
 
 
 def main():

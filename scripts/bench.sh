@@ -3,7 +3,7 @@
 # pinned peers, and lets all take turns. Stores a file in benchmarks/results.
 #
 #   scripts/bench.sh sampling [--rounds 5] [--only h264-1080p]
-#   scripts/bench.sh faces | inference | service | service/load | service/start
+#   scripts/bench.sh faces | inference | service | service/load | service/start | service/growth
 #   scripts/bench.sh service --ours PROGRAM        # a program that is built already
 #   scripts/bench.sh page [--rounds 9]         the program itself, in Chromium; no peers
 #
