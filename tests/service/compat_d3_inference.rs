@@ -251,9 +251,9 @@ async fn thresholds_that_changed_count_for_the_same_bytes_once_the_models_are_lo
     let models = copied_models();
     let folder = models.path().to_str().expect("a path");
     let server = Server::start_with(&[("models_dir", folder)]).await;
-    let clip = "videos/manipulated.mp4";
+    let clip = "videos/genuine.mp4";
     let before = server.predict(clip).await;
-    assert_eq!(before["verdict"], "FAKE");
+    assert_eq!(before["verdict"], "REAL");
     assert_eq!(
         server.predict(clip).await["id"],
         before["id"],
@@ -263,7 +263,7 @@ async fn thresholds_that_changed_count_for_the_same_bytes_once_the_models_are_lo
     let path = models.path().join("bundle.toml");
     let bundle = std::fs::read_to_string(&path).expect("the bundle");
     let lines = bundle.lines().map(|line| match line.split_once(" = ") {
-        Some(("fake_at_or_above", _)) => "fake_at_or_above = 0.999999\n".to_owned(),
+        Some(("real_at_or_below", _)) => "real_at_or_below = 0.001\n".to_owned(),
         _ => format!("{line}\n"),
     });
     let strict: String = lines.collect();
