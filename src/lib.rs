@@ -27,7 +27,7 @@
 //! Dependencies run one way: `main → app → {http, jobs, webhooks} → analysis → {media, faces, inference,
 //! isolation, credentials} → domain`;
 //! `store` and `integrity` are used by `http`, `jobs`, `webhooks` and `app`;
-//! `outward` by `http` and `webhooks`;
+//! `outward` by `http`, `webhooks` and the command line;
 //! `report` is used by `http` and the command line, and rests on `domain` and `integrity`;
 //! `evaluation` stands beside `http`, on `analysis`. Leaves never import each other, and no files do
 //! in a loop; the test `tests/service/architecture.rs` reads the sources and fails when they do.

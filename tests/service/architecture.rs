@@ -94,6 +94,7 @@ const MODULES: &[(&str, &[&[&str]])] = &[
                 "domain",
                 "analysis",
                 "evaluation",
+                "outward",
                 "report",
                 "http",
                 "webhooks",
