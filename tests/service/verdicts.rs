@@ -75,11 +75,6 @@ async fn a_verdict_can_be_asked_to_hold_after_small_changes_and_the_record_keeps
         told,
         [Some("recompressed"), Some("rescaled"), Some("cropped")]
     );
-    for change in changes {
-        let probability = change["probability_fake"].as_f64().expect("a probability");
-        let apart = (probability - usual["probability_fake"].as_f64().expect("one")).abs();
-        assert!(apart > 0.0, "the faces were changed: {change}");
-    }
     assert_eq!(answer["stability"]["holds"], true, "{answer}");
     assert_eq!(answer["verdict"], "FAKE");
     let path = format!(
@@ -88,6 +83,15 @@ async fn a_verdict_can_be_asked_to_hold_after_small_changes_and_the_record_keeps
     );
     let record: Value = server.get(&path).await.json().await.expect("JSON");
     assert_eq!(record["stability"], answer["stability"]);
+
+    // Of a face about which the models are less sure, to see that it was changed.
+    let usual = server.predict("videos/genuine.mp4").await;
+    let video = repository("videos/genuine.mp4");
+    let response = server.post_file("/predict?stability=true", &video).await;
+    let genuine: Value = response.json().await.expect("JSON");
+    for change in (genuine["stability"]["changes"].as_array()).expect("changes") {
+        assert_ne!(change["probability_fake"], usual["probability_fake"]);
+    }
 }
 
 #[tokio::test]
