@@ -143,8 +143,8 @@ fn mixed_in_one(q: &Tensor, k: &Tensor, v: &Tensor) -> Tensor {
 }
 
 /// The same as matrix products, picture by picture so that the scores stay in the cache. In bfloat16 on a
-/// processor it takes two thirds of the time of the one kernel, whose products do not reach the matrix rate.
-/// The scores are rounded to bfloat16, which moves the outcome by no more than the rounding of `v` does.
+/// processor it took two thirds of the time of the one kernel in PyTorch 2.11 (`benchmarks/README.md`). The
+/// scores are rounded to bfloat16 before their softmax.
 fn mixed_by_products(q: &Tensor, k: &Tensor, v: &Tensor) -> Tensor {
     let (batch, _, _, width) = q
         .size4()
