@@ -54,40 +54,39 @@ impl Resampler {
     }
 
     /// `picture` must have the side this was made for.
+    ///
+    /// Whole rows are summed, many bytes at a time, so the picture is laid on its side for its width.
     pub(super) fn run(&self, picture: &Picture) -> Picture {
-        let width = self.to * 3;
-        let mut narrow = Vec::with_capacity(self.from * width);
-        for row in picture.bytes.chunks_exact(self.from * 3) {
-            for taps in &self.taps {
-                narrow.extend_from_slice(&taps.pixel(row));
-            }
-        }
-        let mut bytes = Vec::with_capacity(self.to * width);
-        let mut sums = vec![0; width];
-        for taps in &self.taps {
-            taps.add_rows(&narrow, &mut sums);
-            bytes.extend(sums.iter().copied().map(to_byte));
-        }
+        let on_its_side = self.resize_rows(&turned(&picture.bytes, self.from), self.from);
+        let narrow = turned(&on_its_side, self.from);
         Picture {
             side: self.to,
-            bytes,
+            bytes: self.resize_rows(&narrow, self.to),
         }
+    }
+
+    /// `from` rows of `width` pixels to `to` rows.
+    fn resize_rows(&self, picture: &[u8], width: usize) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.to * width * 3);
+        let mut sums = vec![0; width * 3];
+        for taps in &self.taps {
+            taps.add_rows(picture, &mut sums);
+            bytes.extend(sums.iter().copied().map(to_byte));
+        }
+        bytes
     }
 }
 
-impl Taps {
-    /// One pixel from those of a row.
-    fn pixel(&self, row: &[u8]) -> [u8; 3] {
-        let mut sums = [HALF; 3];
-        let pixels = row[self.first * 3..].as_chunks::<3>().0;
-        for (pixel, weight) in pixels.iter().zip(&self.weights) {
-            for (sum, &byte) in sums.iter_mut().zip(pixel) {
-                *sum += i32::from(byte) * weight;
-            }
-        }
-        sums.map(to_byte)
-    }
+/// Rows of `width` pixels as columns.
+fn turned(picture: &[u8], width: usize) -> Vec<u8> {
+    let (pixels, _) = picture.as_chunks::<3>();
+    let columns = (0..width).flat_map(|x| pixels.iter().skip(x).step_by(width));
+    let mut bytes = Vec::with_capacity(picture.len());
+    columns.for_each(|pixel| bytes.extend_from_slice(pixel));
+    bytes
+}
 
+impl Taps {
     /// The sums of one row from the rows of a picture, each as long as `sums`.
     fn add_rows(&self, picture: &[u8], sums: &mut [i32]) {
         sums.fill(HALF);

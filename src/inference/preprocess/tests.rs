@@ -32,7 +32,7 @@ fn the_bytes_of_every_size_kernel_and_fit_are_pillows_bit_for_bit() {
     for Case { preprocess, sha256 } in cases() {
         let preparation = Preparation::new(&preprocess, Device::Cpu);
         for (canvas, expected) in canvases.iter().zip(sha256) {
-            let bytes = preparation.picture(canvas).bytes;
+            let bytes = preparation.framing.picture(canvas).bytes;
             if hex::encode(Sha256::digest(bytes)) != expected {
                 different.push(format!("{preprocess:?}"));
             }
