@@ -32,7 +32,7 @@ impl Preparation {
     pub(super) fn new(preprocess: &Preprocess, device: Device) -> Self {
         let along_a_row = |v: &[f32; 3]| {
             let channels = Tensor::from_slice(v).to_device(device);
-            channels.repeat([i64::from(preprocess.size_px)])
+            channels.repeat([preprocess.size_px])
         };
         let (used_px, size_px) = (preprocess.used_px(), preprocess.size_px as usize);
         let resampler = match preprocess.fit {
