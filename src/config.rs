@@ -127,11 +127,13 @@ settings! {
     foundations_dir: PathBuf = "";
     /// Where the networks run: `auto`, `cpu`, `cuda` or `cuda:N`.
     device: DeviceChoice = "auto";
-    /// How finely the networks compute: `fp32`, `bf16` or `fp16`. The half precisions need half
-    /// the memory and move a logit by up to 5 % (bf16) or 0.5 % (fp16).
+    /// How finely the networks compute: `fp32`, `bf16`, `fp16` or `int8` (the matrix products of
+    /// transformers, on processors). The half precisions need half the memory; a logit moves by up to
+    /// 5 % (bf16, int8) or 0.5 % (fp16).
     precision: Precision = "fp32";
     /// The same of the frame model alone: `same` (as `precision`), `auto` (`bf16` on a processor
-    /// that computes in it, AVX-512 BF16), `fp32`, `bf16` or `fp16`.
+    /// that computes in it, AVX-512 BF16; else `int8` on one with VNNI), `fp32`, `bf16`, `fp16` or
+    /// `int8`.
     frame_model_precision: FramePrecision = "auto";
     /// Frames of a person that the frame model looks at, evenly spread over those that are scored;
     /// 0: all.

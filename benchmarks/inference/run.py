@@ -3,7 +3,7 @@
     scripts/bench.sh inference [--rounds 3] [--only resnext50-180 vit] [--prepare]
 
 Ours is the service itself with a bundle of one network: what it states as `inference` in `Server-Timing`, which is everything on its
-model thread (resize, normalise, run, read), in 32 bits and in bfloat16. Nothing else runs in it by then. `--prepare` only makes what the
+model thread (resize, normalise, run, read), in 32 bits, in bfloat16 and, for transformers, in 8-bit integers. Nothing else runs in it by then. `--prepare` only makes what the
 peers need (exports, compiled kernels), so that the run itself is short. With `--only` the stored figures of the other networks stay.
 """
 
@@ -26,7 +26,9 @@ from services import Service, ours, upload
 
 FP32 = ("eager", "channels_last", "compiled", "script_frozen", "onnx_runtime", "openvino")
 REDUCED = ("eager_bf16", "openvino_bf16", "onnx_runtime_int8")
+OURS_REDUCED = ("ours_bf16", "ours_int8")
 PACKAGES = ("torch", "torchvision", "transformers", "onnx", "onnxruntime", "openvino", "numpy")
+TRANSFORMERS = ("frame-dino-s", "vit-l-14")
 REQUESTS_A_TURN = 3
 
 
@@ -82,7 +84,8 @@ def main():
     write_canvases()
     program = str(Path(__file__).with_name("peers.py"))
     peers = {name: Contestant(name, [sys.executable, program, name], json.dumps) for name in arguments.peers}
-    own = [] if arguments.prepare else [OursTimed("ours", arguments.ours, "fp32"), OursTimed("ours_bf16", arguments.ours, "bf16")]
+    own = [] if arguments.prepare else [OursTimed("ours", arguments.ours, "fp32"), OursTimed("ours_bf16", arguments.ours, "bf16"),
+                                           OursTimed("ours_int8", arguments.ours, "int8")]
     facts, table = machine(), {}
     meter = Contestant("meter", [sys.executable, program, "eager"], json.dumps)
     rates = {kind: meter.run({"gemm": kind})["gflop_per_s"] for kind in ("fp32", "bf16")}
@@ -98,7 +101,9 @@ def main():
                         print(name, batch, peer.name, peer.run(task), flush=True)
                         peer.end()
                     continue
-                answers = take_turns([*own, *peers.values()], task, arguments.rounds)
+                # A network of convolutions computes in 32 bits where others compute in eight.
+                running = [each for each in own if each.name != "ours_int8" or name in TRANSFORMERS]
+                answers = take_turns([*running, *peers.values()], task, arguments.rounds)
                 table[f"{name} x{batch}"] = figures(answers, operations, rates)
                 print(row(f"{name} x{batch}", table[f"{name} x{batch}"]), flush=True)
     finally:
@@ -116,7 +121,8 @@ def main():
 
 
 def figures(answers: dict[str, list[dict]], gflop: float, rates: dict[str, float]) -> dict:
-    """Of each its seconds, how many times longer than ours of the same precision it took, and its share of the matrix rate."""
+    """Of each its seconds, how many times longer than ours it took (a reduced precision: than the faster of our two), and its share of the
+    matrix rate."""
     eager = answers.get("eager", [{}])[-1].get("logits")
     result = {"gflop": round(gflop, 2)}
     for name, given in answers.items():
@@ -124,9 +130,10 @@ def figures(answers: dict[str, list[dict]], gflop: float, rates: dict[str, float
             result[name] = {"error": given[-1]["error"]}
             continue
         seconds = [answer["seconds"] for answer in given]
-        reduced = name == "ours_bf16" or name in REDUCED
-        against = answers["ours_bf16" if reduced else "ours"]
-        ratios = [took / mine["seconds"] for took, mine in zip(seconds, against) if "seconds" in mine]
+        reduced = name in OURS_REDUCED or name in REDUCED
+        against = zip(*(answers[mine] for mine in (OURS_REDUCED if reduced else ("ours",)) if mine in answers))
+        fastest = [min((mine["seconds"] for mine in turn if "seconds" in mine), default=None) for turn in against]
+        ratios = [took / mine for took, mine in zip(seconds, fastest) if mine]
         median = statistics.median(seconds)
         result[name] = {"median_s": round(median, 5), "spread_s": middle_half(seconds), "ratio": round(statistics.median(ratios), 3) if ratios else None,
                         "share_of_matrix_rate": round(gflop / median / rates["bf16" if "bf16" in name else "fp32"], 3)}
@@ -150,12 +157,14 @@ def summarise(table: dict[str, dict]) -> dict:
             ratios = {peer: figures[peer]["ratio"] for peer in peers if figures.get(peer, {}).get("ratio")}
             if ratios:
                 best[kind][name] = min(ratios.values())
-    gains = [figures["ours"]["median_s"] / figures["ours_bf16"]["median_s"] for figures in table.values() if "median_s" in figures["ours"] and "median_s" in figures["ours_bf16"]]
+    gains = {mine: [figures["ours"]["median_s"] / figures[mine]["median_s"] for figures in table.values() if "median_s" in figures["ours"] and "median_s" in figures.get(mine, {})]
+             for mine in OURS_REDUCED}
     return {
         "times the best fp32 peer's speed, geometric mean": round(geometric_mean(best["fp32"].values()), 2) if best["fp32"] else None,
         "lowest, fp32": min(best["fp32"].items(), key=lambda entry: entry[1], default=None),
         "times the best reduced peer's speed, geometric mean": round(geometric_mean(best["reduced"].values()), 2) if best["reduced"] else None,
-        "bf16 over fp32, ours, geometric mean": round(geometric_mean(gains), 2) if gains else None,
+        "bf16 over fp32, ours, geometric mean": round(geometric_mean(gains["ours_bf16"]), 2) if gains["ours_bf16"] else None,
+        "int8 over fp32, our transformers, geometric mean": round(geometric_mean(gains["ours_int8"]), 2) if gains["ours_int8"] else None,
     }
 
 

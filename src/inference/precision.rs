@@ -6,7 +6,10 @@
 //! transformer, pooling, the part over time and every head with its softmax. Logits are always
 //! 32-bit.
 //!
-//! On the parity fixtures no raw logit moves by more than 5 % (`bf16`) or 0.5 % (`fp16`) of the
+//! In 8-bit integers only the matrix products of transformers are computed, which are most of them;
+//! what lies between them and all convolutions stay as they are in 32 bits.
+//!
+//! On the parity fixtures no raw logit moves by more than 5 % (`bf16`, `int8`) or 0.5 % (`fp16`) of the
 //! network's largest logit, or that part of 1 if it is smaller; the test in `parity` holds every
 //! architecture to that.
 
@@ -25,6 +28,8 @@ pub enum Precision {
     Bf16,
     /// IEEE half precision, 11 bits of mantissa. Half the memory.
     Fp16,
+    /// The matrix products of transformers in 8-bit integers, on a processor. A quarter of their memory.
+    Int8,
 }
 
 /// Precision of the frame model, which may differ from that of the other networks: it is the larger
@@ -34,8 +39,9 @@ pub enum FramePrecision {
     /// As the other networks.
     #[default]
     Same,
-    /// bfloat16 on a processor that computes in it, elsewhere as the other networks. A processor
-    /// that only emulates it is several times slower than in 32 bits.
+    /// bfloat16 on a processor that computes in it; else 8-bit integers on one that multiplies them in
+    /// 32 bits; elsewhere as the other networks. A processor that only emulates bfloat16 is several
+    /// times slower than in 32 bits, and one that multiplies bytes in 16 bits loses half the steps.
     Auto,
     /// This one.
     Fixed(Precision),
@@ -43,20 +49,53 @@ pub enum FramePrecision {
 
 /// Text that names no precision.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no precision is called {0:?}; choose fp32, bf16 or fp16")]
+#[error("no precision is called {0:?}; choose fp32, bf16, fp16 or int8")]
 pub struct UnknownPrecision(String);
 
 /// Text that names no precision of the frame model.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no precision is called {0:?}; choose same, auto, fp32, bf16 or fp16")]
+#[error("no precision is called {0:?}; choose same, auto, fp32, bf16, fp16 or int8")]
 pub struct UnknownFramePrecision(String);
 
 impl Precision {
+    /// What floats are stored and computed in.
     pub(super) fn kind(self) -> Kind {
         match self {
-            Self::Fp32 => Kind::Float,
+            Self::Fp32 | Self::Int8 => Kind::Float,
             Self::Bf16 => Kind::BFloat16,
             Self::Fp16 => Kind::Half,
+        }
+    }
+
+    /// What the scores and sums of attention are computed in.
+    pub(super) fn attention_kind(self) -> Kind {
+        match self {
+            Self::Int8 if computes_in_bf16() => Kind::BFloat16,
+            other => other.kind(),
+        }
+    }
+
+    /// The same for what is followed back: integers have no gradient.
+    pub(super) fn with_gradients(self) -> Self {
+        match self {
+            Self::Int8 => Self::Fp32,
+            floats => floats,
+        }
+    }
+
+    /// Refuses 8-bit integers where nothing multiplies them.
+    ///
+    /// # Errors
+    /// A sentence that says where that is.
+    pub(super) fn check_on(self, device: Device) -> Result<(), String> {
+        match (self, device) {
+            (Self::Int8, Device::Cpu) if !has_byte_kernels() => {
+                Err("int8 needs a processor of x86-64 with AVX2; choose fp32".into())
+            }
+            (Self::Int8, Device::Cuda(_)) => {
+                Err("int8 is for processors; choose bf16 or fp16 on a GPU".into())
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -69,6 +108,7 @@ impl FromStr for Precision {
             "fp32" => Ok(Self::Fp32),
             "bf16" => Ok(Self::Bf16),
             "fp16" => Ok(Self::Fp16),
+            "int8" => Ok(Self::Int8),
             other => Err(UnknownPrecision(other.to_owned())),
         }
     }
@@ -80,6 +120,7 @@ impl fmt::Display for Precision {
             Self::Fp32 => "fp32",
             Self::Bf16 => "bf16",
             Self::Fp16 => "fp16",
+            Self::Int8 => "int8",
         })
     }
 }
@@ -90,6 +131,7 @@ impl FramePrecision {
         match self {
             Self::Fixed(precision) => precision,
             Self::Auto if device == Device::Cpu && computes_in_bf16() => Precision::Bf16,
+            Self::Auto if device == Device::Cpu && multiplies_bytes() => Precision::Int8,
             Self::Auto | Self::Same => others,
         }
     }
@@ -100,6 +142,26 @@ impl FramePrecision {
 fn computes_in_bf16() -> bool {
     #[cfg(target_arch = "x86_64")]
     let has = std::arch::is_x86_feature_detected!("avx512bf16");
+    #[cfg(not(target_arch = "x86_64"))]
+    let has = false;
+    has
+}
+
+/// Whether this processor has instructions for products of bytes that are summed in 32 bits: the VNNI of
+/// AVX-512 or of AVX.
+pub(super) fn multiplies_bytes() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    let has = std::arch::is_x86_feature_detected!("avx512vnni")
+        || std::arch::is_x86_feature_detected!("avxvnni");
+    #[cfg(not(target_arch = "x86_64"))]
+    let has = false;
+    has
+}
+
+/// Whether libtorch's kernels for bytes run at all.
+fn has_byte_kernels() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    let has = std::arch::is_x86_feature_detected!("avx2");
     #[cfg(not(target_arch = "x86_64"))]
     let has = false;
     has
@@ -136,7 +198,7 @@ mod tests {
 
     #[test]
     fn precisions_are_named_as_they_are_shown_and_others_are_refused() {
-        for text in ["fp32", "bf16", "fp16"] {
+        for text in ["fp32", "bf16", "fp16", "int8"] {
             assert_eq!(text.parse::<Precision>().unwrap().to_string(), text);
         }
         let error = "fp8".parse::<Precision>().unwrap_err().to_string();
@@ -145,7 +207,7 @@ mod tests {
 
     #[test]
     fn the_frame_model_computes_as_the_others_unless_it_is_told_otherwise() {
-        for text in ["same", "auto", "fp32", "bf16", "fp16"] {
+        for text in ["same", "auto", "fp32", "bf16", "fp16", "int8"] {
             assert_eq!(text.parse::<FramePrecision>().unwrap().to_string(), text);
         }
         assert!("bf8".parse::<FramePrecision>().is_err());
@@ -153,13 +215,25 @@ mod tests {
         assert_eq!(on_cpu(FramePrecision::Same), Precision::Fp16);
         let fixed = FramePrecision::Fixed(Precision::Fp32);
         assert_eq!(on_cpu(fixed), Precision::Fp32);
-        let auto = if computes_in_bf16() {
-            Precision::Bf16
-        } else {
-            Precision::Fp16
+        let auto = match (computes_in_bf16(), multiplies_bytes()) {
+            (true, _) => Precision::Bf16,
+            (false, true) => Precision::Int8,
+            (false, false) => Precision::Fp16,
         };
         assert_eq!(on_cpu(FramePrecision::Auto), auto);
         let on_gpu = FramePrecision::Auto.on(Device::Cuda(0), Precision::Fp32);
         assert_eq!(on_gpu, Precision::Fp32);
+    }
+
+    #[test]
+    fn eight_bits_are_refused_where_nothing_multiplies_them() {
+        assert_eq!(Precision::Bf16.check_on(Device::Cuda(0)), Ok(()));
+        let refusal = Precision::Int8.check_on(Device::Cuda(0)).unwrap_err();
+        assert!(
+            refusal.contains("int8") && refusal.contains("bf16"),
+            "{refusal}"
+        );
+        let on_cpu = Precision::Int8.check_on(Device::Cpu);
+        assert_eq!(on_cpu.is_ok(), has_byte_kernels(), "{on_cpu:?}");
     }
 }

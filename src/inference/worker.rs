@@ -127,11 +127,19 @@ fn load_networks(
     settings: &InferenceSettings,
     device: Device,
 ) -> Result<Networks, InferenceError> {
-    let frame_precision = settings.frame_model_precision;
+    let precision = settings.precision;
+    let frame_precision = settings.frame_model_precision.on(device, precision);
+    for (setting, chosen) in [
+        ("precision", precision),
+        ("frame_model_precision", frame_precision),
+    ] {
+        let refused = |problem| InferenceError::Setting { setting, problem };
+        chosen.check_on(device).map_err(refused)?;
+    }
     let running = Running {
         device,
-        precision: settings.precision,
-        frame_precision: frame_precision.on(device, settings.precision),
+        precision,
+        frame_precision,
         frame_frames: settings.frame_model_frames,
         pass_frames: settings.max_batch_frames,
         foundations: &FoundationFolders::new(&settings.models_dir, &settings.foundations_dir),

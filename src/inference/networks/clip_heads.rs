@@ -3,8 +3,9 @@
 //! UniversalFakeDetect (Ojha et al., CVPR 2023) reads the projected feature as it is; GenD
 //! (Yermakov et al., WACV 2026) reads the class feature before the projection, at unit length.
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
+use super::super::Precision;
 use super::super::manifest::{ClipVitLinear, ClipVitNormLinear};
 use super::super::weights::Scope;
 use super::clip_vit;
@@ -25,11 +26,11 @@ pub(in crate::inference) struct ProjectedLinear {
 
 impl ProjectedLinear {
     /// Keys `visual.*` with `visual.proj`, `fc.*`.
-    pub(super) fn take(root: &mut Scope<'_>, shape: &ClipVitLinear, kind: Kind) -> Self {
+    pub(super) fn take(root: &mut Scope<'_>, shape: &ClipVitLinear, precision: Precision) -> Self {
         let (width, embed_width) = (shape.tower.width, shape.embed_width);
         let mut visual = root.at("visual");
         Self {
-            visual: clip_vit::take(&mut visual, &shape.tower, kind),
+            visual: clip_vit::take(&mut visual, &shape.tower, precision),
             projection: visual.tensor("proj", &[width, embed_width]),
             fc: Linear::take(root.at("fc"), embed_width, 1),
         }
@@ -53,9 +54,13 @@ pub(in crate::inference) struct UnitLinear {
 
 impl UnitLinear {
     /// Keys `visual.*`, `model.linear.*`.
-    pub(super) fn take(root: &mut Scope<'_>, shape: &ClipVitNormLinear, kind: Kind) -> Self {
+    pub(super) fn take(
+        root: &mut Scope<'_>,
+        shape: &ClipVitNormLinear,
+        precision: Precision,
+    ) -> Self {
         Self {
-            visual: clip_vit::take(&mut root.at("visual"), &shape.tower, kind),
+            visual: clip_vit::take(&mut root.at("visual"), &shape.tower, precision),
             linear: Linear::take(root.at("model.linear"), shape.tower.width, 2),
         }
     }

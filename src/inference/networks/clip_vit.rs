@@ -1,27 +1,35 @@
 //! CLIP's vision transformer (Radford et al., 2021) in OpenAI's layout, without the projection.
 
-use tch::Kind;
-
+use super::super::Precision;
 use super::super::manifest::ViTShape;
 use super::super::weights::Scope;
 use super::layers::{LayerNorm, Linear, SelfAttention};
 use super::vit::{Block, Gelu, PatchProjection, VisionTransformer};
 
 /// Keys `conv1.weight`, `class_embedding` and so on, up to `ln_post`.
-pub(super) fn take(scope: &mut Scope<'_>, shape: &ViTShape, kind: Kind) -> VisionTransformer {
+pub(super) fn take(
+    scope: &mut Scope<'_>,
+    shape: &ViTShape,
+    precision: Precision,
+) -> VisionTransformer {
     let (width, patch) = (shape.width, shape.patch_px);
     let patches = scope
         .at("conv1")
         .tensor("weight", &[width, 3, patch, patch]);
     VisionTransformer {
-        patches: PatchProjection::new(&patches, None, kind),
+        patches: PatchProjection::new(&patches, None, precision.kind()),
         class: scope.tensor("class_embedding", &[width]),
         positions: scope.tensor("positional_embedding", &[shape.patches() + 1, width]),
         before: Some(LayerNorm::take(scope.at("ln_pre"), width)),
         blocks: {
             let mut blocks = scope.at("transformer.resblocks");
+            // What patches contribute is followed back through the last block.
+            let of_block = |n| match n + 1 == shape.layers {
+                true => precision.with_gradients(),
+                false => precision,
+            };
             (0..shape.layers)
-                .map(|n| block(blocks.at(n), width, shape.heads).in_kind(kind))
+                .map(|n| block(blocks.at(n), width, shape.heads).computing_in(of_block(n)))
                 .collect()
         },
         after: LayerNorm::take(scope.at("ln_post"), width),
@@ -33,8 +41,8 @@ fn block(mut scope: Scope<'_>, width: i64, heads: i64) -> Block {
         norm1: LayerNorm::take(scope.at("ln_1"), width),
         attention: SelfAttention::take(scope.at("attn"), width, heads),
         norm2: LayerNorm::take(scope.at("ln_2"), width),
-        widen: Linear::take(scope.at("mlp.c_fc"), width, 4 * width),
+        widen: Linear::take(scope.at("mlp.c_fc"), width, 4 * width).into(),
         gelu: Gelu::Quick,
-        narrow: Linear::take(scope.at("mlp.c_proj"), 4 * width, width),
+        narrow: Linear::take(scope.at("mlp.c_proj"), 4 * width, width).into(),
     }
 }

@@ -12,6 +12,7 @@ use std::sync::Mutex;
 
 use tch::{Device, Kind, Tensor};
 
+use super::super::Precision;
 use super::super::manifest::ClipVitD3;
 use super::super::weights::Scope;
 use super::clip_vit;
@@ -32,9 +33,9 @@ pub(in crate::inference) struct D3 {
 
 impl D3 {
     /// Keys `visual.*` and `attention_head.*`.
-    pub(super) fn take(root: &mut Scope<'_>, shape: &ClipVitD3, kind: Kind) -> Self {
+    pub(super) fn take(root: &mut Scope<'_>, shape: &ClipVitD3, precision: Precision) -> Self {
         let (width, patches) = (shape.tower.width, shape.tower.patches());
-        let visual = clip_vit::take(&mut root.at("visual"), &shape.tower, kind);
+        let visual = clip_vit::take(&mut root.at("visual"), &shape.tower, precision);
         let mut head = root.at("attention_head");
         let order = match &shape.permutation {
             Some(order) => Tensor::from_slice(order),

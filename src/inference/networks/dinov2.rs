@@ -7,8 +7,9 @@
 //! that of the input when they are loaded: bicubically (a = −0.75) and without antialiasing, corners
 //! not aligned, as `Dinov2Model` does at every call.
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
+use super::super::Precision;
 use super::super::manifest::{DinoV2Head, DinoV2Shape};
 use super::super::weights::Scope;
 use super::layers::{LayerNorm, Linear, SelfAttention};
@@ -30,10 +31,10 @@ pub(in crate::inference) struct DinoV2 {
 impl DinoV2 {
     /// Keys `embeddings.*`, `encoder.layer.*`, `layernorm.*`, `head.*` and, where the manifest has
     /// it, `mask_head.*`.
-    pub(super) fn take(root: &mut Scope<'_>, shape: &DinoV2Shape, kind: Kind) -> Self {
+    pub(super) fn take(root: &mut Scope<'_>, shape: &DinoV2Shape, precision: Precision) -> Self {
         let width = shape.tower.width;
         Self {
-            tower: tower(root, shape, kind),
+            tower: tower(root, shape, precision),
             head: match shape.head {
                 DinoV2Head::Linear => Linear::take(root.at("head"), 2 * width, 1),
             },
@@ -74,12 +75,12 @@ pub(in crate::inference) fn class_features(
     shape: &DinoV2Shape,
     pictures: &Tensor,
 ) -> Tensor {
-    let tower = tower(root, shape, Kind::Float);
+    let tower = tower(root, shape, Precision::Fp32);
     tower.class_features(&tower.embed(pictures))
 }
 
 /// The transformer without the heads.
-fn tower(root: &mut Scope<'_>, shape: &DinoV2Shape, kind: Kind) -> VisionTransformer {
+fn tower(root: &mut Scope<'_>, shape: &DinoV2Shape, precision: Precision) -> VisionTransformer {
     let (width, patch) = (shape.tower.width, shape.tower.patch_px);
     let mut embeddings = root.at("embeddings");
     let learnt = [1, 1 + shape.position_grid.pow(2), width];
@@ -89,14 +90,19 @@ fn tower(root: &mut Scope<'_>, shape: &DinoV2Shape, kind: Kind) -> VisionTransfo
     let weight = projection.tensor("weight", &[width, 3, patch, patch]);
     let bias = projection.tensor("bias", &[width]);
     VisionTransformer {
-        patches: PatchProjection::new(&weight, Some(&bias), kind),
+        patches: PatchProjection::new(&weight, Some(&bias), precision.kind()),
         class: class.view([width]),
         positions: resized(&positions, shape.position_grid, shape.tower.grid()),
         before: None,
         blocks: {
             let mut layers = root.at("encoder.layer");
+            // Without a mask head, what patches contribute is followed back through the last block.
+            let of_block = |n| match n + 1 == shape.tower.layers && !shape.mask_head {
+                true => precision.with_gradients(),
+                false => precision,
+            };
             (0..shape.tower.layers)
-                .map(|n| block(layers.at(n), width, shape.tower.heads).in_kind(kind))
+                .map(|n| block(layers.at(n), width, shape.tower.heads).computing_in(of_block(n)))
                 .collect()
         },
         after: norm(root.at("layernorm"), width),
@@ -121,9 +127,9 @@ fn block(mut scope: Scope<'_>, width: i64, heads: i64) -> Block {
         norm1: norm(scope.at("norm1"), width),
         attention: SelfAttention::joining(&apart, out.scaled_by(&after_attention), heads),
         norm2: norm(scope.at("norm2"), width),
-        widen,
+        widen: widen.into(),
         gelu: Gelu::Exact,
-        narrow: narrow.scaled_by(&after_perceptron),
+        narrow: narrow.scaled_by(&after_perceptron).into(),
     }
 }
 

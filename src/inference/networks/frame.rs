@@ -31,17 +31,21 @@ impl FrameNetwork {
         architecture: &FrameArchitecture,
         precision: Precision,
     ) -> Self {
-        let (mut root, kind) = (tensors.root(), precision.kind());
+        let mut root = tensors.root();
         match architecture {
-            FrameArchitecture::ClipVitD3(shape) => Self::D3(D3::take(&mut root, shape, kind)),
+            FrameArchitecture::ClipVitD3(shape) => Self::D3(D3::take(&mut root, shape, precision)),
             FrameArchitecture::ClipVitLinear(shape) => {
-                Self::ProjectedLinear(ProjectedLinear::take(&mut root, shape, kind))
+                Self::ProjectedLinear(ProjectedLinear::take(&mut root, shape, precision))
             }
             FrameArchitecture::ClipVitNormLinear(shape) => {
-                Self::UnitLinear(UnitLinear::take(&mut root, shape, kind))
+                Self::UnitLinear(UnitLinear::take(&mut root, shape, precision))
             }
-            FrameArchitecture::DinoV2(shape) => Self::DinoV2(DinoV2::take(&mut root, shape, kind)),
-            FrameArchitecture::ResNet(shape) => Self::ResNet(ResNet::take(&mut root, shape, kind)),
+            FrameArchitecture::DinoV2(shape) => {
+                Self::DinoV2(DinoV2::take(&mut root, shape, precision))
+            }
+            FrameArchitecture::ResNet(shape) => {
+                Self::ResNet(ResNet::take(&mut root, shape, precision.kind()))
+            }
             FrameArchitecture::TorchScript(_) | FrameArchitecture::Onnx(_) => {
                 unreachable!("the engine loads image models whole, not tensor by tensor")
             }

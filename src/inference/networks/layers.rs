@@ -1,12 +1,14 @@
 //! The layers the networks are made of. Each takes its tensors from a [`Scope`] under PyTorch's
 //! names and runs in evaluation mode only.
 //!
-//! A layer computes in the kind of its weights and casts its input to it; [`Linear::in_kind`] and
-//! the like turn the weights, once, into those of another precision.
+//! A layer computes in the kind of its weights and casts its input to it; [`Product::computing_in`]
+//! and the like turn the weights, once, into those of another precision.
 
 use tch::{Device, Kind, Tensor};
 
+use super::super::Precision;
 use super::super::weights::Scope;
+use super::eight_bits::EightBitProduct;
 
 /// PyTorch's default in batch and layer normalisation, and CLIP's.
 const NORM_EPS: f64 = 1e-5;
@@ -25,13 +27,6 @@ impl Linear {
         }
     }
 
-    pub(super) fn in_kind(self, kind: Kind) -> Self {
-        Self {
-            weight: self.weight.to_kind(kind),
-            bias: self.bias.to_kind(kind),
-        }
-    }
-
     /// With each output multiplied by its number in `scale`, `[outputs]`.
     pub(super) fn scaled_by(self, scale: &Tensor) -> Self {
         Self {
@@ -44,6 +39,47 @@ impl Linear {
     pub(super) fn run(&self, x: &Tensor) -> Tensor {
         let x = x.to_kind(self.weight.kind());
         x.linear(&self.weight, Some(&self.bias))
+    }
+}
+
+/// A [`Linear`] as a trunk computes it.
+pub(super) enum Product {
+    Floats(Linear),
+    EightBits(EightBitProduct),
+}
+
+impl Product {
+    pub(super) fn computing_in(self, precision: Precision) -> Self {
+        let Self::Floats(Linear { weight, bias }) = self else {
+            return self;
+        };
+        if precision == Precision::Int8 {
+            return Self::EightBits(EightBitProduct::of(&weight, &bias));
+        }
+        let kind = precision.kind();
+        Self::Floats(Linear {
+            weight: weight.to_kind(kind),
+            bias: bias.to_kind(kind),
+        })
+    }
+
+    /// `[…, inputs]` → `[…, outputs]`.
+    pub(super) fn run(&self, x: &Tensor) -> Tensor {
+        match self {
+            Self::Floats(linear) => linear.run(x),
+            Self::EightBits(product) => product.run(x),
+        }
+    }
+
+    /// Whether what comes in is rounded in a range of its own, so that pictures must come one by one.
+    pub(super) fn rounds_its_input(&self) -> bool {
+        matches!(self, Self::EightBits(_))
+    }
+}
+
+impl From<Linear> for Product {
+    fn from(linear: Linear) -> Self {
+        Self::Floats(linear)
     }
 }
 
@@ -81,21 +117,24 @@ impl LayerNorm {
 /// Self-attention as `torch.nn.MultiheadAttention` computes it.
 pub(super) struct SelfAttention {
     /// Queries, keys and values from one product.
-    joint: Linear,
-    out: Linear,
+    joint: Product,
+    out: Product,
     heads: i64,
+    /// What scores and sums are computed in.
+    kind: Kind,
 }
 
 impl SelfAttention {
     /// With the tensors of `torch.nn.MultiheadAttention`.
     pub(super) fn take(mut scope: Scope<'_>, width: i64, heads: i64) -> Self {
         Self {
-            joint: Linear {
+            joint: Product::Floats(Linear {
                 weight: scope.tensor("in_proj_weight", &[3 * width, width]),
                 bias: scope.tensor("in_proj_bias", &[3 * width]),
-            },
-            out: Linear::take(scope.at("out_proj"), width, width),
+            }),
+            out: Linear::take(scope.at("out_proj"), width, width).into(),
             heads,
+            kind: Kind::Float,
         }
     }
 
@@ -103,20 +142,22 @@ impl SelfAttention {
     pub(super) fn joining(apart: &[Linear; 3], out: Linear, heads: i64) -> Self {
         let joint = |part: fn(&Linear) -> &Tensor| Tensor::cat(&apart.each_ref().map(part), 0);
         Self {
-            joint: Linear {
+            joint: Product::Floats(Linear {
                 weight: joint(|linear| &linear.weight),
                 bias: joint(|linear| &linear.bias),
-            },
-            out,
+            }),
+            out: out.into(),
             heads,
+            kind: Kind::Float,
         }
     }
 
-    pub(super) fn in_kind(self, kind: Kind) -> Self {
+    pub(super) fn computing_in(self, precision: Precision) -> Self {
         Self {
-            joint: self.joint.in_kind(kind),
-            out: self.out.in_kind(kind),
+            joint: self.joint.computing_in(precision),
+            out: self.out.computing_in(precision),
             heads: self.heads,
+            kind: precision.attention_kind(),
         }
     }
 
@@ -124,10 +165,10 @@ impl SelfAttention {
     pub(super) fn run(&self, x: &Tensor) -> Tensor {
         let (batch, tokens, width) = x.size3().expect("callers pass [batch, tokens, width]");
         // [batch, tokens, (q, k, v), heads, width per head] → three of [batch, heads, tokens, …]
-        let joint = self.joint.run(x);
+        let joint = self.joint.run(x).to_kind(self.kind);
         let split = joint.view([batch, tokens, 3, self.heads, width / self.heads]);
         let [q, k, v] = [0, 1, 2].map(|part| split.select(2, part).transpose(1, 2));
-        let mixed = match (x.device(), joint.kind()) {
+        let mixed = match (x.device(), self.kind) {
             (Device::Cpu, Kind::BFloat16) => mixed_by_products(&q, &k, &v),
             _ => mixed_in_one(&q, &k, &v),
         };

@@ -6,6 +6,7 @@ mod clip_heads;
 mod clip_vit;
 mod d3;
 mod dinov2;
+mod eight_bits;
 mod frame;
 mod layers;
 mod lstm;

@@ -5,7 +5,8 @@
 
 use tch::{Device, Kind, Tensor};
 
-use super::layers::{LayerNorm, Linear, SelfAttention};
+use super::super::Precision;
+use super::layers::{LayerNorm, Product, SelfAttention};
 use super::picture::{PictureLogits, PictureMaps};
 use super::relevance::{TowardsFake, followed_back, of_tokens};
 
@@ -113,14 +114,19 @@ impl VisionTransformer {
         let (count, _, width) = tokens.size3().expect("embed gives [n, patches, width]");
         let class = self.class.expand([count, 1, width], false);
         let placed = Tensor::cat(&[class, tokens.shallow_clone()], 1) + &self.positions;
-        let mut x = match &self.before {
+        let entering = match &self.before {
             Some(norm) => norm.run(&placed),
             None => placed,
         };
-        for block in blocks {
-            x = block.run(x);
+        let through_all = |x: Tensor| blocks.iter().fold(x, |x, block| block.run(x));
+        // What a picture is rounded to must not depend on its company.
+        match blocks.iter().any(|block| block.widen.rounds_its_input()) {
+            true => {
+                let alone = entering.split(1, 0).into_iter().map(through_all);
+                Tensor::cat(&alone.collect::<Vec<_>>(), 0)
+            }
+            false => through_all(entering),
         }
-        x
     }
 }
 
@@ -129,17 +135,17 @@ pub(super) struct Block {
     pub(super) norm1: LayerNorm,
     pub(super) attention: SelfAttention,
     pub(super) norm2: LayerNorm,
-    pub(super) widen: Linear,
+    pub(super) widen: Product,
     pub(super) gelu: Gelu,
-    pub(super) narrow: Linear,
+    pub(super) narrow: Product,
 }
 
 impl Block {
-    pub(super) fn in_kind(self, kind: Kind) -> Self {
+    pub(super) fn computing_in(self, precision: Precision) -> Self {
         Self {
-            attention: self.attention.in_kind(kind),
-            widen: self.widen.in_kind(kind),
-            narrow: self.narrow.in_kind(kind),
+            attention: self.attention.computing_in(precision),
+            widen: self.widen.computing_in(precision),
+            narrow: self.narrow.computing_in(precision),
             ..self
         }
     }

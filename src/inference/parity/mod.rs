@@ -26,6 +26,8 @@ const LOGIT_TOLERANCE: f64 = 1e-4;
 /// Largest difference in half precisions as [`Precision`] promises it, relative to the largest
 /// logit the network gives for the pictures (absolute where that is below 1).
 const HALF_TOLERANCES: [(Precision, f64); 2] = [(Precision::Bf16, 0.05), (Precision::Fp16, 0.005)];
+/// The same in 8-bit integers.
+const EIGHT_BIT_TOLERANCE: f64 = 0.05;
 
 /// The one that `scripts/setup.sh` fetches.
 const PUBLISHED_FOUNDATION: &str = r#"
@@ -240,6 +242,41 @@ fn half_precisions_move_no_logit_further_than_they_promise() {
         }
     }
     assert!(broken.is_empty(), "{broken:#?}");
+}
+
+#[test]
+fn eight_bits_move_no_logit_of_a_transformer_further_than_they_promise() {
+    let mut broken = Vec::new();
+    for name in [
+        "tiny-d3",
+        "tiny-ufd",
+        "tiny-gend",
+        "tiny-dinov2",
+        "tiny-dinov2-plain",
+        "full-dinov2",
+        "shipped-frame",
+    ] {
+        let reference = Reference::read(name);
+        for (tensor, actual) in logits(name, &reference, Precision::Int8) {
+            let difference = reference.difference_of_largest(tensor, &actual);
+            println!("{name} {tensor} in int8: {difference:.5}");
+            assert!(difference > 0.0, "{name} does not run in int8");
+            if difference > EIGHT_BIT_TOLERANCE {
+                broken.push(format!("{name} {tensor}: {difference}"));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+#[test]
+fn a_picture_is_rounded_to_eight_bits_alike_in_whatever_company() {
+    let _no_grad = tch::no_grad_guard();
+    let (network, input) = network("shipped-frame", 3, Precision::Int8, FrameNetwork::take);
+    let towards = |outputs: &Tensor| outputs.select(-1, 0);
+    let logits = |pictures: &Tensor| network.run(pictures, &towards).unwrap().outputs;
+    let alone: Vec<Tensor> = input.split(1, 0).iter().map(logits).collect();
+    assert_eq!(logits(&input), Tensor::cat(&alone, 0));
 }
 
 #[test]
