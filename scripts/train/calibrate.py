@@ -1,13 +1,15 @@
 """Fit calibration, fusion and thresholds on the validation videos, and write them into the bundle.
 
     python scripts/train/evaluate.py --models models --videos validation
+    python scripts/train/evaluate.py --models models --groups ../shared/data/eval/utkface
     python scripts/train/calibrate.py --models models
 
 Each model's logit gets a scale and a bias by logistic regression (Platt). The two calibrated logits are then mixed, the
 frame model with the largest share that costs at most 0.002 of the mix's best AUC (two unlike networks are harder to fool than
 one, but not at any price), and the mix is scaled by a second regression. Classes weigh the same, so 0.5 means "as likely as not" where genuine and forged are equally common.
 Pictures, of which there is one frame, get a fusion of their own, fitted on single frames of the same videos.
-Thresholds: at most 5 % of genuine validation videos, and of their single frames, may be called FAKE. REAL reaches as far as it must
+Thresholds: at most 5 % of genuine validation videos, of their single frames and of strangers' pictures, which look unlike anything in
+training, may be called FAKE. REAL reaches as far as it must
 for at most 35 % of genuine and of forged videos to lie between, and at least as far as 5 % of the forged ones, but never over 1/2.
 """
 
@@ -22,7 +24,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from evaluate import Bundle, logistic, read_scores, report
+from evaluate import STRANGERS, Bundle, logistic, read_scores, report
 from export import bundle as write_bundle
 from export import manifest
 from settings import CACHE_DIR, HERE, MODELS_DIR, read_config
@@ -35,6 +37,7 @@ FRAME_SHARES = np.arange(0, 11) / 10
 
 def calibrate(models_dir: Path, cache_dir: Path) -> None:
     videos, stills = read_scores("validation", cache_dir), read_scores("validation-stills", cache_dir)
+    strangers = read_scores(STRANGERS, cache_dir)
     version, named = "", tomllib.loads((models_dir / "bundle.toml").read_text())
     for kind in ("sequence", "frame"):
         config = read_config(HERE / f"configs/{named[kind]}.toml")
@@ -42,12 +45,14 @@ def calibrate(models_dir: Path, cache_dir: Path) -> None:
         fitted = regression(videos[kind][:, None], videos["family"] != "genuine")
         calibration = (float(fitted.coef_[0, 0]), float(fitted.intercept_[0]))
         (folder / "manifest.toml").write_text(manifest(config, folder / "weights.safetensors", calibration))
-        for scores in (videos, stills):
+        for scores in (videos, stills, strangers):
             scores[f"calibrated_{kind}"] = calibration[0] * scores[kind] + calibration[1]
         version = max(version, config["version"])
     fusion, probability = fuse(videos)
     fusion["stills"], probability_stills = fuse(stills)
-    write_bundle(models_dir, version, fusion, thresholds((probability, videos), (probability_stills, stills)))
+    genuine_frames = probability_stills[stills["family"] == "genuine"]
+    limits = thresholds((probability, videos), [genuine_frames, mixed(fusion["stills"], strangers)])
+    write_bundle(models_dir, version, fusion, limits)
     print(report(Bundle(models_dir), videos), report(Bundle(models_dir), stills, stills=True), sep="\n")
 
 
@@ -67,12 +72,18 @@ def fuse(scores: dict[str, np.ndarray]) -> tuple[dict, np.ndarray]:
     return fusion, logistic(scale * mixes[share] + bias)
 
 
-def thresholds(videos: tuple[np.ndarray, dict[str, np.ndarray]], stills: tuple[np.ndarray, dict[str, np.ndarray]]) -> dict:
+def mixed(fusion: dict, scores: dict[str, np.ndarray]) -> np.ndarray:
+    """P(fake) of calibrated scores by a fusion table of bundle.toml."""
+    sequence, frame = (fusion[f"{kind}_weight"] * scores[f"calibrated_{kind}"] for kind in ("sequence", "frame"))
+    return logistic(fusion["bias"] + sequence + frame)
+
+
+def thresholds(videos: tuple[np.ndarray, dict[str, np.ndarray]], genuine_pictures: list[np.ndarray]) -> dict:
     """Where FAKE begins, for videos and stills alike, and where REAL ends, by the videos; both on their side of 1/2."""
-    highest = [np.quantile(p[scores["family"] == "genuine"], 1 - ALLOWED_ERROR, method="higher") for p, scores in (videos, stills)]
-    fake = max(0.5, float(max(highest)) + 1e-3)
     probability, scores = videos
     genuine, forged = (probability[(scores["family"] == "genuine") == is_genuine] for is_genuine in (True, False))
+    highest = [np.quantile(p, 1 - ALLOWED_ERROR, method="higher") for p in (genuine, *genuine_pictures)]
+    fake = max(0.5, float(max(highest)) + 1e-3)
     ends = [np.quantile(forged, ALLOWED_ERROR, method="lower")]
     for mine in (genuine, forged):
         ends.append(np.quantile(mine, max(0.0, (mine < fake).mean() - ALLOWED_DOUBT), method="higher"))

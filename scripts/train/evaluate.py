@@ -37,6 +37,7 @@ from stills import normalise
 
 DRAWS = 2000
 FRAMES_SCORED = 8  # of a video's 32, by the frame model
+STRANGERS = "strangers"  # the scores of genuine pictures from elsewhere
 STILL_FRAMES = (6, 14, 22)  # among the eight that are scored anyway
 LEAST_SHARE_OF_A_VOICE = 0.25  # of the weights: below it a model's dissent does not count (`src/inference/fusion.rs`)
 GENDERS = ("male", "female")
@@ -207,10 +208,9 @@ def report(bundle: Bundle, scores: dict[str, np.ndarray], stills: bool = False) 
     return "\n".join(lines) + "\n"
 
 
-def report_groups(bundle: Bundle, folder: Path, data_dir: Path) -> str:
-    """Genuine UTKFace stills as tracks of one frame: the share called FAKE, by group."""
-    finder = FaceFinder(data_dir)
-    found: dict[str, list[dict[str, float]]] = {}
+def score_strangers(bundle: Bundle, folder: Path, data_dir: Path, cache_dir: Path) -> None:
+    """Genuine UTKFace stills as tracks of one frame, into <cache>/scores/strangers.csv: sequence, frame, distance and groups."""
+    finder, rows = FaceFinder(data_dir), []
     for path in tqdm(sorted(folder.glob("*.jpg")), desc="groups"):
         image = cv2.imread(str(path))
         landmarks = finder.largest(image)
@@ -218,10 +218,21 @@ def report_groups(bundle: Bundle, folder: Path, data_dir: Path) -> str:
         if landmarks is None or len(fields) < 4 or not fields[1].isdigit() or not fields[2].isdigit():
             continue
         raw = bundle.raw(np.ascontiguousarray(align(image, landmarks)[0][..., ::-1])[None])
-        row = {"sequence": raw.sequence, "frame": raw.frame, "distance": raw.distance}
         age = min(int(fields[0]) // 20 * 20, 60)
-        for group in ("all", GENDERS[int(fields[1])], ETHNICITIES[int(fields[2])], f"age {age}-{age + 19}" if age < 60 else "age 60+"):
-            found.setdefault(group, []).append(row)
+        groups = ("all", GENDERS[int(fields[1])], ETHNICITIES[int(fields[2])], f"age {age}-{age + 19}" if age < 60 else "age 60+")
+        rows.append([raw.sequence, raw.frame, raw.distance, "/".join(groups)])
+    (cache_dir / "scores").mkdir(exist_ok=True)
+    with open(cache_dir / f"scores/{STRANGERS}.csv", "w", newline="") as file:
+        csv.writer(file).writerows([["sequence", "frame", "distance", "groups"], *rows])
+
+
+def report_groups(bundle: Bundle, cache_dir: Path) -> str:
+    """The share of strangers called FAKE, by group."""
+    strangers = read_scores(STRANGERS, cache_dir)
+    found: dict[str, list[dict[str, float]]] = {}
+    for number, groups in enumerate(strangers["groups"]):
+        for group in groups.split("/"):
+            found.setdefault(group, []).append({name: strangers[name][number] for name in ("sequence", "frame", "distance")})
     lines = ["| group | faces | called FAKE (95 % interval) | called REAL | unlike the training data | mean P(fake) |", "|---|---|---|---|---|---|"]
     for group, values in sorted(found.items(), key=lambda item: (item[0] != "all", item[0])):
         scores = {name: np.array([row[name] for row in values]) for name in values[0]}
@@ -249,7 +260,9 @@ if __name__ == "__main__":
     torch.set_num_threads(arguments.threads)
     opened = Bundle(arguments.models, arguments.frames)
     if arguments.groups:
-        text = report_groups(opened, arguments.groups, arguments.data.resolve())
+        if not arguments.stored:
+            score_strangers(opened, arguments.groups, arguments.data.resolve(), arguments.cache)
+        text = report_groups(opened, arguments.cache)
     else:
         if not arguments.stored:
             score_videos(opened, arguments.videos, arguments.cache)
