@@ -16,6 +16,7 @@ use super::model::{Running, load_network};
 use super::networks::{
     FrameNetwork, PictureLogits, PictureMaps, SequenceNetwork, dinov2_class_features,
 };
+use super::precision::multiplies_bytes;
 use super::preprocess::Preparation;
 use super::weights::Tensors;
 use fixture::{FOUNDATIONS, Reference, model};
@@ -26,8 +27,8 @@ const LOGIT_TOLERANCE: f64 = 1e-4;
 /// Largest difference in half precisions as [`Precision`] promises it, relative to the largest
 /// logit the network gives for the pictures (absolute where that is below 1).
 const HALF_TOLERANCES: [(Precision, f64); 2] = [(Precision::Bf16, 0.05), (Precision::Fp16, 0.005)];
-/// The same in 8-bit integers.
-const EIGHT_BIT_TOLERANCE: f64 = 0.05;
+/// The same in 8-bit integers, and where the processor makes do with half the steps.
+const EIGHT_BIT_TOLERANCES: [f64; 2] = [0.05, 0.10];
 
 /// The one that `scripts/setup.sh` fetches.
 const PUBLISHED_FOUNDATION: &str = r#"
@@ -246,6 +247,11 @@ fn half_precisions_move_no_logit_further_than_they_promise() {
 
 #[test]
 fn eight_bits_move_no_logit_of_a_transformer_further_than_they_promise() {
+    let [of_all_steps, of_half] = EIGHT_BIT_TOLERANCES;
+    let tolerance = match multiplies_bytes() {
+        true => of_all_steps,
+        false => of_half,
+    };
     let mut broken = Vec::new();
     for name in [
         "tiny-d3",
@@ -261,7 +267,7 @@ fn eight_bits_move_no_logit_of_a_transformer_further_than_they_promise() {
             let difference = reference.difference_of_largest(tensor, &actual);
             println!("{name} {tensor} in int8: {difference:.5}");
             assert!(difference > 0.0, "{name} does not run in int8");
-            if difference > EIGHT_BIT_TOLERANCE {
+            if difference > tolerance {
                 broken.push(format!("{name} {tensor}: {difference}"));
             }
         }
