@@ -71,7 +71,7 @@ impl Precision {
     pub(super) fn attention_kind(self) -> Kind {
         match self {
             Self::Int8 if computes_in_bf16() => Kind::BFloat16,
-            other => other.kind(),
+            Self::Fp32 | Self::Bf16 | Self::Fp16 | Self::Int8 => self.kind(),
         }
     }
 
@@ -79,7 +79,7 @@ impl Precision {
     pub(super) fn with_gradients(self) -> Self {
         match self {
             Self::Int8 => Self::Fp32,
-            floats => floats,
+            Self::Fp32 | Self::Bf16 | Self::Fp16 => self,
         }
     }
 
