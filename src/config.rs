@@ -129,7 +129,7 @@ settings! {
     device: DeviceChoice = "auto";
     /// How finely the networks compute: `fp32`, `bf16`, `fp16` or `int8` (the matrix products of
     /// transformers, on processors). The half precisions need half the memory; a logit moves by up to
-    /// 5 % (bf16, int8; without VNNI 10 %) or 0.5 % (fp16).
+    /// 5 % (bf16), 0.5 % (fp16) or 10 % (int8; without VNNI 20 %).
     precision: Precision = "fp32";
     /// The same of the frame model alone: `same` (as `precision`), `auto` (`bf16` on a processor
     /// that computes in it, AVX-512 BF16; else `int8` on one with VNNI), `fp32`, `bf16`, `fp16` or
