@@ -104,8 +104,8 @@ def inference() -> str:
 
         best = max((at["share_of_matrix_rate"] for peer in PEERS_OF_INFERENCE if "error" not in (at := figures.get(peer, {"error": ""}))), default=None)
         full.append([name, f"{figures['gflop']:.1f}", *own("ours"), *(ratio(figures.get(peer)) for peer in PEERS_OF_INFERENCE), f"{best:.0%}" if best else "–"])
-        bytewise = f"{1000 * figures['ours_int8']['median_s']:.1f}" if "median_s" in figures.get("ours_int8", {}) else "–"
-        reduced.append([name, *own("ours_bf16"), bytewise, *(ratio(figures.get(peer)) for peer in REDUCED)])
+        eight_bits = f"{1000 * figures['ours_int8']['median_s']:.1f}" if "median_s" in figures.get("ours_int8", {}) else "–"
+        reduced.append([name, *own("ours_bf16"), eight_bits, *(ratio(figures.get(peer)) for peer in REDUCED)])
     rates = result["gflop_per_s"]
     limit = f"Products of large matrices on this machine: {rates['fp32']:.0f} GFLOP/s in fp32, {rates['bf16']:.0f} in bf16."
     head = ["fp32", "GFLOP", "ours, ms", "of the matrix rate", *PEERS_OF_INFERENCE.values(), "best peer, of the matrix rate"]

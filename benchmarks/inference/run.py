@@ -85,7 +85,7 @@ def main():
     program = str(Path(__file__).with_name("peers.py"))
     peers = {name: Contestant(name, [sys.executable, program, name], json.dumps) for name in arguments.peers}
     own = [] if arguments.prepare else [OursTimed("ours", arguments.ours, "fp32"), OursTimed("ours_bf16", arguments.ours, "bf16"),
-                                           OursTimed("ours_int8", arguments.ours, "int8")]
+                                          OursTimed("ours_int8", arguments.ours, "int8")]
     facts, table = machine(), {}
     meter = Contestant("meter", [sys.executable, program, "eager"], json.dumps)
     rates = {kind: meter.run({"gemm": kind})["gflop_per_s"] for kind in ("fp32", "bf16")}

@@ -161,6 +161,7 @@ def draw(series: dict[str, dict[float, dict]], path: Path):
 
     matplotlib.use("svg")
     matplotlib.rcParams["svg.hashsalt"] = "growth"
+    matplotlib.rcParams["svg.fonttype"] = "none"  # letters, not their outlines
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(1, len(series), figsize=(3.2 * len(series), 3), layout="constrained")

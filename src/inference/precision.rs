@@ -75,7 +75,7 @@ impl Precision {
         }
     }
 
-    /// The same for what is followed back: integers have no gradient.
+    /// What a block computes in that gradients go through, which integers do not have.
     pub(super) fn with_gradients(self) -> Self {
         match self {
             Self::Int8 => Self::Fp32,
@@ -137,34 +137,32 @@ impl FramePrecision {
     }
 }
 
+/// Whether this processor has one of these instruction sets of x86-64.
+macro_rules! processor_has {
+    ($($set:tt)|+) => {{
+        #[cfg(target_arch = "x86_64")]
+        let has = $(std::arch::is_x86_feature_detected!($set))||+;
+        #[cfg(not(target_arch = "x86_64"))]
+        let has = false;
+        has
+    }};
+}
+
 /// Whether this processor has instructions for products of bfloat16: AVX-512 BF16, which every
 /// processor with AMX has too.
 fn computes_in_bf16() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    let has = std::arch::is_x86_feature_detected!("avx512bf16");
-    #[cfg(not(target_arch = "x86_64"))]
-    let has = false;
-    has
+    processor_has!("avx512bf16")
 }
 
 /// Whether this processor has instructions for products of bytes that are summed in 32 bits: the VNNI of
 /// AVX-512 or of AVX.
 pub(super) fn multiplies_bytes() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    let has = std::arch::is_x86_feature_detected!("avx512vnni")
-        || std::arch::is_x86_feature_detected!("avxvnni");
-    #[cfg(not(target_arch = "x86_64"))]
-    let has = false;
-    has
+    processor_has!("avx512vnni" | "avxvnni")
 }
 
 /// Whether libtorch's kernels for bytes run at all.
 fn has_byte_kernels() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    let has = std::arch::is_x86_feature_detected!("avx2");
-    #[cfg(not(target_arch = "x86_64"))]
-    let has = false;
-    has
+    processor_has!("avx2")
 }
 
 impl FromStr for FramePrecision {

@@ -228,21 +228,27 @@ fn half_precisions_move_no_logit_further_than_they_promise() {
         "shipped-sequence",
         "shipped-frame",
     ];
+    let broken = names.iter().flat_map(|name| {
+        let in_each = HALF_TOLERANCES.iter();
+        in_each.flat_map(move |(precision, tolerance)| moved_too_far(name, *precision, *tolerance))
+    });
+    let broken: Vec<String> = broken.collect();
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+/// The logits of a fixture that move further than `tolerance` in `precision`.
+fn moved_too_far(name: &str, precision: Precision, tolerance: f64) -> Vec<String> {
+    let reference = Reference::read(name);
     let mut broken = Vec::new();
-    for name in names {
-        let reference = Reference::read(name);
-        for (precision, tolerance) in HALF_TOLERANCES {
-            for (tensor, actual) in logits(name, &reference, precision) {
-                let difference = reference.difference_of_largest(tensor, &actual);
-                println!("{name} {tensor} in {precision}: {difference:.5}");
-                assert!(difference > 0.0, "{name} does not run in {precision}");
-                if difference > tolerance {
-                    broken.push(format!("{name} {tensor} in {precision}: {difference}"));
-                }
-            }
+    for (tensor, actual) in logits(name, &reference, precision) {
+        let difference = reference.difference_of_largest(tensor, &actual);
+        println!("{name} {tensor} in {precision}: {difference:.5}");
+        assert!(difference > 0.0, "{name} does not run in {precision}");
+        if difference > tolerance {
+            broken.push(format!("{name} {tensor} in {precision}: {difference}"));
         }
     }
-    assert!(broken.is_empty(), "{broken:#?}");
+    broken
 }
 
 #[test]
@@ -252,8 +258,7 @@ fn eight_bits_move_no_logit_of_a_transformer_further_than_they_promise() {
         true => of_all_steps,
         false => of_half,
     };
-    let mut broken = Vec::new();
-    for name in [
+    let names = [
         "tiny-d3",
         "tiny-ufd",
         "tiny-gend",
@@ -261,17 +266,11 @@ fn eight_bits_move_no_logit_of_a_transformer_further_than_they_promise() {
         "tiny-dinov2-plain",
         "full-dinov2",
         "shipped-frame",
-    ] {
-        let reference = Reference::read(name);
-        for (tensor, actual) in logits(name, &reference, Precision::Int8) {
-            let difference = reference.difference_of_largest(tensor, &actual);
-            println!("{name} {tensor} in int8: {difference:.5}");
-            assert!(difference > 0.0, "{name} does not run in int8");
-            if difference > tolerance {
-                broken.push(format!("{name} {tensor}: {difference}"));
-            }
-        }
-    }
+    ];
+    let broken = names
+        .iter()
+        .flat_map(|name| moved_too_far(name, Precision::Int8, tolerance));
+    let broken: Vec<String> = broken.collect();
     assert!(broken.is_empty(), "{broken:#?}");
 }
 
