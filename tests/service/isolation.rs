@@ -37,10 +37,12 @@ fn proc_file(pid: u32, name: &str) -> String {
     fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap_or_default()
 }
 
-/// Whether a process has ended, buried or not.
+/// Whether a process has ended, buried or not. One whose other threads still die cannot be waited for
+/// yet, and its parent takes it for alive.
 pub(crate) fn is_gone(pid: u32) -> bool {
     let stat = proc_file(pid, "stat");
-    stat.is_empty() || stat.contains(") Z ")
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+    stat.is_empty() || (stat.contains(") Z ") && threads <= 1)
 }
 
 /// Waits until it `holds`.
