@@ -15,6 +15,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from faces import Faces
+from manipulate import SHARES, TRAINED_FAMILIES
 from pairs import Pair, PairMaker, Stage, shrink, small_mask
 from redrawers import load_redrawers
 
@@ -23,7 +24,7 @@ AHEAD = 4  # steps a worker makes in advance
 
 class StepPairs(Dataset):
     """Step number -> `images-S` u8 [2 P, 3, S, S] (genuine first, then their forgeries) and `masks-S` u8 [P, S/14, S/14] for
-    every size S asked for."""
+    every size S asked for; `families` [P], numbers in SHARES."""
 
     def __init__(self, config: dict, cache_dir: Path, sizes: tuple[int, ...]):
         self.config, self.cache_dir, self.sizes = config, cache_dir, sizes
@@ -59,7 +60,8 @@ def curriculum(steps: list[dict], step: int) -> dict[str, float]:
 
 def stage_of(config: dict, name: str) -> Stage:
     plan = config["stage"][name]
-    return Stage(tuple(plan["strength"]), plan["severity"], **({"families": tuple(plan["families"])} if "families" in plan else {}))
+    families = plan.get("families", config["pairs"].get("families", TRAINED_FAMILIES))
+    return Stage(tuple(plan["strength"]), plan["severity"], tuple(families))
 
 
 def jittered(pairs: list[Pair], rng: np.random.Generator) -> list[Pair]:
@@ -72,7 +74,7 @@ def jittered(pairs: list[Pair], rng: np.random.Generator) -> list[Pair]:
 
 
 def stacked(pairs: list[Pair], sizes: tuple[int, ...], patch_px: int) -> dict[str, torch.Tensor]:
-    batch = {}
+    batch = {"families": torch.tensor([list(SHARES).index(pair.family) for pair in pairs])}
     for size in sizes:
         pictures = np.stack([shrink(picture, size) for picture in [*(p.genuine for p in pairs), *(p.forged for p in pairs)]])
         batch[f"images-{size}"] = torch.from_numpy(pictures).permute(0, 3, 1, 2).contiguous()

@@ -1,9 +1,10 @@
 """Pack what a lent GPU needs into parts that each fit one transfer: foundation, faces, forgers' tools, an ffmpeg.
 
     python scripts/train/gpu_pack.py            # writes .gpu/1, .gpu/2, … in the repository root (git-ignored)
-    python scripts/train/gpu_pack.py --unpack   # on the GPU machine: from the kept parts into a cache folder
+    python scripts/train/gpu_pack.py --unpack-faces KEPT, --unpack-tools KEPT   # on the GPU machine, into a cache folder
 
-Nothing can be fetched there and 64 MiB travel at a time. Faces travel as JPEG at the size they were photographed at (never
+Nothing can be fetched there and 64 MiB travel at a time, the checkout's own files among them. Faces go first, so that generators
+learn while the rest is on its way. They travel as JPEG at the size they were photographed at (never
 enlarged); of a person of LFW two at most. The ffmpeg is the static one of the wheel imageio-ffmpeg (PyPI), a tool of
 training that is never part of this repository.
 """
@@ -27,8 +28,8 @@ from foundation import HALF, NAME, write_half
 from settings import CACHE_DIR, FOUNDATIONS_DIR, REPOSITORY
 from split import splits
 
-PART_BYTES = 54 * 2**20
-SHARD_BYTES = 16 * 2**20
+PART_BYTES = 49 * 2**20  # beside the 13 MiB of scripts/train
+SHARD_BYTES = 8 * 2**20
 JPEG_QUALITY = 94
 MOST_OF_A_PERSON = 2
 FFMPEG_WHEEL = "imageio-ffmpeg==0.6.0"
@@ -46,16 +47,28 @@ def pack(cache_dir: Path, foundations: Path, target: Path, canvas_px: int) -> No
         shutil.copy(cache_dir / name, work)
     shutil.make_archive(str(work / "esrgan"), "gztar", cache_dir, "esrgan")
     subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", FFMPEG_WHEEL, "--dest", str(work)], check=True)
-    part, size = 0, PART_BYTES + 1
-    for path in sorted(work.iterdir(), key=lambda path: -path.stat().st_size):
-        if size + path.stat().st_size > PART_BYTES:
-            part, size = part + 1, 0
-            (target / str(part)).mkdir()
-        size += path.stat().st_size
-        path.rename(target / str(part) / path.name)
+    everything = sorted(work.iterdir(), key=lambda path: -path.stat().st_size)
+    of_faces = [path for path in everything if path.name.startswith("faces")]
+    parts = in_parts(of_faces) + in_parts([path for path in everything if path not in of_faces])
+    for number, part in enumerate(parts, start=1):
+        (target / str(number)).mkdir()
+        print(target / str(number), f"{sum(path.stat().st_size for path in part) / 2**20:.1f} MiB:", *sorted(path.name for path in part))
+        for path in part:
+            path.rename(target / str(number) / path.name)
     work.rmdir()
-    for folder in sorted(target.iterdir()):
-        print(folder, f"{sum(path.stat().st_size for path in folder.iterdir()) / 2**20:.1f} MiB:", *sorted(path.name for path in folder.iterdir()))
+
+
+def in_parts(paths: list[Path]) -> list[list[Path]]:
+    """Each file into the first part that has room for it."""
+    parts: list[list[Path]] = []
+    for path in paths:
+        room = (part for part in parts if sum(other.stat().st_size for other in [*part, path]) <= PART_BYTES)
+        part = next(room, None)
+        if part is None:
+            parts.append([path])
+        else:
+            part.append(path)
+    return parts
 
 
 def write_faces(faces: Faces, table: Path, work: Path) -> None:
@@ -72,9 +85,9 @@ def write_faces(faces: Faces, table: Path, work: Path) -> None:
             coded.append(as_photographed(faces.canvases[index], float(faces.eye_distance_px[index])))
     with open(work / "faces.csv", "w", newline="") as file:
         csv.writer(file).writerows([header, *kept])
-    shards = math.ceil(sum(map(len, coded)) / SHARD_BYTES)
-    for number, chosen in enumerate(np.array_split(np.arange(len(coded)), shards)):
-        mine = [coded[i] for i in chosen]
+    shard_of = np.cumsum([len(data) for data in coded]) // SHARD_BYTES
+    for number in range(shard_of[-1] + 1):
+        mine = [coded[i] for i in np.flatnonzero(shard_of == number)]
         np.savez(work / f"faces-{number:02d}.npz", bytes=np.frombuffer(b"".join(mine), np.uint8), lengths=np.array([len(data) for data in mine]))
 
 
@@ -84,10 +97,9 @@ def as_photographed(canvas: np.ndarray, eye_distance_px: float) -> bytes:
     return cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
 
 
-def unpack(kept: Path, cache_dir: Path, canvas_px: int) -> None:
-    """Parts, moved into one folder, become the cache that training reads."""
-    cache_dir.mkdir(parents=True, exist_ok=True)
-    for name in (*TOOLS, "faces.csv"):
+def unpack_tools(kept: Path, cache_dir: Path) -> None:
+    """What forges, and the ffmpeg, from the folder that the parts were moved into."""
+    for name in TOOLS:
         shutil.copy(kept / name, cache_dir)
     shutil.unpack_archive(kept / "esrgan.tar.gz", cache_dir)
     with zipfile.ZipFile(next(kept.glob("imageio_ffmpeg-*.whl"))) as wheel:
@@ -95,6 +107,11 @@ def unpack(kept: Path, cache_dir: Path, canvas_px: int) -> None:
         (cache_dir / "bin").mkdir(exist_ok=True)
         (cache_dir / "bin/ffmpeg").write_bytes(wheel.read(binary))
         (cache_dir / "bin/ffmpeg").chmod(0o755)
+
+
+def unpack_faces(kept: Path, cache_dir: Path, canvas_px: int) -> None:
+    cache_dir.mkdir(parents=True, exist_ok=True)
+    shutil.copy(kept / "faces.csv", cache_dir)
     canvases = []
     for path in sorted(kept.glob("faces-*.npz")):
         shard = np.load(path)
@@ -113,9 +130,12 @@ if __name__ == "__main__":
     parser.add_argument("--foundations", type=Path, default=FOUNDATIONS_DIR)
     parser.add_argument("--target", type=Path, default=REPOSITORY / ".gpu")
     parser.add_argument("--canvas-px", type=int, default=CANVAS_PX, help="canvas to pack from, or to unpack to")
-    parser.add_argument("--unpack", type=Path, help="the folder that the parts were moved into")
+    parser.add_argument("--unpack-faces", type=Path, help="the folder that the parts were moved into")
+    parser.add_argument("--unpack-tools", type=Path, help="likewise")
     arguments = parser.parse_args()
-    if arguments.unpack:
-        unpack(arguments.unpack, arguments.cache, arguments.canvas_px)
+    if arguments.unpack_faces:
+        unpack_faces(arguments.unpack_faces, arguments.cache, arguments.canvas_px)
+    elif arguments.unpack_tools:
+        unpack_tools(arguments.unpack_tools, arguments.cache)
     else:
         pack(arguments.cache, arguments.foundations, arguments.target, arguments.canvas_px)

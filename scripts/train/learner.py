@@ -126,7 +126,7 @@ class Learner:
         return about
 
     def grow_from(self, path: Path) -> dict:
-        """Go on from a state of the same architecture in which fewer tensors moved; those that did not start as they are."""
+        """Go on from a state of the same architecture in which fewer tensors moved, or in fewer directions; what did not starts as it is."""
         with safe_open(path, "pt", device=str(self.device)) as file:
             about = json.loads(file.metadata()["about"])
             self.take(file, about)
@@ -134,13 +134,24 @@ class Learner:
 
     def take(self, file: safe_open, about: dict) -> None:
         parts = {part: {name: file.get_tensor(f"{part}/{name}") for name in self.moved if f"{part}/{name}" in file.keys()} for part in PARTS}
-        self.put({name: parameter.detach() for name, parameter in self.moved.items()} | parts["moved"])
-        self.average |= parts["average"]
+        values = {part: {name: widened(tensor, self.moved[name]) for name, tensor in parts[part].items()} for part in ("moved", "average")}
+        self.put({name: parameter.detach() for name, parameter in self.moved.items()} | values["moved"])
+        self.average |= values["average"]
         for name, parameter in self.moved.items():
-            if name in parts["exp_avg"]:
+            if name in parts["exp_avg"] and parts["exp_avg"][name].shape == parameter.shape:
                 moments = {part: parts[part][name] for part in ("exp_avg", "exp_avg_sq")}
                 self.optimizer.state[parameter] = {"step": torch.tensor(float(about["step"])), **moments}
         self.step = about["step"]
+
+
+def widened(saved: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
+    """A saved tensor in the shape of its own: factors of a higher rank go on with the directions that there were, and the new ones
+    as they start, with a product of zero."""
+    if saved.shape == own.shape:
+        return saved
+    grown = own.detach().clone()
+    grown[tuple(slice(size) for size in saved.shape)] = saved
+    return grown
 
 
 def fits(config: dict) -> str:

@@ -1,7 +1,7 @@
 """Forgeries made from genuine canvases: the families of training and those that only testing sees.
 
 A forgery is a `Recipe`: two layers and a mask. Stills blend it once; pseudo-videos blend it anew for every frame.
-`mesh_poisson` and `autoencoder_swap` are held out, all others are trained on. (The held-out autoencoder enlarges by pixel
+`mesh_poisson` and `autoencoder_swap` are held out, all others are trained on, `generated` only where there is a bank (`generators.py`). (The held-out autoencoder enlarges by pixel
 shuffle, as one of the light autoencoders of training does since they exist; network, bottleneck and use are its own.)
 """
 
@@ -20,11 +20,13 @@ from redrawers import Redrawers
 from swap_autoencoder import SwapAutoencoder
 
 # The trained families and how often each is drawn.
-SHARES = {"self_blend": 3.5, "swap": 2.5, "resample": 1.0, "autoencoder": 1.0, "mouth": 2.0, "super_resolution": 1.5, "redrawn": 1.0}
-TRAINED_FAMILIES = tuple(SHARES)
+SHARES = {"self_blend": 3.5, "swap": 2.5, "resample": 1.0, "autoencoder": 1.0, "mouth": 2.0, "super_resolution": 1.5, "redrawn": 1.0,
+          "generated": 3.0}
+TRAINED_FAMILIES = tuple(name for name in SHARES if name != "generated")
 HELD_OUT_FAMILIES = ("mesh_poisson", "autoencoder_swap")
 FAMILIES = TRAINED_FAMILIES + HELD_OUT_FAMILIES
 WHOLE_PICTURE_SHARE = 0.5  # of the redrawn families; a wholly generated face is such a picture
+GENERATED_KINDS = {"own": .3, "other": .45, "picture": .25}  # the target's own face, another's in its place, the whole picture
 
 
 @dataclass
@@ -36,6 +38,8 @@ class Target:
     person: str = ""
     pristine: np.ndarray | None = None
     sharp: bool = False  # fills its canvas with pixels of its own
+    face: int = -1  # its number among the faces
+    is_mirrored: bool = False
 
     @property
     def sharpest(self) -> np.ndarray:
@@ -143,11 +147,31 @@ class Forger:
         rng, canvas = self.rng, target.canvas
         draw = self.redrawers.enlarge if family == "super_resolution" else self.redrawers.light.redraw
         if rng.random() < WHOLE_PICTURE_SHARE:
-            source = draw(target.sharpest, rng)
-            partner = rescale(canvas, rng, rng.uniform(0.35, 0.9)) if rng.random() < 0.5 else canvas
-            return Recipe(family, partner, source, np.ones((self.canvas_px, self.canvas_px, 1), np.float32), everywhere=True)
+            return self.whole_picture(family, target, draw(target.sharpest, rng))
         source = draw(target.sharpest, rng)
         return Recipe(family, canvas, source, self.mask(target, strength, solid=True))
+
+    def whole_picture(self, family: str, target: Target, source: np.ndarray) -> Recipe:
+        rng, canvas = self.rng, target.canvas
+        partner = rescale(canvas, rng, rng.uniform(0.35, 0.9)) if rng.random() < 0.5 else canvas
+        return Recipe(family, partner, source, np.ones((self.canvas_px, self.canvas_px, 1), np.float32), everywhere=True)
+
+    def generated(self, target: Target, strength: float) -> Recipe:
+        """As face-swap programs and portrait generators do: what a generator drew, of one of the kinds of GENERATED_KINDS."""
+        rng, bank = self.rng, self.redrawers.bank
+        kind = draw_region(rng, GENERATED_KINDS)
+        if kind == "other":
+            other = self.other(target)
+            source = self.warp(bank.draw(other, rng), similarity(self.faces.landmarks[other], target.landmarks))
+        else:
+            source = bank.draw(target.face, rng)
+            source = np.ascontiguousarray(source[:, ::-1]) if target.is_mirrored else source
+        if kind == "picture":
+            return self.whole_picture("generated", target, source)
+        mask = self.mask(target, strength, whole=True)
+        if rng.random() > 0.25 * strength:
+            source = match_colour(source, target.canvas, mask)
+        return Recipe("generated", target.canvas, source, mask)
 
     def mesh_poisson(self, target: Target, _strength: float) -> Recipe:
         """Held out: piecewise-affine transfer of another face over a mesh of landmarks, closed by Poisson blending."""
@@ -181,10 +205,13 @@ class Forger:
         return np.array(self.faces.canvases[index]), self.faces.landmarks[index]
 
     def other_person(self, target: Target) -> tuple[np.ndarray, np.ndarray]:
+        return self.face(self.other(target))
+
+    def other(self, target: Target) -> int:
         """Of several faces of other people, the one whose mean colour is nearest to the target's. A sharp face mostly gets a sharp
         one, as a forger with good pictures would: a soft face among sharp surroundings is one forgery of several."""
         pool = self.sharp_pool if target.sharp and len(self.sharp_pool) > 12 and self.rng.random() < 0.6 else self.pool
         candidates = [int(index) for index in self.rng.choice(pool, 6) if self.faces.people[index] != target.person]
         centre = slice(self.canvas_px * 3 // 8, self.canvas_px * 3 // 4)
         wanted = target.canvas[centre, centre].mean((0, 1))
-        return self.face(min(candidates, key=lambda i: np.abs(self.faces.canvases[i][centre, centre][::8, ::8].mean((0, 1)) - wanted).sum()))
+        return min(candidates, key=lambda i: np.abs(self.faces.canvases[i][centre, centre][::8, ::8].mean((0, 1)) - wanted).sum())

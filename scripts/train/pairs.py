@@ -105,14 +105,15 @@ class PairMaker:
     def target(self, index: int) -> Target:
         """A canvas and its landmarks, mirrored half of the time, sometimes coded once already."""
         canvas, landmarks = np.array(self.faces.canvases[index]), self.faces.landmarks[index].copy()
-        if self.rng.random() < 0.5:
+        about = {"face": index, "is_mirrored": bool(self.rng.random() < 0.5)}
+        if about["is_mirrored"]:
             canvas = np.ascontiguousarray(canvas[:, ::-1])
             landmarks = mirrored(landmarks)
         person, sharp = self.faces.people[index], bool(self.faces.eye_distance_px[index] >= SHARP_EYE_DISTANCE_PX)
         if self.rng.random() >= CODED_BEFORE_SHARE:
-            return Target(canvas, landmarks, person, sharp=sharp)
+            return Target(canvas, landmarks, person, sharp=sharp, **about)
         coded = rescale(canvas, self.rng, self.rng.uniform(0.5, 1.0)) if self.rng.random() < 0.5 else canvas
-        return Target(jpeg(coded, int(self.rng.integers(55, 93))), landmarks, person, canvas, sharp)
+        return Target(jpeg(coded, int(self.rng.integers(55, 93))), landmarks, person, canvas, sharp, **about)
 
 
 def mirrored(landmarks: np.ndarray) -> np.ndarray:

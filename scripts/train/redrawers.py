@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from autoencoder import Autoencoder, load_autoencoder
+from generators import GeneratorBank, load_bank
 from redrawing import RedrawingAutoencoder, load_redrawing
 from settings import CACHE_DIR
 from super_resolution import CHANCES, SuperResolution, load_super_resolution
@@ -18,6 +19,7 @@ class Redrawers:
     bottleneck: Autoencoder  # of faces alone: loses detail
     light: RedrawingAutoencoder  # of any picture: nearly as it was
     super_resolution: list[SuperResolution]  # of any picture: learnt enlargement
+    bank: GeneratorBank | None = None  # what generators drew, where a GPU had them draw
 
     def enlarge(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """RGB uint8 [S, S, 3] shrunk and redrawn by one of the super-resolution networks."""
@@ -46,4 +48,4 @@ def load_redrawers(cache_dir: Path = CACHE_DIR) -> Redrawers:
     for name, script in needed.items():
         if not (cache_dir / name).exists():
             raise SystemExit(f"{cache_dir / name} is missing; run: python scripts/train/{script}")
-    return Redrawers(load_autoencoder(cache_dir), load_redrawing(cache_dir), load_super_resolution(cache_dir))
+    return Redrawers(load_autoencoder(cache_dir), load_redrawing(cache_dir), load_super_resolution(cache_dir), load_bank(cache_dir))

@@ -1,11 +1,11 @@
-"""Several variants of the frame model at once on a GPU: all learn from the same pairs, which the processor makes.
+"""Several variants of the frame model at once on a GPU: all learn from one pool of pairs, which the processor makes.
 
-    python scripts/train/train_gpu.py --config scripts/train/configs/gpu.toml --minutes 9 --folder RUNS [--last]
+    python scripts/train/train_gpu.py --config scripts/train/configs/gpu.toml --minutes 19 --folder RUNS
 
-A GPU learns faster than the processor beside it makes pairs; so several variants share every batch, and each batch is learnt
-from twice, the second time mirrored. States in RUNS go on with the next call; `--last` lets the rates fall to zero over the
-last third of the minutes. What comes back lies in RUNS/results: states (of variants whose matrices moved only the averaged
-weights, in half precision and in pieces), curves and their last rows.
+A GPU learns faster than the processor beside it makes pairs; so the newest pairs stay on the GPU, every step of every variant
+draws from them at random and mirrors half of them, and a pair is seen a few times, hours of learning apart rather than twice in
+a row. Variants go on from the committed state (`grow_from`); over the last part of the minutes the rates fall to zero. RUNS/results holds at
+any time what a call may bring back: averaged weights, the weights before the fall (half precision, to go on from), losses.
 """
 
 from __future__ import annotations
@@ -13,22 +13,26 @@ from __future__ import annotations
 import argparse
 import copy
 import json
+import multiprocessing
 import os
+import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 
 from frame_pairs import StepPairs, steps_from
 from frame_validation import Curve, answers, measures, pair_set
 from learner import Learner
-from settings import CACHE_DIR, FOUNDATIONS_DIR, HERE, read_config
+from manipulate import SHARES
+from settings import CACHE_DIR, FOUNDATIONS_DIR, HERE, STATE_DIR, read_config
 
-REPEATS = 2
-FALL_SHARE = 1 / 3
-PIECE_BYTES = 15 * 2**20
-REPORT_STEPS = 50
+FALL_SHARE = 0.4
+FIRST_PAIRS = 1024  # in the pool before the first step
+REPORT_SECONDS, SAVE_SECONDS = 20, 90
+FIRST_STEP = 1_000_000  # of the pairs: none of the processor's runs came so far
 
 
 def variants(path: Path) -> list[dict]:
@@ -41,65 +45,124 @@ def variants(path: Path) -> list[dict]:
             for name, value in changes.items():
                 config[name] = config[name] | value if isinstance(value, dict) else value
         configs.append(config)
-    if len({(c["preprocess"]["canvas_px"], json.dumps(c["pairs"])) for c in configs}) > 1:
-        raise SystemExit("variants that share pairs must share [pairs] and the canvas")
+    if len({json.dumps([c["preprocess"], c["pairs"]]) for c in configs}) > 1:
+        raise SystemExit("variants that share pairs must share [pairs] and [preprocess]")
     return configs
 
 
-def train(learners: list[Learner], arguments: argparse.Namespace) -> None:
-    sizes = tuple(sorted({learner.size_px for learner in learners}))
-    batches = steps_from(learners[0].step // REPEATS, StepPairs(learners[0].config, arguments.cache, sizes), arguments.workers)
-    first, started, steps, losses = next(batches), time.monotonic(), 0, {}
-    batch, seconds = first, arguments.minutes * 60
-    while (spent := time.monotonic() - started) < seconds and (arguments.steps is None or steps < arguments.steps):
-        left = min(1.0, (1 - spent / seconds) / FALL_SHARE) if arguments.last else 1.0
-        for repeat in range(REPEATS):
-            seen = {name: tensor.flip(-1) for name, tensor in batch.items()} if repeat else batch
-            losses = {learner.config["name"]: learner.learn(seen, left) for learner in learners}
-        steps += 1
-        if steps % REPORT_STEPS == 0:
-            print(f"step {learners[0].step}, {steps * len(batch[f'masks-{sizes[0]}']) * 2 / spent:.0f} new img/s", losses, flush=True)
-        batch = next(batches)
+class PairPool:
+    """The newest pairs, on the GPU: a thread puts them in, learners draw from them."""
+
+    def __init__(self, capacity: int, size_px: int, patch_px: int, device: torch.device):
+        side = size_px // patch_px
+        self.size_px, self.capacity, self.made = size_px, capacity, 0
+        self.images = torch.empty((capacity, 2, 3, size_px, size_px), dtype=torch.uint8, device=device)
+        self.masks = torch.empty((capacity, side, side), dtype=torch.uint8, device=device)
+        self.families = np.empty(capacity, np.int64)
+
+    def put(self, batch: dict[str, torch.Tensor]) -> None:
+        """A batch of StepPairs, over the oldest."""
+        families = batch["families"].numpy()
+        places = (self.made + np.arange(len(families))) % self.capacity
+        index = torch.from_numpy(places).to(self.images.device)
+        halves = batch[f"images-{self.size_px}"].unflatten(0, (2, -1)).transpose(0, 1)
+        self.images[index] = halves.to(self.images.device)
+        self.masks[index] = batch[f"masks-{self.size_px}"].to(self.masks.device)
+        self.families[places] = families
+        self.made += len(families)
+
+    def draw(self, count: int, rng: np.random.Generator, without: list[str]) -> dict[str, torch.Tensor]:
+        """A batch as learners take it, half of it mirrored, without pairs of some families."""
+        families = self.families[: min(self.made, self.capacity)]
+        allowed = np.flatnonzero(~np.isin(families, [list(SHARES).index(name) for name in without]))
+        chosen = torch.from_numpy(rng.choice(allowed, count)).to(self.images.device)
+        images, masks = self.images[chosen], self.masks[chosen]
+        images[: count // 2], masks[: count // 2] = images[: count // 2].flip(-1), masks[: count // 2].flip(-1)
+        return {f"images-{self.size_px}": images.transpose(0, 1).flatten(0, 1), f"masks-{self.size_px}": masks}
 
 
-def bring_back(learner: Learner, folder: Path, results: Path, cache_dir: Path) -> None:
-    name = learner.config["name"]
-    learner.save(folder / f"{name}.safetensors")
-    held = pair_set(learner.config, cache_dir)
+def fill(pool: PairPool, config: dict, arguments: argparse.Namespace) -> None:
+    """Put in what the workers make, for ever."""
+    for batch in steps_from(FIRST_STEP, StepPairs(config, arguments.cache, (pool.size_px,)), arguments.workers):
+        pool.put(batch)
+
+
+def train(learners: list[Learner], pool: PairPool, arguments: argparse.Namespace) -> None:
+    while pool.made < min(FIRST_PAIRS, pool.capacity):
+        time.sleep(0.5)
+    started = reported = saved = time.monotonic()
+    seconds, rng, is_falling = arguments.minutes * 60, np.random.default_rng(9), False
+    while (spent := time.monotonic() - started) < seconds:
+        left = min(1.0, (1 - spent / seconds) / FALL_SHARE)
+        if left < 1 and not is_falling:
+            is_falling = True
+            bring_back(learners, arguments, "before")
+        losses = {}
+        for learner in learners:
+            batch = pool.draw(learner.plan["pairs"], rng, learner.plan.get("without", []))
+            losses[learner.config["name"]] = learner.learn(batch, left)
+        now = time.monotonic()
+        if now - reported > REPORT_SECONDS:
+            reported = now
+            print(f"{spent:.0f} s, step {learners[0].step}, {pool.made} pairs ({2 * pool.made / (spent + 1e-9):.0f} img/s)", json.dumps(losses), flush=True)
+        if now - saved > SAVE_SECONDS:
+            saved = now
+            bring_back(learners, arguments, "average")
+    bring_back(learners, arguments, "average")
+
+
+def bring_back(learners: list[Learner], arguments: argparse.Namespace, what: str) -> None:
+    """The averaged weights in whole, or those before the fall in half precision, with the step."""
+    results = arguments.folder / "results"
+    for learner in learners:
+        values = learner.average if what == "average" else learner.moved
+        kind = torch.float32 if what == "average" else torch.float16
+        tensors = {f"average/{name}": tensor.detach().to("cpu", kind).contiguous() for name, tensor in values.items()}
+        path = results / f"{learner.config['name']}.{what}.safetensors"
+        save_file(tensors, path.with_suffix(".part"), {"about": json.dumps({"step": learner.step})})
+        path.with_suffix(".part").replace(path)
+
+
+def validate(learner: Learner, arguments: argparse.Namespace) -> None:
+    name, held = learner.config["name"], held_pairs(learner.config, arguments.cache)
     with learner.averaged() as network:
-        row = {"step": learner.step, "pictures": learner.step * learner.config["pairs"]["count"] * 2,
+        row = {"step": learner.step, "pictures": learner.step * learner.plan["pairs"] * 2,
                **measures(held, answers(network, held, learner.config["preprocess"], batch=64))}
-    Curve(folder / f"{name}.csv").add(row)
-    (results / f"{name}.json").write_text(json.dumps(row, indent=1) + "\n")
+    Curve(arguments.folder / f"{name}.csv").add(row)
+    (arguments.folder / "results" / f"{name}.json").write_text(json.dumps(row, indent=1) + "\n")
     print(name, json.dumps(row), flush=True)
-    if learner.plan["moved"] == "norms":
-        learner.save(results / f"{name}.safetensors", seconds=0)
-        return
-    save_file({f"average/{key}": tensor.detach().half().cpu().contiguous() for key, tensor in learner.average.items()}, folder / "half")
-    data = (folder / "half").read_bytes()
-    for number, start in enumerate(range(0, len(data), PIECE_BYTES)):
-        (results / f"{name}.half.{number}").write_bytes(data[start : start + PIECE_BYTES])
+
+
+def held_pairs(config: dict, cache_dir: Path):
+    return pair_set(config, cache_dir, families=tuple(config["pairs"]["families"]))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", type=Path, default=HERE / "configs/gpu.toml")
-    parser.add_argument("--minutes", type=float, default=9)
-    parser.add_argument("--steps", type=int, help="at most so many batches, for a trial")
-    parser.add_argument("--last", action="store_true")
+    parser.add_argument("--minutes", type=float, default=19)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--cache", type=Path, default=CACHE_DIR)
     parser.add_argument("--foundations", type=Path, default=FOUNDATIONS_DIR)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 1))
+    parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 2))
+    parser.add_argument("--pool", type=int, default=40_000, help="pairs that stay on the GPU (.7 MB each at 336 px)")
     chosen = parser.parse_args()
-    results_folder = chosen.folder / "results"
-    results_folder.mkdir(parents=True, exist_ok=True)
+    (chosen.folder / "results").mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
-    all_learners = [Learner(config, torch.device(chosen.device), chosen.foundations) for config in variants(chosen.config)]
+    configs = variants(chosen.config)
+    first = configs[0]
+    shared = PairPool(chosen.pool, first["preprocess"]["size_px"], first["architecture"]["patch_px"], torch.device(chosen.device))
+    threading.Thread(target=fill, args=(shared, first, chosen), daemon=True).start()
+    validation = multiprocessing.get_context("spawn").Process(target=held_pairs, args=(first, chosen.cache), daemon=True)
+    validation.start()
+    all_learners = [Learner(config, torch.device(chosen.device), chosen.foundations) for config in configs]
     for each in all_learners:
-        if (chosen.folder / f"{each.config['name']}.safetensors").exists():
-            each.load(chosen.folder / f"{each.config['name']}.safetensors")
-    train(all_learners, chosen)
+        each.grow_from(STATE_DIR / each.config["grow_from"])
+        each.plan["average_keep"] = each.plan["average_keep_on_gpu"]
+    train(all_learners, shared, chosen)
+    validation.join()
     for each in all_learners:
-        bring_back(each, chosen.folder, results_folder, chosen.cache)
+        validate(each, chosen)
+    (chosen.folder / "results/done").touch()
+    os._exit(0)  # the workers make pairs for ever
