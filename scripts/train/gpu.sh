@@ -8,12 +8,13 @@
 #   scripts/train/gpu.sh train MINUTES   there, after the last part: all variants of configs/gpu.toml, in the background
 #   scripts/train/gpu.sh collect SECONDS there: wait so long, or until all is done; results so far into $OUT
 #
-# One session of 28 minutes, calls right after each other so that the machine stays. `git sparse-checkout set scripts/train`
+# One session of 28 minutes. A machine that waits 30 seconds for the next call is gone with all that is on it, and perhaps for the
+# day: think before the first call, not between two, and end every call with `collect`, so that no more is lost than one. `git sparse-checkout set scripts/train`
 # beforehand: the checkout travels with every call.
 #   run("bash scripts/train/gpu.sh keep", carry=[".gpu/1"])
 #   run("bash scripts/train/gpu.sh keep && bash scripts/train/gpu.sh draw 2.5", carry=[".gpu/2"])
 #   run("bash scripts/train/gpu.sh keep", carry=[".gpu/3"])
-#   run("bash scripts/train/gpu.sh keep && bash scripts/train/gpu.sh train 19 && bash scripts/train/gpu.sh collect 240", carry=[".gpu/4"])
+#   run("bash scripts/train/gpu.sh keep && bash scripts/train/gpu.sh train 19 && bash scripts/train/gpu.sh collect 300", carry=[".gpu/4"])
 #   run("bash scripts/train/gpu.sh collect 560"), as often as there is time
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -62,5 +63,5 @@ case "${1:-}" in
 pack) "$PYTHON" scripts/train/gpu_pack.py --canvas-px "$CANVAS_PX" ;;
 keep) keep ;;
 draw | train | collect) "$@" ;;
-*) sed -n '2,19s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" && exit 2 ;;
+*) sed -n '2,20s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" && exit 2 ;;
 esac

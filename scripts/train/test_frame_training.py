@@ -18,15 +18,18 @@ import learner as learner_module
 from degrade import Journey, moved_mask, on_canvas, travel
 from dinov2 import Dinov2FrameNetwork, LowRankLinear, attention_in_steps
 from frame_validation import pointing
+from generators import CROP_PX, PLANS, Generator
 from learner import Learner
-from manipulate import Recipe
+from manipulate import SHARES, Recipe
 from mouth import moved_mouth
 from pairs import mirrored, visible_mask
+from train_gpu import PairPool
 
 SHAPE = {"family": "dinov2-vit", "image_px": 56, "patch_px": 14, "width": 24, "layers": 2, "heads": 3, "head": "linear"}
 PREPROCESS = {"size_px": 56, "canvas_px": 64, "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 TRAINING = {"moved": "norms", "learning_rate": 1e-3, "matrix_learning_rate": 1e-5, "weight_decay": 0.01, "warmup_steps": 2,
             "average_keep": 0.9, "clip": 1.0, "mask_weight": 2.0, "kept_patches": 0.5}
+LOW_RANK = TRAINING | {"moved": "low_rank", "rank": 2, "factor_learning_rate": 1e-3}
 CONFIG = {"name": "tiny", "seed": 1, "architecture": SHAPE, "preprocess": PREPROCESS, "training": TRAINING}
 LANDMARKS = np.array([[96, 120], [160, 120], [128, 156], [102, 191], [154, 191]], np.float32)
 
@@ -133,7 +136,7 @@ class ALearner(unittest.TestCase):
         for step in range(2):
             narrow.learn(batch(step))
         narrow.save(self.folder / "state.safetensors", seconds=7)
-        wide = Learner(CONFIG | {"training": TRAINING | {"moved": "low_rank", "rank": 2, "factor_learning_rate": 1e-3}}, torch.device("cpu"))
+        wide = Learner(CONFIG | {"training": LOW_RANK}, torch.device("cpu"))
         wide.grow_from(self.folder / "state.safetensors")
         images = torch.randn(2, 3, 56, 56)
         torch.testing.assert_close(wide.network.eval()(images)[0], narrow.network.eval()(images)[0], rtol=0, atol=0)
@@ -143,9 +146,21 @@ class ALearner(unittest.TestCase):
         self.assertEqual(wide.step, 3)
         self.assertGreater(float((wide.moved[factor] - before).detach().abs().max()), 0)
 
+    def test_grows_to_more_directions_without_another_answer(self):
+        few = Learner(CONFIG | {"training": LOW_RANK}, torch.device("cpu"))
+        for step in range(3):
+            few.learn(batch(step))
+        few.save(self.folder / "state.safetensors")
+        many = Learner(CONFIG | {"training": LOW_RANK | {"rank": 5}}, torch.device("cpu"))
+        many.grow_from(self.folder / "state.safetensors")
+        images = torch.randn(2, 3, 56, 56)
+        with torch.no_grad(), few.averaged() as small, many.averaged() as large:
+            torch.testing.assert_close(small(images), large(images))
+        many.learn(batch(3))
+        self.assertEqual(many.step, 4)
+
     def test_has_its_factors_where_its_network_computes(self):
-        training = TRAINING | {"moved": "low_rank", "rank": 2, "factor_learning_rate": 1e-3}
-        elsewhere = Learner(CONFIG | {"training": training}, torch.device("meta"))
+        elsewhere = Learner(CONFIG | {"training": LOW_RANK}, torch.device("meta"))
         self.assertEqual({parameter.device.type for parameter in elsewhere.network.parameters()}, {"meta"})
 
     def test_lends_the_averaged_weights_and_takes_them_back(self):
@@ -208,6 +223,54 @@ class AForgery(unittest.TestCase):
 
     def test_of_a_mirrored_face_keeps_right_and_left_apart(self):
         self.assertLess(mirrored(LANDMARKS)[0, 0], mirrored(LANDMARKS)[1, 0])
+
+
+class APool(unittest.TestCase):
+    def batch_of(self, shade: int, family: str) -> dict[str, torch.Tensor]:
+        """Two pairs whose genuine halves have one shade, their forgeries the next, brighter on the left."""
+        halves = torch.tensor([shade, shade, shade + 1, shade + 1], dtype=torch.uint8)
+        images = halves.view(4, 1, 1, 1).repeat(1, 3, 56, 56)
+        images[..., :28] += 100
+        return {"images-56": images, "masks-56": torch.full((2, 4, 4), shade, dtype=torch.uint8),
+                "families": torch.full((2,), list(SHARES).index(family))}
+
+    def test_keeps_the_newest_pairs_and_their_halves_together(self):
+        pool = PairPool(4, 56, 14, torch.device("cpu"))
+        for shade in (10, 20, 30):
+            pool.put(self.batch_of(shade, "swap"))
+        drawn = pool.draw(32, np.random.default_rng(1), [])
+        genuine, forged = drawn["images-56"].amin((1, 2, 3)).split(32)
+        self.assertEqual(set(genuine.tolist()), {20, 30})
+        torch.testing.assert_close(forged, genuine + 1)
+        torch.testing.assert_close(drawn["masks-56"].amax((1, 2)), genuine)
+
+    def test_mirrors_half_of_what_it_gives(self):
+        pool = PairPool(4, 56, 14, torch.device("cpu"))
+        pool.put(self.batch_of(10, "swap"))
+        left = pool.draw(8, np.random.default_rng(1), [])["images-56"][:8, 0, 0, 0]
+        self.assertEqual((left > 100).tolist(), [False] * 4 + [True] * 4)
+
+    def test_leaves_out_the_families_that_a_variant_does_not_learn_from(self):
+        pool = PairPool(8, 56, 14, torch.device("cpu"))
+        pool.put(self.batch_of(10, "generated"))
+        pool.put(self.batch_of(20, "mouth"))
+        drawn = pool.draw(16, np.random.default_rng(1), ["generated"])
+        self.assertEqual(set(drawn["masks-56"].flatten().tolist()), {20})
+
+
+class AGenerator(unittest.TestCase):
+    def test_of_every_plan_draws_a_picture_of_the_size_it_saw(self):
+        for name, plan in PLANS.items():
+            with self.subTest(name):
+                images = torch.rand(1, 3, CROP_PX, CROP_PX)
+                self.assertEqual(Generator(plan, width=8)(images).shape, images.shape)
+
+    def test_rounds_its_codes_to_the_levels_of_its_plan_and_learns_through_them(self):
+        generator = Generator(PLANS["rounded-8"], width=8)
+        codes = generator.codes(torch.rand(1, 3, 32, 32))
+        self.assertLessEqual(len(codes.detach().unique()), PLANS["rounded-8"].levels)
+        generator.decode(codes).mean().backward()
+        self.assertGreater(float(generator.encode[0].weight.grad.abs().max()), 0)
 
 
 class ThePointingGame(unittest.TestCase):

@@ -19,12 +19,13 @@ import threading
 import time
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from safetensors.torch import save_file
 
 from frame_pairs import StepPairs, steps_from
-from frame_validation import Curve, answers, measures, pair_set
+from frame_validation import Curve, PairSet, answers, measures, pair_set
 from learner import Learner
 from manipulate import SHARES
 from settings import CACHE_DIR, FOUNDATIONS_DIR, HERE, STATE_DIR, read_config
@@ -133,7 +134,10 @@ def validate(learner: Learner, arguments: argparse.Namespace) -> None:
     print(name, json.dumps(row), flush=True)
 
 
-def held_pairs(config: dict, cache_dir: Path):
+def held_pairs(config: dict, cache_dir: Path) -> PairSet:
+    """Made by a process of its own, which must not take the cores of those that make pairs to learn from."""
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
     return pair_set(config, cache_dir, families=tuple(config["pairs"]["families"]))
 
 
@@ -145,7 +149,7 @@ if __name__ == "__main__":
     parser.add_argument("--cache", type=Path, default=CACHE_DIR)
     parser.add_argument("--foundations", type=Path, default=FOUNDATIONS_DIR)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 2))
+    parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 3))
     parser.add_argument("--pool", type=int, default=40_000, help="pairs that stay on the GPU (.7 MB each at 336 px)")
     chosen = parser.parse_args()
     (chosen.folder / "results").mkdir(parents=True, exist_ok=True)
