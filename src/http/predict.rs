@@ -118,10 +118,11 @@ enum Client {
 /// `image` are `{"success": false, "error": …}` as JSON; the others have `detail`.
 ///
 /// With `Prefer: respond-async` the file is taken as by `POST /api/v1/analyses` and answered 202; the
-/// result is then the full answer, of an image too.
+/// result is then the full answer, of an image too. With `Prefer: respond-async, wait=N` it goes through the
+/// queue as well and is answered 200 where it is done within N seconds.
 #[utoipa::path(tag = "analysis",
     params(PredictQuery, StreamQuery,
-        ("prefer" = Option<String>, Header, description = "`respond-async`: the answer is a promise"),
+        ("prefer" = Option<String>, Header, description = "`respond-async`: the answer is a promise; `respond-async, wait=N`: unless the analysis is done within N seconds"),
         ("idempotency-key" = Option<String>, Header, description = "With `respond-async`, as for `POST /api/v1/analyses`")),
     request_body(content = PredictForm, content_type = "multipart/form-data"),
     responses(

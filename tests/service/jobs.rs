@@ -216,7 +216,7 @@ async fn predict_promises_an_answer_where_the_client_prefers_that() {
     let settings = [("trust_forwarded", "true")];
     let server = Server::start_with(&settings).await;
     let request = sending(&server, "/predict", &repository(CLIP));
-    let request = request.header("prefer", "wait=5, respond-async");
+    let request = request.header("prefer", "handling=strict, respond-async");
     let request = request.header("x-forwarded-prefix", "/fw");
     let response = request.send().await.expect("an answer");
     assert_eq!(response.status(), 202);
@@ -229,6 +229,46 @@ async fn predict_promises_an_answer_where_the_client_prefers_that() {
     assert_eq!(place, format!("/fw{}", path(&job)));
     assert_eq!(job["events_url"], format!("/fw{}/events", path(&job)));
     done(&server, &job).await;
+}
+
+#[tokio::test]
+async fn a_client_that_waits_is_answered_through_the_queue_where_the_analysis_ends_in_time() {
+    let server = Server::start_with(&[]).await;
+    for (route, preference) in [
+        (ANALYSES, "wait=120"),
+        ("/predict", "respond-async, wait=120"),
+    ] {
+        let request = sending(&server, route, &repository(CLIP)).header("prefer", preference);
+        let response = request.send().await.expect("an answer");
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["preference-applied"], preference);
+        let place = response.headers()["content-location"].clone();
+        let analysis: Value = response.json().await.expect("JSON");
+        let stored = server.get(place.to_str().expect("ASCII")).await;
+        let stored: Value = stored.json().await.expect("JSON");
+        assert_eq!(analysis["id"], stored["id"]);
+        assert_eq!(analysis["verdict"], "FAKE");
+    }
+    assert_eq!(records(&server).await.len(), 2);
+    let request = sending(&server, ANALYSES, &repository("README.md")).header("prefer", "wait=120");
+    let failed = accepted(request).await;
+    assert_eq!(failed["state"], "failed");
+    assert_eq!(failed["reason"]["code"], "unsupported-media");
+}
+
+#[tokio::test]
+async fn a_client_whose_patience_ends_gets_the_promise_and_one_too_many_is_told() {
+    let settings = [IDLE, ("max_event_streams_per_sender", "1")];
+    let server = Server::start_with(&settings).await;
+    let request = sending(&server, ANALYSES, &repository(CLIP)).header("prefer", "wait=1");
+    let job = accepted(request).await;
+    assert_eq!(job["state"], "queued");
+    let held = follow(&server, &job, None).await;
+    let request = sending(&server, ANALYSES, &repository(CLIP)).header("prefer", "wait=1");
+    let refused = request.send().await.expect("an answer");
+    expect_problem(&server, SUBMIT, refused, (429, "too-many-streams")).await;
+    assert_eq!(waiting_files(&server).len(), 1, "nothing was taken");
+    drop(held);
 }
 
 #[tokio::test]

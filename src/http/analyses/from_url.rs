@@ -4,7 +4,6 @@
 //! limits as a body that is sent here.
 
 use std::io;
-use std::sync::Arc;
 
 use actix_web::error::PayloadError;
 use actix_web::http::header::CONTENT_TYPE;
@@ -14,12 +13,9 @@ use futures_util::stream::StreamExt;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::idempotency;
-use super::queue::refuse_where_full;
-use super::submit::promise;
+use super::submit::{Terms, promise};
 use crate::http::Service;
 use crate::http::body::{BodyLimits, guarded};
-use crate::http::caller::Sender;
 use crate::http::error::HttpError;
 use crate::http::filename::DisplayName;
 use crate::http::upload::{ReceivedFile, write_and_hash};
@@ -46,7 +42,7 @@ pub(super) fn names_a_url(request: &HttpRequest) -> bool {
     essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
 }
 
-/// Fetches the file that `body` names, keeps a job of it and answers 202.
+/// Fetches the file that `body` names, keeps a job of it and answers as for one that was sent.
 ///
 /// # Errors
 /// [`HttpError`]; nothing of the file is left then.
@@ -56,12 +52,10 @@ pub(super) async fn submit_url(
     service: &Data<Service>,
 ) -> Result<HttpResponse, HttpError> {
     let fetcher = service.fetcher.as_ref().ok_or(HttpError::UrlsOff)?;
-    let visit = Arc::new(service.reception.enter(Sender::of(request))?);
-    let key = idempotency::of(request)?;
-    refuse_where_full(service, key.as_deref()).await?;
+    let terms = Terms::of(request, service).await?;
     let form = read(body, service.settings.body).await?;
     let file = fetch(fetcher, &form.url, service).await?;
-    promise(request, file, (key, visit), service).await
+    promise(request, file, terms, service).await
 }
 
 /// What is wrong with it is not repeated: it may be a URL that nobody else should read.

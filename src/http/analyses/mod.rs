@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! POST ─▶ upload to disk + SHA-256 ─▶ beside the artifacts ─▶ row in the queue ─▶ 202 + Location
+//!   │                                                               └─▶ or its end, where the client waits (`patience`)
 //!   └─▶ or a URL, from which it is fetched (`from_url`)
 //! GET  ─▶ the row                       (`jobs`, here or elsewhere, does the work)
 //! GET …/events ─▶ the row's events, as they come, by looking again and again
@@ -15,6 +16,8 @@ mod answer;
 mod events;
 mod from_url;
 mod idempotency;
+mod patience;
+mod preference;
 mod queue;
 mod routes;
 mod streams;
@@ -22,7 +25,8 @@ mod submit;
 
 pub(super) use answer::JobAnswer;
 pub(super) use events::follow;
+pub(super) use preference::prefers_async;
 pub(super) use queue::{new_job, place_and_enqueue, refuse_where_full};
 pub(super) use routes::{by_id, cancel, submit_route};
 pub(super) use streams::EventStreams;
-pub(super) use submit::{prefers_async, submit};
+pub(super) use submit::submit;

@@ -9,6 +9,7 @@ use super::from_url::{UrlForm, names_a_url, submit_url};
 use super::submit::submit;
 use crate::http::Service;
 use crate::http::analyse_upload::{FORM, VideoForm};
+use crate::http::answer::AnalysisAnswer;
 use crate::http::caller::Caller;
 use crate::http::error::HttpError;
 use crate::http::problem::{Problem, UploadProblems};
@@ -24,19 +25,23 @@ pub(super) const NOT_FOUND: HttpError = HttpError::NotFound("analysis");
 /// The file is kept and analysed as soon as a worker is free, here or on another machine that shares
 /// the database. The answer is a promise: `Location` says where to ask for it, `events_url` where to
 /// follow it. The result is the full answer, as `POST /predict?format=framewitness` gives it. The file is
-/// removed when its analysis ends. Where the setting `fetch_urls` allows it, JSON may name a URL instead, from
+/// removed when its analysis ends. With `Prefer: wait=N` the answer is the result itself where it is there within N seconds. Where the setting `fetch_urls` allows it, JSON may name a URL instead, from
 /// which the file is fetched before the answer.
 #[utoipa::path(operation_id = "create_analysis", tag = "analysis",
     params(StreamQuery,
+        ("prefer" = Option<String>, Header, description = "`wait=N`: where the analysis is done within so many seconds (600 at most), it is the answer"),
         ("idempotency-key" = Option<String>, Header, description = "1 to 255 visible ASCII characters of the client's own: the same file sent again with the same key is the same job, for as long as the job is remembered")),
     request_body(content((VideoForm = "multipart/form-data"), (UrlForm = "application/json"))),
     responses(
-        (status = 202, description = "The job", body = JobAnswer,
+        (status = 200, description = "With `Prefer: wait=N`, and done within that time: the full answer", body = AnalysisAnswer,
+            headers(("content-location" = String, description = "Where it can be read again"),
+                ("preference-applied" = String, description = "`wait=N`"))),
+        (status = 202, description = "The job; after a wait as it stands, also where it failed", body = JobAnswer,
             headers(("location" = String, description = "Where to ask for it"))),
         (status = 400, description = "`malformed-multipart`, `missing-file`, `repeated-field`, `too-many-parts`, `empty-file`, `upload-interrupted`, `invalid-query` or `invalid-idempotency-key`; of a URL `invalid-json` or `invalid-url`", content_type = "application/problem+json", body = Problem),
         (status = 403, description = "`url-fetch-off`: the setting `fetch_urls` does not allow it", content_type = "application/problem+json", body = Problem),
         (status = 422, description = "`idempotency-key-reused`: another file came with this key; of a URL `url-not-public` or `url-not-fetched`", content_type = "application/problem+json", body = Problem),
-        (status = 429, description = "`queue-full` or `too-many-uploads`. `Retry-After` says when to try again", content_type = "application/problem+json", body = Problem),
+        (status = 429, description = "`queue-full`, `too-many-uploads` or, of one that waits, `too-many-streams`. `Retry-After` says when to try again", content_type = "application/problem+json", body = Problem),
         (status = 504, description = "`url-too-slow`", content_type = "application/problem+json", body = Problem),
         UploadProblems,
     ))]

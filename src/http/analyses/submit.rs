@@ -2,41 +2,52 @@
 
 use std::sync::Arc;
 
-use actix_web::http::header::HeaderName;
+use actix_web::http::header::CONTENT_LOCATION;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use uuid::Uuid;
 
 use super::answer::JobAnswer;
 use super::idempotency;
+use super::patience::Patience;
+use super::preference::{PREFERENCE_APPLIED, applied};
 use super::queue::{new_job, place_and_enqueue, refuse_where_full};
 use crate::http::Service;
+use crate::http::answer::AnalysisAnswer;
 use crate::http::caller::Sender;
 use crate::http::error::HttpError;
 use crate::http::public_path::PublicPath;
 use crate::http::reception::Visit;
 use crate::http::upload::{Form, ReceivedFile, receive};
 use crate::http::wish::Wish;
-use crate::store::{Idempotency, Job, JobId, NewJob};
+use crate::store::{Idempotency, Job, JobId, NewJob, Reader};
 
-const PREFER: HeaderName = HeaderName::from_static("prefer");
-const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
-const RESPOND_ASYNC: &str = "respond-async";
-
-/// Whether the client prefers a promise now to an answer later (RFC 7240, section 4.1).
-pub(in crate::http) fn prefers_async(request: &HttpRequest) -> bool {
-    let mut values = request.headers().get_all(PREFER);
-    values.any(|value| {
-        let preferences = value.to_str().unwrap_or_default().split(',');
-        let mut names = preferences.map(|preference| {
-            let name = preference.split([';', '=']).next().unwrap_or_default();
-            name.trim()
-        });
-        names.any(|name| name.eq_ignore_ascii_case(RESPOND_ASYNC))
-    })
+/// What comes with a file.
+pub(super) struct Terms {
+    pub(super) key: Option<String>,
+    pub(super) visit: Arc<Visit>,
+    pub(super) patience: Option<Patience>,
 }
 
-/// Receives the file in `body`, keeps a job of it and answers 202.
+impl Terms {
+    /// Of a request that may be let in.
+    ///
+    /// # Errors
+    /// [`HttpError`]: there is no room for it, or what it says of itself makes no sense.
+    pub(super) async fn of(request: &HttpRequest, service: &Service) -> Result<Self, HttpError> {
+        let visit = Arc::new(service.reception.enter(Sender::of(request))?);
+        let key = idempotency::of(request)?;
+        refuse_where_full(service, key.as_deref()).await?;
+        Ok(Self {
+            key,
+            visit,
+            patience: Patience::of(request, service)?,
+        })
+    }
+}
+
+/// Receives the file in `body`, keeps a job of it and answers 202, or with the analysis where the client
+/// waits for that and it ends in time.
 ///
 /// # Errors
 /// [`HttpError`]; nothing of the upload is left then.
@@ -46,33 +57,57 @@ pub(in crate::http) async fn submit(
     form: Form,
     service: &Data<Service>,
 ) -> Result<HttpResponse, HttpError> {
-    let visit = Arc::new(service.reception.enter(Sender::of(request))?);
-    let key = idempotency::of(request)?;
-    refuse_where_full(service, key.as_deref()).await?;
+    let terms = Terms::of(request, service).await?;
     let limits = service.settings.body;
     let upload = receive(request, body, form, &service.uploads, limits).await?;
-    promise(request, upload.file, (key, visit), service).await
+    promise(request, upload.file, terms, service).await
 }
 
-/// Keeps a job of a file that is there, and answers 202.
+/// Keeps a job of a file that is there, and answers as [`submit`] does.
 ///
 /// # Errors
 /// [`HttpError`]; nothing of the upload is left then.
 pub(super) async fn promise(
     request: &HttpRequest,
     file: ReceivedFile,
-    (key, visit): (Option<String>, Arc<Visit>),
+    terms: Terms,
     service: &Data<Service>,
 ) -> Result<HttpResponse, HttpError> {
-    let job = keep(service, file, (Wish::of(request)?, key), visit).await?;
-    let position = service.jobs.position(job.id).await?;
+    let wished = (Wish::of(request)?, terms.key);
+    let job = keep(service, file, wished, terms.visit).await?;
     let at = PublicPath::of(request);
-    let mut response = JobAnswer::new(&job, position, &at).accepted(&at);
-    if prefers_async(request) {
-        let applied = actix_web::http::header::HeaderValue::from_static(RESPOND_ASYNC);
+    let mut response = match terms.patience {
+        Some(patience) => answer(service, patience.exercise(service, job).await, &at).await?,
+        None => promised(service, &job, &at).await?,
+    };
+    if let Some(applied) = applied(request) {
         response.headers_mut().insert(PREFERENCE_APPLIED, applied);
     }
     Ok(response)
+}
+
+/// The analysis where the job is done, else the job as it stands.
+async fn answer(service: &Service, job: Job, at: &PublicPath) -> Result<HttpResponse, HttpError> {
+    let stored = match job.analysis {
+        Some(id) => service.records.get(id, Reader::Unrestricted).await?,
+        None => None,
+    };
+    let Some(stored) = stored else {
+        return promised(service, &job, at).await;
+    };
+    let place = at.link(&format!("/api/v1/predictions/{}", stored.analysis.id));
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_LOCATION, place))
+        .json(AnalysisAnswer::new(&stored, at)))
+}
+
+async fn promised(
+    service: &Service,
+    job: &Job,
+    at: &PublicPath,
+) -> Result<HttpResponse, HttpError> {
+    let position = service.jobs.position(job.id).await?;
+    Ok(JobAnswer::new(job, position, at).accepted(at))
 }
 
 /// Runs on its own to its end even when the client leaves, so that no upload stays without its job;
@@ -106,36 +141,5 @@ async fn known(service: &Service, new: &NewJob) -> Result<Option<Job>, HttpError
         Some(job) if job.fingerprint.as_ref() == Some(fingerprint) => Ok(Some(job)),
         Some(_) => Err(HttpError::KeyReused),
         None => Ok(None),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use actix_web::test::TestRequest;
-
-    use super::*;
-
-    #[test]
-    fn the_preference_is_found_among_others_however_it_is_written() {
-        let prefers = |value: &str| {
-            let request = TestRequest::post().insert_header((PREFER, value));
-            prefers_async(&request.to_http_request())
-        };
-        for value in [
-            "respond-async",
-            "Respond-Async",
-            "return=minimal, respond-async; x=1",
-            "wait=10,respond-async",
-        ] {
-            assert!(prefers(value), "{value}");
-        }
-        for value in [
-            "",
-            "return=minimal",
-            "respond-asynchronously",
-            "x=respond-async",
-        ] {
-            assert!(!prefers(value), "{value}");
-        }
     }
 }
