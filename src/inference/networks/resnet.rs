@@ -5,14 +5,14 @@ use tch::{Kind, Tensor};
 
 use super::super::manifest::{ResNetHead, ResNetShape};
 use super::super::weights::Scope;
-use super::layers::{ConvNorm, ConvShape, Linear};
+use super::layers::{ConvNorm, ConvShape, Convolution, Linear};
 use super::picture::{PictureLogits, PictureMaps};
 use super::relevance::{TowardsFake, followed_back, of_pooled};
 use super::resnext::{halve, stem_shape};
 
 /// Pictures to two logits.
 pub(in crate::inference) struct ResNet {
-    stem: ConvNorm,
+    stem: Convolution,
     blocks: Vec<BasicBlock>,
     classifier: Linear,
 }
@@ -46,7 +46,7 @@ impl ResNet {
 
     /// `[n, 3, side, side]` → `[n, 2]`.
     pub(super) fn run(&self, pictures: &Tensor, towards: TowardsFake<'_>) -> PictureLogits {
-        let mut x = halve(&self.stem.run(pictures).relu_());
+        let mut x = halve(&self.stem.rectified(pictures));
         for block in &self.blocks {
             x = block.run(&x);
         }
@@ -65,9 +65,9 @@ impl ResNet {
 
 /// Two 3×3 convolutions, the first of which carries the stride, around a shortcut.
 struct BasicBlock {
-    first: ConvNorm,
-    second: ConvNorm,
-    shortcut: Option<ConvNorm>,
+    first: Convolution,
+    second: Convolution,
+    shortcut: Option<Convolution>,
 }
 
 impl BasicBlock {
@@ -91,11 +91,10 @@ impl BasicBlock {
     }
 
     fn run(&self, x: &Tensor) -> Tensor {
-        let mut sum = self.second.run(&self.first.run(x).relu_());
-        sum += self
-            .shortcut
-            .as_ref()
-            .map_or_else(|| x.shallow_clone(), |s| s.run(x));
-        sum.relu_()
+        let inner = self.first.rectified(x);
+        match &self.shortcut {
+            Some(shortcut) => self.second.joined(&inner, &shortcut.run(x)),
+            None => self.second.joined(&inner, x),
+        }
     }
 }

@@ -5,11 +5,11 @@ use tch::{Kind, Tensor};
 
 use super::super::manifest::ResNeXtShape;
 use super::super::weights::Scope;
-use super::layers::{ConvNorm, ConvShape};
+use super::layers::{ConvNorm, ConvShape, Convolution};
 
 /// Stem, stages and pooling: a picture to one feature.
 pub(super) struct ResNeXt {
-    stem: ConvNorm,
+    stem: Convolution,
     stages: Vec<Vec<Bottleneck>>,
 }
 
@@ -69,7 +69,7 @@ impl ResNeXt {
         count: usize,
         mut seen: impl FnMut(usize, &Tensor),
     ) -> Tensor {
-        let mut x = halve(&self.stem.run(pictures).relu_());
+        let mut x = halve(&self.stem.rectified(pictures));
         for (index, blocks) in self.stages.iter().take(count).enumerate() {
             for block in blocks {
                 x = block.run(&x);
@@ -121,10 +121,10 @@ struct BlockShape {
 
 /// 1×1 down, grouped 3×3 (which carries the stride), 1×1 up, around a shortcut.
 struct Bottleneck {
-    down: ConvNorm,
-    grouped: ConvNorm,
-    up: ConvNorm,
-    shortcut: Option<ConvNorm>,
+    down: Convolution,
+    grouped: Convolution,
+    up: Convolution,
+    shortcut: Option<Convolution>,
 }
 
 impl Bottleneck {
@@ -159,12 +159,10 @@ impl Bottleneck {
     }
 
     fn run(&self, x: &Tensor) -> Tensor {
-        let inner = self.down.run(x).relu_();
-        let mut sum = self.up.run(&self.grouped.run(&inner).relu_());
-        sum += self
-            .shortcut
-            .as_ref()
-            .map_or_else(|| x.shallow_clone(), |s| s.run(x));
-        sum.relu_()
+        let inner = self.grouped.rectified(&self.down.rectified(x));
+        match &self.shortcut {
+            Some(shortcut) => self.up.joined(&inner, &shortcut.run(x)),
+            None => self.up.joined(&inner, x),
+        }
     }
 }
