@@ -304,8 +304,9 @@ impl Convolution {
         }
     }
 
-    /// The sum of the result and `shortcut`, which is of its shape, cut off below zero.
-    pub(super) fn joined(&self, x: &Tensor, shortcut: &Tensor) -> Tensor {
+    /// The sum of the result and `shortcut`, which is of its shape and may be written over, cut off below
+    /// zero.
+    pub(super) fn joined(&self, x: &Tensor, shortcut: Tensor) -> Tensor {
         match self {
             Self::Plain(plain) => (plain.run(x) + shortcut).relu_(),
             Self::Fused(fused) => fused.joined(x, shortcut),

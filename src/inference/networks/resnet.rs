@@ -48,7 +48,7 @@ impl ResNet {
     pub(super) fn run(&self, pictures: &Tensor, towards: TowardsFake<'_>) -> PictureLogits {
         let mut x = halve(&self.stem.rectified(pictures));
         for block in &self.blocks {
-            x = block.run(&x);
+            x = block.run(x);
         }
         let features = x.mean_dim([2i64, 3].as_slice(), false, Kind::Float);
         let (outputs, gradient) = followed_back(&features, |features| {
@@ -90,11 +90,13 @@ impl BasicBlock {
         }
     }
 
-    fn run(&self, x: &Tensor) -> Tensor {
-        let inner = self.first.rectified(x);
-        match &self.shortcut {
-            Some(shortcut) => self.second.joined(&inner, &shortcut.run(x)),
-            None => self.second.joined(&inner, x),
-        }
+    /// Takes its input, over which the result may be written.
+    fn run(&self, x: Tensor) -> Tensor {
+        let inner = self.first.rectified(&x);
+        let shortcut = match &self.shortcut {
+            Some(shortcut) => shortcut.run(&x),
+            None => x,
+        };
+        self.second.joined(&inner, shortcut)
     }
 }

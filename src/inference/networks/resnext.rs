@@ -72,7 +72,7 @@ impl ResNeXt {
         let mut x = halve(&self.stem.rectified(pictures));
         for (index, blocks) in self.stages.iter().take(count).enumerate() {
             for block in blocks {
-                x = block.run(&x);
+                x = block.run(x);
             }
             seen(index + 1, &x);
         }
@@ -158,11 +158,13 @@ impl Bottleneck {
         }
     }
 
-    fn run(&self, x: &Tensor) -> Tensor {
-        let inner = self.grouped.rectified(&self.down.rectified(x));
-        match &self.shortcut {
-            Some(shortcut) => self.up.joined(&inner, &shortcut.run(x)),
-            None => self.up.joined(&inner, x),
-        }
+    /// Takes its input, over which the result may be written.
+    fn run(&self, x: Tensor) -> Tensor {
+        let inner = self.grouped.rectified(&self.down.rectified(&x));
+        let shortcut = match &self.shortcut {
+            Some(shortcut) => shortcut.run(&x),
+            None => x,
+        };
+        self.up.joined(&inner, shortcut)
     }
 }
