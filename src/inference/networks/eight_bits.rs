@@ -1,16 +1,21 @@
 //! Matrix products in 8-bit integers, on processors.
 //!
-//! libtorch has them (`quantized::linear_dynamic`, by FBGEMM or oneDNN), and [`script`] reaches them.
+//! libtorch has them (`quantized::linear_dynamic`, by FBGEMM or oneDNN), but its C interface and so tch
+//! do not. TorchScript reaches every operator there is, so that a product is a module of a few lines,
+//! kept here as text and put together as `torch.jit.save` would have written it.
 //!
 //! The weights that make one output share a scale and are rounded once, to whole numbers from −127 to
 //! 127. What comes in is rounded at every call, between its smallest and its largest number: to 256
 //! steps, and to 128 on a processor whose older instructions would otherwise overflow. Sums are exact.
 //! Nothing here has a gradient.
 
+use std::io::{Cursor, Write};
+
 use tch::{CModule, Kind, Tensor};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
 
 use super::super::precision::multiplies_bytes;
-use super::script;
 
 /// Largest number that a weight is rounded to.
 const LARGEST: f64 = 127.0;
@@ -27,7 +32,7 @@ impl EightBitProduct {
         let scales = weight.abs().amax([1i64].as_slice(), false) / LARGEST;
         let scales = scales.clamp_min(SMALLEST_SCALE).to_kind(Kind::Double);
         let zeros = scales.zeros_like().to_kind(Kind::Int64);
-        let module = script::module("Product", &code(), &["packed"])
+        let module = CModule::load_data(&mut archive().as_slice())
             .expect("the module is ours and the same on every machine");
         // It gives a tensor because every function of TorchScript that tch can call does.
         let _bias = module
@@ -41,6 +46,26 @@ impl EightBitProduct {
         let product = self.0.forward_ts(&[x.to_kind(Kind::Float)]);
         product.expect("a packed product takes every tensor of its width")
     }
+}
+
+/// The module, before it has weights.
+fn archive() -> Vec<u8> {
+    let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in [
+        ("data.pkl", state()),
+        ("code/__torch__.py", code().into_bytes()),
+        ("constants.pkl", NOTHING.to_vec()),
+        ("version", b"3\n".to_vec()),
+        ("byteorder", b"little".to_vec()),
+    ] {
+        archive
+            .start_file(format!("product/{name}"), stored)
+            .and_then(|()| Ok(archive.write_all(&bytes)?))
+            .expect("memory takes a few hundred bytes");
+    }
+    let written = archive.finish().expect("memory takes a few hundred bytes");
+    written.into_inner()
 }
 
 /// What the module does, in TorchScript's own notation. 12 is `torch.qint8`.
@@ -70,6 +95,22 @@ class Product(Module):
     return bias
 "
     )
+}
+
+/// An empty tuple, pickled.
+const NOTHING: &[u8] = b"\x80\x02).";
+
+/// A `Product` whose `training` is false and whose `packed` is none, pickled.
+fn state() -> Vec<u8> {
+    let mut pickle = b"\x80\x02c__torch__\nProduct\n)\x81}(".to_vec();
+    for (name, value) in [("training", b'\x89'), ("packed", b'N')] {
+        pickle.push(b'X');
+        pickle.extend((name.len() as u32).to_le_bytes());
+        pickle.extend(name.as_bytes());
+        pickle.push(value);
+    }
+    pickle.extend(b"ub.");
+    pickle
 }
 
 #[cfg(test)]

@@ -9,7 +9,6 @@ use tch::{Device, Kind, Tensor};
 use super::super::Precision;
 use super::super::weights::Scope;
 use super::eight_bits::EightBitProduct;
-use super::fused::{FusedConvolution, Geometry};
 
 /// PyTorch's default in batch and layer normalisation, and CLIP's.
 const NORM_EPS: f64 = 1e-5;
@@ -207,7 +206,9 @@ fn mixed_by_products(q: &Tensor, k: &Tensor, v: &Tensor) -> Tensor {
 pub(super) struct ConvNorm {
     weight: Tensor,
     bias: Tensor,
-    geometry: Geometry,
+    stride: i64,
+    padding: i64,
+    groups: i64,
 }
 
 /// Shape of a convolution without bias.
@@ -240,77 +241,31 @@ impl ConvNorm {
         Self {
             weight: laid_out((weight * factor.view([-1, 1, 1, 1])).to_kind(Kind::Float)),
             bias: (shift - mean * factor).to_kind(Kind::Float),
-            geometry: Geometry {
-                stride,
-                padding: kernel / 2,
-                groups,
-            },
+            stride,
+            padding: kernel / 2,
+            groups,
         }
     }
 
-    /// As a trunk computes it, with what follows taken along where that can be.
-    pub(super) fn in_kind(self, kind: Kind) -> Convolution {
-        let (weight, bias) = (self.weight.to_kind(kind), self.bias.to_kind(kind));
-        match FusedConvolution::of(&weight, &bias, self.geometry) {
-            Some(fused) => Convolution::Fused(fused),
-            None => Convolution::Plain(Self {
-                weight,
-                bias,
-                ..self
-            }),
+    pub(super) fn in_kind(self, kind: Kind) -> Self {
+        Self {
+            weight: self.weight.to_kind(kind),
+            bias: self.bias.to_kind(kind),
+            ..self
         }
     }
 
     /// `[n, inputs, h, w]` → `[n, outputs, h/stride, w/stride]`, laid out as the weights are.
-    fn run(&self, x: &Tensor) -> Tensor {
-        let Geometry {
-            stride,
-            padding,
-            groups,
-        } = self.geometry;
-        let (stride, padding) = ([stride; 2], [padding; 2]);
-        let x = x.to_kind(self.weight.kind());
-        x.conv2d(
+    pub(super) fn run(&self, x: &Tensor) -> Tensor {
+        let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
+        x.to_kind(self.weight.kind()).conv2d(
             &self.weight,
             Some(&self.bias),
             stride,
             padding,
             [1, 1],
-            groups,
+            self.groups,
         )
-    }
-}
-
-/// A [`ConvNorm`] as a trunk computes it.
-pub(super) enum Convolution {
-    Plain(ConvNorm),
-    Fused(FusedConvolution),
-}
-
-impl Convolution {
-    /// `[n, inputs, h, w]` → `[n, outputs, h/stride, w/stride]`.
-    pub(super) fn run(&self, x: &Tensor) -> Tensor {
-        match self {
-            Self::Plain(plain) => plain.run(x),
-            Self::Fused(fused) => fused.run(x),
-        }
-    }
-
-    /// The same, cut off below zero.
-    pub(super) fn rectified(&self, x: &Tensor) -> Tensor {
-        match self {
-            Self::Plain(plain) => plain.run(x).relu_(),
-            Self::Fused(fused) => fused.rectified(x),
-        }
-    }
-
-    /// The sum of the result and `shortcut`, which is of its shape and may be written over, cut off below
-    /// zero.
-    pub(super) fn joined(&self, x: &Tensor, shortcut: Tensor) -> Tensor {
-        match self {
-            Self::Plain(plain) => (plain.run(x) + shortcut).relu_(),
-            Self::Fused(fused) => fused.joined(x, shortcut),
-        }
     }
 }
 

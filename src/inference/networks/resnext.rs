@@ -5,11 +5,11 @@ use tch::{Kind, Tensor};
 
 use super::super::manifest::ResNeXtShape;
 use super::super::weights::Scope;
-use super::layers::{ConvNorm, ConvShape, Convolution};
+use super::layers::{ConvNorm, ConvShape};
 
 /// Stem, stages and pooling: a picture to one feature.
 pub(super) struct ResNeXt {
-    stem: Convolution,
+    stem: ConvNorm,
     stages: Vec<Vec<Bottleneck>>,
 }
 
@@ -69,10 +69,10 @@ impl ResNeXt {
         count: usize,
         mut seen: impl FnMut(usize, &Tensor),
     ) -> Tensor {
-        let mut x = halve(&self.stem.rectified(pictures));
+        let mut x = halve(&self.stem.run(pictures).relu_());
         for (index, blocks) in self.stages.iter().take(count).enumerate() {
             for block in blocks {
-                x = block.run(x);
+                x = block.run(&x);
             }
             seen(index + 1, &x);
         }
@@ -121,10 +121,10 @@ struct BlockShape {
 
 /// 1×1 down, grouped 3×3 (which carries the stride), 1×1 up, around a shortcut.
 struct Bottleneck {
-    down: Convolution,
-    grouped: Convolution,
-    up: Convolution,
-    shortcut: Option<Convolution>,
+    down: ConvNorm,
+    grouped: ConvNorm,
+    up: ConvNorm,
+    shortcut: Option<ConvNorm>,
 }
 
 impl Bottleneck {
@@ -158,13 +158,13 @@ impl Bottleneck {
         }
     }
 
-    /// Takes its input, over which the result may be written.
-    fn run(&self, x: Tensor) -> Tensor {
-        let inner = self.grouped.rectified(&self.down.rectified(&x));
-        let shortcut = match &self.shortcut {
-            Some(shortcut) => shortcut.run(&x),
-            None => x,
-        };
-        self.up.joined(&inner, shortcut)
+    fn run(&self, x: &Tensor) -> Tensor {
+        let inner = self.down.run(x).relu_();
+        let mut sum = self.up.run(&self.grouped.run(&inner).relu_());
+        sum += self
+            .shortcut
+            .as_ref()
+            .map_or_else(|| x.shallow_clone(), |s| s.run(x));
+        sum.relu_()
     }
 }
