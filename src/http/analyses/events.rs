@@ -15,21 +15,19 @@ use futures_util::stream::{self, Stream, StreamExt};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::looks::Looks;
 use super::routes::find;
 use super::streams::EventStream;
 use crate::http::Service;
 use crate::http::caller::{Caller, Sender};
 use crate::http::error::HttpError;
 use crate::http::problem::Problem;
-use crate::store::{JobEvent, JobId, JobNews, Reader, StoreError};
+use crate::store::{JobEvent, JobId, Reader, StoreError};
 
 const LAST_EVENT_ID: &str = "last-event-id";
 /// Proxies that gather answers are told to pass these on as they come.
 const UNBUFFERED: (HeaderName, &str) = (HeaderName::from_static("x-accel-buffering"), "no");
 
-/// Waits between two looks, from the first after something happened to the longest.
-const SHORTEST: Duration = Duration::from_millis(200);
-const LONGEST: Duration = Duration::from_secs(2);
 /// Longest silence.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Events read at a time.
@@ -81,11 +79,10 @@ pub(in crate::http) async fn follow(
     }
     let follower = Follower {
         place: service.event_streams.begin(Sender::of(&request))?,
-        news: service.jobs.news(),
+        looks: Looks::new(service.jobs.news()),
         service,
         job: job.id,
         after,
-        wait: SHORTEST,
         spoke_at: Instant::now(),
     };
     Ok(HttpResponse::Ok()
@@ -113,9 +110,8 @@ struct Follower {
     job: JobId,
     /// Number of the last event that was told.
     after: u64,
-    wait: Duration,
+    looks: Looks,
     spoke_at: Instant,
-    news: JobNews,
     /// Held for its end.
     #[expect(dead_code, reason = "held for its Drop")]
     place: EventStream,
@@ -162,7 +158,7 @@ impl Follower {
                 .await?;
             if let Some(last) = events.last() {
                 self.after = last.number;
-                self.wait = SHORTEST;
+                self.looks.begin_again();
                 return Ok(self.say(events.iter().map(text_of).collect()));
             }
             let is_over = job.is_none_or(|job| job.state.is_ended());
@@ -172,8 +168,7 @@ impl Follower {
             if self.spoke_at.elapsed() >= KEEP_ALIVE {
                 return Ok(self.say(": still here\n\n".into()));
             }
-            self.news.within(self.wait).await;
-            self.wait = (self.wait * 2).min(LONGEST);
+            self.looks.next(KEEP_ALIVE).await;
         }
     }
 

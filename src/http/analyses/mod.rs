@@ -16,6 +16,7 @@ mod answer;
 mod events;
 mod from_url;
 mod idempotency;
+mod looks;
 mod patience;
 mod preference;
 mod queue;

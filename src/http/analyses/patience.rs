@@ -6,16 +6,13 @@ use std::time::{Duration, Instant};
 
 use actix_web::HttpRequest;
 
+use super::looks::Looks;
 use super::preference::preferred_wait;
 use super::streams::EventStream;
 use crate::http::Service;
 use crate::http::caller::Sender;
 use crate::http::error::HttpError;
 use crate::store::{Job, Reader};
-
-/// Waits between two looks, from the first to the longest: work in another process brings no news here.
-const SHORTEST: Duration = Duration::from_millis(200);
-const LONGEST: Duration = Duration::from_secs(2);
 
 /// For how long somebody waits. It counts as one who follows events, who asks as often.
 pub(super) struct Patience {
@@ -40,14 +37,13 @@ impl Patience {
     /// The job at its end, or as it stands when the time is over, the service ends or the database is
     /// away: it is kept, and whoever waited comes back for it.
     pub(super) async fn exercise(self, service: &Service, mut job: Job) -> Job {
-        let (began, mut wait, mut news) = (Instant::now(), SHORTEST, service.jobs.news());
+        let (began, mut looks) = (Instant::now(), Looks::new(service.jobs.news()));
         while !job.state.is_ended() && !service.reception.is_closing() {
             let left = self.at_most.saturating_sub(began.elapsed());
             if left.is_zero() {
                 break;
             }
-            news.within(wait.min(left)).await;
-            wait = (wait * 2).min(LONGEST);
+            looks.next(left).await;
             match service.jobs.get(job.id, Reader::Unrestricted).await {
                 Ok(Some(now)) => job = now,
                 Ok(None) | Err(_) => break,
