@@ -56,7 +56,9 @@ collect() {
     tail -n 40 "$HOME_THERE/train.log"
     nvidia-smi --query-gpu=utilization.gpu,memory.used --format=csv || true
     cp "$CACHE/bank.jpg" "$OUT/" || true
-    cp "$HOME_THERE"/runs/results/*.safetensors "$HOME_THERE"/runs/results/*.json "$OUT/" || true
+    # Eight files come back at most, these figures in one, the weights and states of three variants, and the picture.
+    cat "$HOME_THERE"/runs/results/*.json >"$OUT/figures.json" || true
+    cp "$HOME_THERE"/runs/results/*.safetensors "$OUT/" || true
 }
 
 case "${1:-}" in

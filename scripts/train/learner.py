@@ -103,16 +103,17 @@ class Learner:
         for name, parameter in self.moved.items():
             parameter.copy_(values[name])
 
-    def save(self, path: Path, **facts: float) -> None:
-        """Everything to go on from, in one step of the file system: nobody ever reads half a state."""
+    def save(self, path: Path, parts: tuple[str, ...] = PARTS, kind: torch.dtype = torch.float32, **facts: float) -> None:
+        """Everything to go on from (or `parts` of it), in one step of the file system: nobody ever reads half a state."""
         state = self.optimizer.state
-        tensors = {f"moved/{name}": p for name, p in self.moved.items()} | {f"average/{name}": p for name, p in self.average.items()}
+        values = {"moved": self.moved, "average": self.average}
         for part in ("exp_avg", "exp_avg_sq"):
-            tensors |= {f"{part}/{name}": state[p][part] for name, p in self.moved.items() if p in state}
+            values[part] = {name: state[p][part] for name, p in self.moved.items() if p in state}
+        tensors = {f"{part}/{name}": tensor for part in parts for name, tensor in values[part].items()}
         about = {"step": self.step, "fits": fits(self.config), **facts}
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".part")
-        save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, partial, {"about": json.dumps(about)})
+        save_file({name: t.detach().to("cpu", kind).contiguous() for name, t in tensors.items()}, partial, {"about": json.dumps(about)})
         partial.chmod(0o644)
         os.replace(partial, path)
 
@@ -145,10 +146,10 @@ class Learner:
 
 
 def widened(saved: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
-    """A saved tensor in the shape of its own: factors of a higher rank go on with the directions that there were, and the new ones
+    """A saved tensor in shape and precision of its own: factors of a higher rank go on with the directions that there were, and the new ones
     as they start, with a product of zero."""
     if saved.shape == own.shape:
-        return saved
+        return saved.to(own.dtype)
     grown = own.detach().clone()
     grown[tuple(slice(size) for size in saved.shape)] = saved
     return grown

@@ -159,6 +159,19 @@ class ALearner(unittest.TestCase):
         many.learn(batch(3))
         self.assertEqual(many.step, 4)
 
+    def test_grows_from_a_state_in_half_precision_and_without_moments(self):
+        first = Learner(CONFIG | {"training": LOW_RANK}, torch.device("cpu"))
+        for step in range(3):
+            first.learn(batch(step))
+        first.save(self.folder / "before.safetensors", ("moved", "average"), torch.float16)
+        second = Learner(CONFIG | {"training": LOW_RANK}, torch.device("cpu"))
+        second.grow_from(self.folder / "before.safetensors")
+        for name in first.moved:
+            torch.testing.assert_close(second.moved[name], first.moved[name], rtol=1e-3, atol=1e-3)
+            torch.testing.assert_close(second.average[name], first.average[name], rtol=1e-3, atol=1e-3)
+        second.learn(batch(3))
+        self.assertEqual(second.step, 4)
+
     def test_has_its_factors_where_its_network_computes(self):
         elsewhere = Learner(CONFIG | {"training": LOW_RANK}, torch.device("meta"))
         self.assertEqual({parameter.device.type for parameter in elsewhere.network.parameters()}, {"meta"})

@@ -3,9 +3,8 @@
     python scripts/train/train_gpu.py --config scripts/train/configs/gpu.toml --minutes 19 --folder RUNS
 
 A GPU learns faster than the processor beside it makes pairs; so the newest pairs stay on the GPU, every step of every variant
-draws from them at random and mirrors half of them, and a pair is seen a few times, hours of learning apart rather than twice in
-a row. Variants go on from the committed state (`grow_from`); over the last part of the minutes the rates fall to zero. RUNS/results holds at
-any time what a call may bring back: averaged weights, the weights before the fall (half precision, to go on from), losses.
+draws from them at random and mirrors half of them, and a pair is seen a few times, with others between. Variants go on from the committed state (`grow_from`); over the last part of the minutes the rates fall to zero. RUNS/results holds at
+any time what a call may bring back: averaged weights, and a state of before the fall without moments, in half precision (`grow_from` goes on from it).
 """
 
 from __future__ import annotations
@@ -22,7 +21,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from safetensors.torch import save_file
 
 from frame_pairs import StepPairs, steps_from
 from frame_validation import Curve, PairSet, answers, measures, pair_set
@@ -92,6 +90,7 @@ def train(learners: list[Learner], pool: PairPool, arguments: argparse.Namespace
     while pool.made < min(FIRST_PAIRS, pool.capacity):
         time.sleep(0.5)
     started = reported = saved = time.monotonic()
+    made_before = pool.made
     seconds, rng, is_falling = arguments.minutes * 60, np.random.default_rng(9), False
     while (spent := time.monotonic() - started) < seconds:
         left = min(1.0, (1 - spent / seconds) / FALL_SHARE)
@@ -105,7 +104,7 @@ def train(learners: list[Learner], pool: PairPool, arguments: argparse.Namespace
         now = time.monotonic()
         if now - reported > REPORT_SECONDS:
             reported = now
-            print(f"{spent:.0f} s, step {learners[0].step}, {pool.made} pairs ({2 * pool.made / (spent + 1e-9):.0f} img/s)", json.dumps(losses), flush=True)
+            print(f"{spent:.0f} s, step {learners[0].step}, {pool.made} pairs ({2 * (pool.made - made_before) / spent:.0f} img/s)", json.dumps(losses), flush=True)
         if now - saved > SAVE_SECONDS:
             saved = now
             bring_back(learners, arguments, "average")
@@ -113,15 +112,10 @@ def train(learners: list[Learner], pool: PairPool, arguments: argparse.Namespace
 
 
 def bring_back(learners: list[Learner], arguments: argparse.Namespace, what: str) -> None:
-    """The averaged weights in whole, or those before the fall in half precision, with the step."""
-    results = arguments.folder / "results"
+    """The averaged weights in whole, or what to go on from in half precision."""
+    parts, kind = {"average": (("average",), torch.float32), "before": (("moved", "average"), torch.float16)}[what]
     for learner in learners:
-        values = learner.average if what == "average" else learner.moved
-        kind = torch.float32 if what == "average" else torch.float16
-        tensors = {f"average/{name}": tensor.detach().to("cpu", kind).contiguous() for name, tensor in values.items()}
-        path = results / f"{learner.config['name']}.{what}.safetensors"
-        save_file(tensors, path.with_suffix(".part"), {"about": json.dumps({"step": learner.step})})
-        path.with_suffix(".part").replace(path)
+        learner.save(arguments.folder / "results" / f"{learner.config['name']}.{what}.safetensors", parts, kind, seconds=0)
 
 
 def validate(learner: Learner, arguments: argparse.Namespace) -> None:
