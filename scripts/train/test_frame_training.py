@@ -5,6 +5,10 @@
 
 from __future__ import annotations
 
+import argparse
+import contextlib
+import io
+import itertools
 import tempfile
 import unittest
 from pathlib import Path
@@ -12,6 +16,7 @@ from unittest import mock
 
 import cv2
 import numpy as np
+import safetensors.torch
 import torch
 
 import learner as learner_module
@@ -23,6 +28,7 @@ from learner import Learner
 from manipulate import SHARES, Recipe
 from mouth import moved_mouth
 from pairs import mirrored, visible_mask
+from train_frame import Run, decay
 from train_gpu import PairPool
 
 SHAPE = {"family": "dinov2-vit", "image_px": 56, "patch_px": 14, "width": 24, "layers": 2, "heads": 3, "head": "linear"}
@@ -124,6 +130,28 @@ class ALearner(unittest.TestCase):
         for name in straight.moved:
             torch.testing.assert_close(straight.moved[name], second.moved[name], rtol=0, atol=0)
             torch.testing.assert_close(straight.average[name], second.average[name], rtol=0, atol=0)
+
+    def test_goes_on_with_a_fall_of_its_rate_as_if_it_had_not_stopped(self):
+        plan = TRAINING | {"kept_patches_at_the_end": 0.7, "average_keep_at_the_end": 0.8}
+
+        def fall(folder: Path, stop_after: int | None = None) -> Path:
+            names = {"state": folder / "tiny.safetensors", "cache": folder, "device": "cpu", "foundations": folder, "grow_from": None}
+            run = Run(CONFIG | {"training": dict(plan)}, argparse.Namespace(**names))
+            run.batches = lambda: (batch(run.learner.step) for _ in itertools.count())
+            run.validate = dict
+            learn = run.learner.learn
+            run.learner.learn = lambda *given: (learn(*given), run.stop() if run.learner.step == stop_after else None)[0]
+            decay(run, 6)
+            return folder / "runs/tiny/decayed.safetensors"
+
+        with tempfile.TemporaryDirectory() as straight, tempfile.TemporaryDirectory() as stopped, contextlib.redirect_stdout(io.StringIO()):
+            with self.assertRaises(SystemExit):
+                fall(Path(stopped), stop_after=2)
+            self.assertEqual([path.name for path in Path(stopped).glob("*.safetensors")], ["tiny-falling.safetensors"])
+            again, whole = fall(Path(stopped)), fall(Path(straight))
+            for part, there in safetensors.torch.load_file(whole).items():
+                torch.testing.assert_close(safetensors.torch.load_file(again)[part], there, rtol=0, atol=0)
+            self.assertFalse(list(Path(stopped).glob("*.safetensors")))
 
     def test_refuses_the_state_of_another_shape(self):
         Learner(CONFIG, torch.device("cpu")).save(self.folder / "state.safetensors")

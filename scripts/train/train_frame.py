@@ -6,7 +6,8 @@
 The first command goes on from `scripts/train/state/<name>.safetensors` (committed: a fresh machine continues) and writes it
 every few minutes, at the end and when it is told to stop (SIGTERM, SIGINT). The rate stays constant, so there is always more to
 be had. The second branches off: from the same state the rate falls to zero, and the result, averaged, is what `export.py`
-takes (<cache>/runs/<name>/decayed.safetensors); the state itself is not touched.
+takes (<cache>/runs/<name>/decayed.safetensors); the state itself is not touched. A fall that was stopped lies in
+`scripts/train/state/<name>-falling.safetensors`, and the same command goes on with it.
 """
 
 from __future__ import annotations
@@ -110,16 +111,44 @@ def train(run: Run, minutes: float, steps: int | None) -> None:
 def decay(run: Run, steps: int) -> None:
     """The branch to an end: the rate falls to zero on a straight line, and the average follows closely."""
     folder = run.arguments.cache / "runs" / run.config["name"]
-    batches = run.batches()
+    fall = Fall(run, steps)
+    batches, saved_at = run.batches(), time.monotonic()
     for what in ("kept_patches", "average_keep"):
         run.learner.plan[what] = run.learner.plan[f"{what}_at_the_end"]
-    for done in range(steps):
-        run.one_step(batches, left_share=1 - done / steps)
+    while fall.left_share() > 0:
+        run.one_step(batches, left_share=fall.left_share())
+        if run.stopped or time.monotonic() - saved_at > SAVE_SECONDS:
+            fall.save()
+            saved_at = time.monotonic()
         if run.stopped:
-            raise SystemExit("stopped; nothing was written")
+            raise SystemExit(f"stopped at step {run.learner.step}; the same command goes on with {fall.path}")
     run.learner.save(folder / "decayed.safetensors", seconds=round(run.seconds, 1))
     (folder / "decayed.json").write_text(json.dumps(run.validate(), indent=1) + "\n")
-    print(f"{folder / 'decayed.safetensors'}: {steps} steps from step {run.learner.step - steps}", flush=True)
+    fall.path.unlink(missing_ok=True)
+    print(f"{folder / 'decayed.safetensors'}: {steps} steps from step {fall.began}", flush=True)
+
+
+class Fall:
+    """How far the rate has fallen, in a file of its own beside the state that it branched off from."""
+
+    def __init__(self, run: Run, steps: int):
+        self.run, self.steps, self.began = run, steps, run.learner.step
+        self.path = run.state.with_name(f"{run.state.stem}-falling.safetensors")
+        if self.path.exists():
+            self.go_on()
+
+    def go_on(self) -> None:
+        about = self.run.learner.load(self.path)
+        if (about["began"], about["steps"]) != (self.began, self.steps):
+            raise SystemExit(f"{self.path} is a fall of {about['steps']} steps from step {about['began']}; ask for that or move it away")
+        self.run.seconds = about["seconds"]
+        print(f"goes on falling from step {self.run.learner.step}", flush=True)
+
+    def left_share(self) -> float:
+        return 1 - (self.run.learner.step - self.began) / self.steps
+
+    def save(self) -> None:
+        self.run.learner.save(self.path, seconds=round(self.run.seconds, 1), began=self.began, steps=self.steps)
 
 
 def name_machine(parser: argparse.ArgumentParser) -> None:
