@@ -7,6 +7,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -63,26 +64,18 @@ impl DiskArtifacts {
         }
     }
 
-    /// Stores a copy of `source`, from its beginning, as the only artifact of `id`.
+    /// Stores the bytes of `source`, from its beginning, as the only artifact of `id`. A source that is written
+    /// no more and lies at `path` on the same disk is not copied but gets a second name.
     pub(super) fn put_file(
         &self,
         id: AnalysisId,
         name: &ArtifactName,
-        source: &File,
+        (source, path): (&File, &Path),
     ) -> Result<(), StoreError> {
         let staged = self.scratch_folder()?;
-        let path = staged.path().join(name.as_str());
-        let copy = || -> io::Result<()> {
-            let mut source = source;
-            source.rewind()?;
-            let mut file = OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .open(&path)?;
-            io::copy(&mut source, &mut file)?;
-            file.sync_all()
-        };
-        copy().map_err(StoreError::io("write the artifact", &path))?;
+        let target = staged.path().join(name.as_str());
+        link_or_copy((source, path), &target)
+            .map_err(StoreError::io("write the artifact", &target))?;
         self.appear(staged.path(), id)
     }
 
@@ -221,6 +214,29 @@ fn measure(folder: &Path) -> io::Result<(SystemTime, u64, bool)> {
         is_video |= name.is_some_and(|name| name.is_ok_and(|name| !name.is_picture()));
     }
     Ok((stored_at, bytes, is_video))
+}
+
+/// Another file at `path` than the source, or none, is no reason to fail: then it is a copy.
+fn link_or_copy((mut source, path): (&File, &Path), target: &Path) -> io::Result<()> {
+    let linked = fs::hard_link(path, target).is_ok();
+    if linked && is_same_file(source, target)? {
+        return source.sync_all();
+    }
+    if linked {
+        fs::remove_file(target)?;
+    }
+    source.rewind()?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(target)?;
+    io::copy(&mut source, &mut file)?;
+    file.sync_all()
+}
+
+fn is_same_file(file: &File, path: &Path) -> io::Result<bool> {
+    let (open, named) = (file.metadata()?, fs::symlink_metadata(path)?);
+    Ok((open.dev(), open.ino()) == (named.dev(), named.ino()))
 }
 
 fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {

@@ -27,8 +27,8 @@ impl ArtifactStore {
             .map_err(StoreError::io("read the upload", upload.path()))?;
         match self.backend.clone() {
             Backend::Disk(disk) => {
-                let name = name.clone();
-                on_disk_thread(move || disk.put_file(id, &name, &file)).await
+                let (name, path) = (name.clone(), upload.path().to_path_buf());
+                on_disk_thread(move || disk.put_file(id, &name, (&file, &path))).await
             }
             Backend::Remote(remote) => {
                 let video = pieces(file, upload.path());

@@ -89,7 +89,7 @@ impl JobUploads {
         })
     }
 
-    /// Places a copy of a file, which `path` names in errors, for a job that is about to be enqueued,
+    /// Places a file, which lies at `path` and is written no more, for a job that is about to be enqueued,
     /// all of it or nothing.
     ///
     /// # Errors
@@ -106,8 +106,8 @@ impl JobUploads {
         let intent = on_disk_thread(move || journal.announce(id)).await?;
         let written = match &self.place {
             Place::Disk(disk) => {
-                let (disk, name) = (Arc::clone(disk), name.clone());
-                on_disk_thread(move || disk.put_file(id, &name, &file)).await
+                let (disk, name, path) = (Arc::clone(disk), name.clone(), path.to_path_buf());
+                on_disk_thread(move || disk.put_file(id, &name, (&file, &path))).await
             }
             Place::Bucket(bucket) => bucket.put_video(id, name, pieces(file, path)).await,
         };
