@@ -146,9 +146,18 @@ pub(crate) async fn until_no_file_waits(server: &Server) {
 
 /// Names of the stored analyses.
 pub(crate) async fn records(server: &Server) -> Vec<String> {
-    let recent = server.get("/api/v1/predictions/recent?limit=100").await;
-    let recent: Value = recent.json().await.expect("JSON");
-    let records = recent["predictions"].as_array().expect("a list");
-    let named = |record: &Value| record["id"].as_str().expect("an id").to_owned();
-    records.iter().map(named).collect()
+    let (mut names, mut next) = (Vec::new(), String::new());
+    loop {
+        let recent = server
+            .get(&format!("/api/v1/predictions/recent?limit=100{next}"))
+            .await;
+        let recent: Value = recent.json().await.expect("JSON");
+        let records = recent["predictions"].as_array().expect("a list");
+        let named = |record: &Value| record["id"].as_str().expect("an id").to_owned();
+        names.extend(records.iter().map(named));
+        match recent["next_before"].as_str() {
+            Some(before) => next = format!("&before={before}"),
+            None => return names,
+        }
+    }
 }

@@ -7,8 +7,12 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng};
 use serde_json::Value;
 
+use crate::extent;
 use crate::home::{Backend, Home};
 use crate::isolation::long_clip;
 use crate::job_client::{
@@ -127,10 +131,14 @@ async fn a_process_that_is_told_to_end_gives_its_jobs_back_and_the_try_does_not_
 
 /// A second process on the stores of `first`, with a folder of its own.
 async fn beside(first: &Server, settings: &[(&str, &str)]) -> Server {
+    beside_in(Home::on(Backend::SqliteAndDisk), first, settings).await
+}
+
+/// The same in a folder that another left.
+async fn beside_in(home: Home, first: &Server, settings: &[(&str, &str)]) -> Server {
     let mut through = Command::new("env");
     let environment = first.home().environment().into_iter();
     through.args(environment.map(|(name, value)| format!("{name}={value}")));
-    let home = Home::on(Backend::SqliteAndDisk);
     Server::start_through(through, home, settings).await
 }
 
@@ -157,4 +165,75 @@ async fn two_processes_share_one_queue_and_what_a_killed_one_had_ends_at_the_oth
     drop((second, third));
     let again = Server::start_in(first.give_up_home(), &[SHORT_LEASE]).await;
     expect_each_once(&again, &jobs, "one of two killed").await;
+}
+
+/// Jobs and kills in every run, and in the long one.
+const JOBS: (usize, usize) = (20, 200);
+const KILLS: (usize, usize) = (4, 40);
+
+/// Two processes work; whichever is hit dies in the middle of whatever it does, and is started again.
+#[tokio::test]
+async fn many_jobs_through_two_processes_killed_at_random_end_once_each() {
+    let (count, kills) = (extent::of(JOBS.0, JOBS.1), extent::of(KILLS.0, KILLS.1));
+    // A process that dies often enough has a job tried often; none is to be set aside for it.
+    let settings = [SHORT_LEASE, ("job_attempts", "100")];
+    let takes = [&settings[..], &[IDLE, ("max_queued_jobs", "1000")]].concat();
+    let front = Server::start_in(Home::on(Backend::PostgresAndS3), &takes).await;
+    let clips = ["videos/genuine.mp4", CLIP, "videos/no-face.mp4"];
+    let mut jobs = Vec::new();
+    for clip in clips.iter().cycle().take(count) {
+        jobs.push(submit(&front, clip).await);
+    }
+    let mut workers = vec![
+        beside(&front, &settings).await,
+        beside(&front, &settings).await,
+    ];
+    let (mut random, mut killed, mut at) = (StdRng::seed_from_u64(20_261_130), 0, BTreeSet::new());
+    while killed < kills && waits(&front, jobs.last().expect("jobs")).await {
+        tokio::time::sleep(Duration::from_millis(random.gen_range(200..3_000))).await;
+        workers.shuffle(&mut random);
+        let mut hit = workers.pop().expect("two workers");
+        at.extend(stages(&front, &jobs).await);
+        hit.signal("KILL");
+        hit.wait(END_DEADLINE).await;
+        killed += 1;
+        workers.push(beside_in(hit.give_up_home(), &front, &settings).await);
+    }
+    for job in &jobs {
+        done(&front, job).await;
+    }
+    let tries = tries(&front, &jobs).await;
+    drop(workers);
+    expect_each_once(&front, &jobs, "two processes killed at random").await;
+    assert!(tries > jobs.len() as u64, "no kill hit a job");
+    println!(
+        "\n| jobs through two processes, {killed} kills in {at:?} | {count} sent, {tries} tries, {count} results, \
+         0 losses |"
+    );
+}
+
+async fn waits(server: &Server, job: &Value) -> bool {
+    standing(server, job).await["state"] == "queued"
+}
+
+/// The stages of the jobs that are being worked on.
+async fn stages(server: &Server, jobs: &[Value]) -> BTreeSet<String> {
+    let mut stages = BTreeSet::new();
+    for job in jobs {
+        let job = standing(server, job).await;
+        if job["state"] == "running" {
+            stages.insert(job["stage"].as_str().expect("a stage").to_owned());
+        }
+    }
+    stages
+}
+
+async fn tries(server: &Server, jobs: &[Value]) -> u64 {
+    let mut tries = 0;
+    for job in jobs {
+        tries += standing(server, job).await["attempt"]
+            .as_u64()
+            .expect("a number");
+    }
+    tries
 }
