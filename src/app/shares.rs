@@ -71,6 +71,8 @@ pub(super) fn http_settings(settings: &Settings) -> HttpSettings {
         jobs: JobLimits {
             max_queued: settings.max_queued_jobs,
             max_streams_per_sender: settings.max_event_streams_per_sender,
+            lease: Duration::from_secs(settings.job_lease_s),
+            max_tries: settings.job_attempts,
         },
         result_cache_entries: settings.result_cache_entries,
         artifacts_link: Duration::from_secs(settings.artifacts_link_s),

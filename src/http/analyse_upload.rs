@@ -1,5 +1,5 @@
 //! What every route that analyses files does before its answer differs:
-//! look for room → receive → admit → analyse → keep.
+//! look for room → receive → admit → analyse, entered in the queue beside ([`direct`](super::direct)) → keep.
 //!
 //! An [`Entry`] is made before the body is read, so that a service with no room says so at once. It
 //! becomes a [`Place`] when the body is there: senders that take their time hold no place.
@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 use super::Service;
 use super::caller::Sender;
 use super::compat::judgement::expect_score;
+use super::direct::{DirectJob, Entering};
 use super::error::HttpError;
 use super::filename::DisplayName;
 use super::reception::Visit;
@@ -24,6 +25,7 @@ use super::upload::{Form, ReceivedFile, SentFile, receive};
 use super::upload_error::UploadError;
 use super::wish::Wish;
 use crate::analysis::{Admission, Artifact, MediaFile, Outcome, Timings, Varied};
+use crate::domain::Analysis;
 use crate::media::Variation;
 use crate::store::{self, ArtifactName, Stored, Submission};
 
@@ -124,10 +126,6 @@ pub(super) async fn analyse_and_keep(
     let sha256 = &file.digest.sha256;
     // The admission holds these models until the analysis has ended.
     let loading = service.analyzer.models().facts().loading;
-    let expected = |analysis| match wish.needs_score {
-        true => expect_score(analysis).map(drop),
-        false => Ok(()),
-    };
     if let Some(stored) = service
         .results
         .find(
@@ -138,7 +136,7 @@ pub(super) async fn analyse_and_keep(
         )
         .await?
     {
-        expected(&stored.analysis)?;
+        expect_what_is_wished(&wish, &stored.analysis)?;
         return Ok(Analysed::again(stored, &file.filename));
     }
     let media = MediaFile {
@@ -147,10 +145,15 @@ pub(super) async fn analyse_and_keep(
         check_stability: wish.check_stability,
         ..media_of(file)?
     };
-    let outcome = service.analyzer.analyze(media, admission).await?;
-    expected(&outcome.analysis)?;
-    let outcome = service.analyzer.draw(outcome).await?;
-    let analysed = keep(service, outcome, visit, wish.submission.clone()).await?;
+    let analyzer = &service.analyzer;
+    let entering = Entering::begin(service, file, &wish, &visit)?;
+    let analyzing = async {
+        let outcome = analyzer.analyze(media, admission).await?;
+        expect_what_is_wished(&wish, &outcome.analysis)?;
+        Ok(analyzer.draw(outcome).await?)
+    };
+    let done = entering.beside(analyzing).await?;
+    let analysed = keep(service, done, visit, wish.submission.clone()).await?;
     service
         .results
         .remember(sha256, &wish, loading, &analysed.stored);
@@ -173,14 +176,24 @@ pub(super) async fn analyse_varied_and_keep(
         stream: wish.stream,
         ..media_of(file)?
     };
-    let analyzing = analyzer.analyze_varied(media, admission, &Variation::ALL);
-    let (outcome, varied) = analyzing.await?;
-    if wish.needs_score {
-        expect_score(&outcome.analysis)?;
-    }
-    let outcome = analyzer.draw(outcome).await?;
-    let analysed = keep(service, outcome, visit, wish.submission).await?;
+    let entering = Entering::begin(service, file, &wish, &visit)?;
+    let analyzing = async {
+        let analyzing = analyzer.analyze_varied(media, admission, &Variation::ALL);
+        let (outcome, varied) = analyzing.await?;
+        expect_what_is_wished(&wish, &outcome.analysis)?;
+        Ok((analyzer.draw(outcome).await?, varied))
+    };
+    let (job, (outcome, varied)) = entering.beside(analyzing).await?;
+    let analysed = keep(service, (job, outcome), visit, wish.submission).await?;
     Ok((analysed, varied))
+}
+
+/// An answer that cannot do without a probability has one.
+fn expect_what_is_wished(wish: &Wish, analysis: &Analysis) -> Result<(), HttpError> {
+    match wish.needs_score {
+        true => expect_score(analysis).map(drop),
+        false => Ok(()),
+    }
 }
 
 /// Analyses the files of a batch and stores the results, each on its own: the answers come in the
@@ -244,7 +257,7 @@ pub(super) fn media_of(file: &ReceivedFile) -> Result<MediaFile, HttpError> {
 /// record; the visit goes along, so that a shutdown waits for it.
 async fn keep(
     service: &Data<Service>,
-    outcome: Outcome,
+    done: (Option<DirectJob>, Outcome),
     visit: Arc<Visit>,
     submission: Submission,
 ) -> Result<Analysed, HttpError> {
@@ -252,7 +265,7 @@ async fn keep(
     let storing = actix_web::rt::spawn(async move {
         let _visit = visit;
         let started = Instant::now();
-        let (stored, timings) = keep_outcome(&service, outcome, submission).await?;
+        let (stored, timings) = keep_outcome(&service, done, submission).await?;
         Ok(Analysed {
             stored,
             from_cache: false,
@@ -266,12 +279,15 @@ async fn keep(
 
 async fn keep_outcome(
     service: &Service,
-    outcome: Outcome,
+    (job, outcome): (Option<DirectJob>, Outcome),
     submission: Submission,
 ) -> Result<(Stored, Timings), HttpError> {
-    let pictures = named(outcome.artifacts)?;
+    let (pictures, analysis) = (named(outcome.artifacts)?, outcome.analysis);
     let (records, artifacts) = (&service.records, &service.artifacts);
-    let stored = store::keep(records, artifacts, outcome.analysis, submission, pictures).await?;
+    let stored = match job {
+        Some(job) => job.keep(analysis, pictures).await?,
+        None => store::keep(records, artifacts, analysis, submission, pictures).await?,
+    };
     Ok((stored, outcome.timings))
 }
 

@@ -27,6 +27,7 @@ mod arrival;
 mod body;
 mod caller;
 mod compat;
+mod direct;
 mod error;
 mod error_response;
 mod error_shape;

@@ -56,6 +56,7 @@ impl Refusal {
 pub(super) struct Reception {
     limits: UploadLimits,
     closing: AtomicBool,
+    given_up: watch::Sender<bool>,
     inside: watch::Sender<Inside>,
 }
 
@@ -88,6 +89,7 @@ impl Reception {
         Arc::new(Self {
             limits,
             closing: AtomicBool::new(false),
+            given_up: watch::Sender::new(false),
             inside: watch::Sender::default(),
         })
     }
@@ -124,14 +126,25 @@ impl Reception {
     }
 
     /// Turns newcomers away from now on and waits until the last visit ended, `grace` at most.
-    /// Answers how many are left.
+    /// Answers how many are left; they are given up, and end soon.
     pub(super) async fn close(&self, grace: Duration) -> usize {
         self.closing.store(true, Ordering::SeqCst);
         let mut inside = self.inside.subscribe();
         let emptied = inside.wait_for(|inside| inside.total == 0);
         // Either way the count tells; the sender lives as long as `self`, so the wait cannot fail.
         let _in_time = tokio::time::timeout(grace, emptied).await.is_ok();
+        self.given_up.send_replace(true);
         self.inside()
+    }
+
+    /// Waits until whoever is still inside is given up: the last moment to hand on what has begun.
+    pub(super) async fn gives_up(&self) {
+        // The sender lives as long as `self`.
+        let _ = self
+            .given_up
+            .subscribe()
+            .wait_for(|given_up| *given_up)
+            .await;
     }
 }
 

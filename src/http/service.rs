@@ -54,6 +54,10 @@ pub struct JobLimits {
     pub max_queued: u32,
     /// Streams of events of one sender at the same time.
     pub max_streams_per_sender: usize,
+    /// How long the job of a client who waits is this process's without a word of it.
+    pub lease: Duration,
+    /// Tries before a job is set aside.
+    pub max_tries: u32,
 }
 
 /// The parts that the routes use.

@@ -222,6 +222,7 @@ fn of_store(error: &StoreError) -> StatusCode {
         StoreError::DatabaseBusy
         | StoreError::DatabaseAway
         | StoreError::ArtifactsAway(_)
+        | StoreError::Stale { .. }
         | StoreError::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
         StoreError::DatabaseFull | StoreError::StorageFull { .. } => {
             StatusCode::INSUFFICIENT_STORAGE
@@ -239,7 +240,6 @@ fn of_store(error: &StoreError) -> StatusCode {
         | StoreError::UnreadableKey { .. }
         | StoreError::UnreadableWebhook { .. }
         | StoreError::UnreadableJob { .. }
-        | StoreError::Stale { .. }
         | StoreError::DuplicateArtifacts { .. }
         | StoreError::Io { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }

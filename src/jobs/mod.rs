@@ -1,4 +1,5 @@
-//! Works on the jobs that wait in the database: the other half of `POST /api/v1/analyses`.
+//! Works on the jobs that wait in the database: the other half of `POST /api/v1/analyses`, and of what a process
+//! that died was analysing for clients who waited.
 //!
 //! ```text
 //! runner: a place in the analyzer ─▶ claim ─▶ copy of the upload ─▶ analyse ─▶ keep + done ─▶ upload goes

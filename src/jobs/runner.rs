@@ -72,7 +72,7 @@ impl Runner {
 pub fn describe_metrics() {
     metrics::describe_counter!(
         "framewitness_jobs_total",
-        "Jobs left by this process, by outcome: done, failed, set-aside, tried-again, given-back or lost."
+        "Jobs left by this process, those of waiting requests too, by outcome: done, failed, cancelled, set-aside, tried-again, given-back or lost."
     );
     metrics::describe_gauge!(
         "framewitness_jobs_queued",

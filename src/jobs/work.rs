@@ -173,18 +173,12 @@ async fn keep(shop: &Workshop, claim: &Claim, outcome: Outcome) -> Result<(), Jo
         outcome.analysis,
         pictures,
     );
+    // A bucket that is away may take longer than a lease.
+    let renewing = shop
+        .jobs
+        .keep_renewed(claim, shop.settings.lease, shop.clock);
     tokio::select! {
         kept = keeping => kept.map(drop).map_err(JobError::from),
-        never = renew_all_the_while(shop, claim) => match never {},
-    }
-}
-
-/// A bucket that is away may take longer than a lease.
-async fn renew_all_the_while(shop: &Workshop, claim: &Claim) -> std::convert::Infallible {
-    let lease = shop.settings.lease;
-    loop {
-        tokio::time::sleep(lease / 3).await;
-        // Where it is refused, so will the record be.
-        let _ = shop.jobs.renew(claim, lease, shop.now()).await;
+        never = renewing => match never {},
     }
 }

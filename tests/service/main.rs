@@ -13,6 +13,7 @@ mod compat_detection_backend;
 mod compat_dfdetect;
 #[cfg(feature = "content-credentials")]
 mod credentials;
+mod direct_jobs;
 mod disk;
 mod ending;
 mod evaluate;

@@ -1,6 +1,7 @@
 //! Claiming a job and telling how it gets on. Everything a worker writes is fenced by the attempt of
 //! his claim; how he leaves a job is told in `leave`.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use serde_json::Value as Json;
@@ -129,6 +130,22 @@ impl JobStore {
         match self.database.write::<Number>(update).await?.is_empty() {
             true => Err(claim.stale()),
             false => Ok(()),
+        }
+    }
+
+    /// Keeps the job for as long as it is waited for: a renewal after each third of a lease. What is refused
+    /// is tried again; where the job is lost, whoever wants to end it hears.
+    pub async fn keep_renewed(
+        &self,
+        claim: &Claim,
+        lease: Duration,
+        clock: fn() -> OffsetDateTime,
+    ) -> Infallible {
+        loop {
+            tokio::time::sleep(lease / 3).await;
+            if let Err(error) = self.renew(claim, lease, clock()).await {
+                tracing::debug!(%error, job = %claim.job, "a lease could not be renewed");
+            }
         }
     }
 

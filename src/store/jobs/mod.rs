@@ -6,6 +6,7 @@
 //!                      │ └──try again─────┤ └──set aside─▶ set-aside   (tried too often)
 //!                      └────give back─────┘
 //! sender: cancel ─▶ cancelled, from queued or running
+//! sender's process: enqueue_claimed ─▶ running, for whoever waits on the connection
 //! ```
 //!
 //! - **A claim is a lease.** Whoever claims a job has it until `lease_until`, and longer as long as he

@@ -6,7 +6,8 @@ use serde_json::json;
 
 use super::bench::Bench;
 use super::job_fixture::{
-    ANYBODY, LEASE, claimed, enqueued, expect_stale, job, later, name, now, reason, state, with_key,
+    ANYBODY, LEASE, claimed, enqueued, expect_stale, job, later, name, now, reason, state, terms,
+    with_key,
 };
 use crate::domain::Stage;
 use crate::store::{Cancelled, Enqueued, EventKind, JobId, JobState, KeyId, Reader};
@@ -55,6 +56,36 @@ pub(super) async fn the_same_request_has_one_job_however_often_it_is_sent(bench:
     // A full queue is no reason to forget what was said.
     let again = jobs.enqueue(&with_key(9, "one"), 1, now()).await.unwrap();
     assert!(matches!(again, Enqueued::Known(_)), "{again:?}");
+}
+
+pub(super) async fn a_job_that_its_senders_process_works_on_is_claimed_from_its_beginning(
+    bench: Bench,
+) {
+    let jobs = bench.records.jobs();
+    enqueued(&jobs, 1).await;
+    let claim = jobs
+        .enqueue_claimed(job(2), &terms(1), now())
+        .await
+        .unwrap();
+    assert_eq!((claim.job, claim.attempt, claim.tries), (name(2), 1, 1));
+    assert_eq!(claim.payload, job(2).payload);
+    assert_eq!(
+        (
+            jobs.waiting().await.unwrap(),
+            jobs.position(name(2)).await.unwrap()
+        ),
+        (1, 0)
+    );
+    assert!(jobs.holds(&claim).await.unwrap());
+
+    assert_eq!(claimed(&jobs, now()).await.job, name(1));
+    assert_eq!(jobs.claim(&terms(2), later(29)).await.unwrap(), None);
+    jobs.renew(&claim, LEASE, later(20)).await.unwrap();
+    let first = jobs.claim(&terms(2), later(31)).await.unwrap().unwrap();
+    assert_eq!((first.job, first.attempt), (name(1), 2));
+    let second = jobs.claim(&terms(2), later(51)).await.unwrap().unwrap();
+    assert_eq!((second.job, second.attempt, second.tries), (name(2), 2, 2));
+    expect_stale(&jobs, &claim, later(52)).await;
 }
 
 pub(super) async fn a_full_queue_takes_no_more_until_one_is_claimed(bench: Bench) {

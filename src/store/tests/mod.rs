@@ -86,6 +86,7 @@ on_every_database! {
         a_job_reads_back_as_it_was_sent,
         the_same_request_has_one_job_however_often_it_is_sent,
         a_full_queue_takes_no_more_until_one_is_claimed,
+        a_job_that_its_senders_process_works_on_is_claimed_from_its_beginning,
         a_cancelled_job_is_nobodys,
         another_keys_job_is_not_there,
         events_are_numbered_without_gap_and_the_latest_are_kept,

@@ -1,0 +1,292 @@
+//! The analysis of a client who waits on the connection goes through the queue too, so that it outlives
+//! the process that took the file.
+//!
+//! ```text
+//! file ─┬─▶ placed ─▶ job, this process's own from its beginning ─┐
+//!       └─▶ analysed ──────────────────────────────────────────────┴─▶ record + done
+//!                                                                      failed      the client was told why
+//!                                                                      cancelled   the client left
+//!                                                                      given back  the process ends
+//! ```
+//!
+//! - **Beside, not before.** The file is placed while it is analysed. An analysis that ends before its file
+//!   lies there has nothing left to protect and gets no job: whichever comes first decides.
+//! - **A process that dies** leaves a job whose lease runs out, and another ends it: the client lost his
+//!   connection, and the verdict is in the history.
+//! - **A queue that takes nothing** (a bucket that is away, a full disk) costs that protection, not the answer.
+//! - No line is waited in: whoever is answered on the connection was admitted to the analyzer before.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use actix_web::rt;
+use actix_web::rt::task::JoinHandle;
+use actix_web::web::Data;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::Service;
+use super::analyses::new_job;
+use super::error::HttpError;
+use super::reception::{Refusal, Visit};
+use super::upload::ReceivedFile;
+use super::wish::Wish;
+use crate::domain::Analysis;
+use crate::store::{
+    self, ArtifactName, Claim, ClaimTerms, JobId, JobReason, NewJob, PlacedUpload, Reader,
+    StoreError, Stored,
+};
+
+/// A file on its way into the queue, while it is analysed.
+#[must_use = "dropping it takes the file back"]
+pub(super) struct Entering {
+    /// Whether there will be a job, which is settled once: by who comes first.
+    decided: Arc<AtomicBool>,
+    job: JoinHandle<Option<DirectJob>>,
+}
+
+/// A job that this process works on; left as the process or its client leaves it when dropped.
+#[must_use = "dropping a job leaves it"]
+pub(super) struct DirectJob {
+    service: Data<Service>,
+    claim: Claim,
+    /// Whether its end is written, or left to the lease.
+    is_left: bool,
+}
+
+impl Entering {
+    /// Begins to place the file. The visit goes along, so that a shutdown waits for that.
+    ///
+    /// # Errors
+    /// [`HttpError::Descriptor`].
+    pub(super) fn begin(
+        service: &Data<Service>,
+        file: &ReceivedFile,
+        wish: &Wish,
+        visit: &Arc<Visit>,
+    ) -> Result<Self, HttpError> {
+        let opened = file.upload.file().try_clone();
+        let opened = opened.map_err(HttpError::Descriptor)?;
+        let path = file.upload.path().to_path_buf();
+        let sent = (file.digest, file.filename.to_string());
+        let new = new_job(JobId::new(Uuid::now_v7()), sent, wish, None);
+        let decided = Arc::new(AtomicBool::new(false));
+        let (service, is_late) = (Data::clone(service), Arc::clone(&decided));
+        let visit = Arc::clone(visit);
+        let job = rt::spawn(async move {
+            let _visit = visit;
+            enter(service, new, (opened, path), &is_late).await
+        });
+        Ok(Self { decided, job })
+    }
+
+    /// Analyses the file meanwhile; answers with the job, where there is one, and what came of the
+    /// analysis. One that fails fails its job.
+    ///
+    /// # Errors
+    /// Those of `work`.
+    pub(super) async fn beside<T>(
+        mut self,
+        work: impl Future<Output = Result<T, HttpError>>,
+    ) -> Result<(Option<DirectJob>, T), HttpError> {
+        let mut work = pin!(work);
+        let (job, done) = tokio::select! {
+            biased;
+            done = &mut work => (self.late().await, done),
+            entered = &mut self.job => match entered.ok().flatten() {
+                Some(job) => {
+                    let Some(done) = job.during(work).await else {
+                        job.give_back().await;
+                        return Err(Refusal::Closing.into());
+                    };
+                    (Some(job), done)
+                }
+                None => (None, work.await),
+            },
+        };
+        match (done, job) {
+            (Ok(done), job) => Ok((job, done)),
+            (Err(error), Some(job)) => {
+                job.fail(&error).await;
+                Err(error)
+            }
+            (Err(error), None) => Err(error),
+        }
+    }
+
+    /// The job after the end of its analysis, where it is there or will be in a moment.
+    async fn late(&mut self) -> Option<DirectJob> {
+        match self.decided.swap(true, Ordering::SeqCst) {
+            false => None,
+            true => (&mut self.job).await.ok().flatten(),
+        }
+    }
+}
+
+impl Drop for Entering {
+    fn drop(&mut self) {
+        self.decided.store(true, Ordering::SeqCst);
+    }
+}
+
+/// The file first, then the row that makes it findable, as for every job.
+async fn enter(
+    service: Data<Service>,
+    new: NewJob,
+    (file, path): (std::fs::File, PathBuf),
+    is_late: &AtomicBool,
+) -> Option<DirectJob> {
+    let (uploads, id) = (&service.job_uploads, new.id);
+    let placing = uploads.put(id, &new.payload.upload, (&file, &path));
+    let placed = placing.await.map_err(|error| tell(&error)).ok()?;
+    if is_late.swap(true, Ordering::SeqCst) {
+        placed.take_back(uploads).await;
+        return None;
+    }
+    let claim = claimed(&service, new, placed).await;
+    let claim = claim.map_err(|error| tell(&error)).ok()?;
+    Some(DirectJob {
+        service,
+        claim,
+        is_left: false,
+    })
+}
+
+async fn claimed(
+    service: &Service,
+    new: NewJob,
+    placed: PlacedUpload,
+) -> Result<Claim, StoreError> {
+    let limits = service.settings.jobs;
+    let terms = ClaimTerms {
+        worker: Uuid::now_v7(),
+        lease: limits.lease,
+        max_tries: limits.max_tries,
+    };
+    let now = OffsetDateTime::now_utc();
+    let claim = service.jobs.enqueue_claimed(new, &terms, now).await;
+    match &claim {
+        Ok(_) => placed.is_enqueued().await,
+        // The row may be there all the same.
+        Err(StoreError::DatabaseAway) => placed.leave().await,
+        Err(_) => placed.take_back(&service.job_uploads).await,
+    }
+    claim
+}
+
+fn tell(error: &StoreError) {
+    tracing::warn!(%error, "an analysis is not in the queue: it ends with this process");
+}
+
+impl DirectJob {
+    /// Works while the job is kept; `None` where the process can wait for that no longer.
+    async fn during<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            done = self.renewed_beside(work) => Some(done),
+            () = self.service.reception.gives_up() => None,
+        }
+    }
+
+    async fn renewed_beside<T>(&self, work: impl Future<Output = T>) -> T {
+        let (jobs, lease) = (&self.service.jobs, self.service.settings.jobs.lease);
+        tokio::select! {
+            done = work => done,
+            never = jobs.keep_renewed(&self.claim, lease, OffsetDateTime::now_utc) => match never {},
+        }
+    }
+
+    /// Stores the result and ends the job in one. What cannot be written is left to the lease.
+    ///
+    /// # Errors
+    /// As [`store::keep_for_job`].
+    pub(super) async fn keep(
+        mut self,
+        analysis: Analysis,
+        pictures: Vec<(ArtifactName, Vec<u8>)>,
+    ) -> Result<Stored, StoreError> {
+        let (service, now) = (&self.service, OffsetDateTime::now_utc());
+        let keeping = store::keep_for_job(
+            (&service.jobs, &self.claim, now),
+            (&service.records, &service.artifacts),
+            analysis,
+            pictures,
+        );
+        let kept = self.renewed_beside(keeping).await;
+        if kept.is_ok() {
+            remove_upload(service, self.claim.job).await;
+            count("done");
+        }
+        self.is_left = true;
+        kept
+    }
+
+    async fn give_back(mut self) {
+        self.is_left = true;
+        leave(&self.service, &self.claim).await;
+    }
+
+    /// Ends the job of a client who was told why there is no result; where the process ends, others may
+    /// find one.
+    async fn fail(mut self, error: &HttpError) {
+        if self.service.reception.is_closing() {
+            return;
+        }
+        self.is_left = true;
+        let (jobs, claim) = (&self.service.jobs, &self.claim);
+        let reason = JobReason {
+            code: error.code().into(),
+            message: error.to_string(),
+        };
+        match jobs.fail(claim, &reason, OffsetDateTime::now_utc()).await {
+            Ok(()) => remove_upload(&self.service, claim.job).await,
+            Err(error) => {
+                tracing::warn!(%error, job = %claim.job, "the end of a job could not be written");
+            }
+        }
+        count("failed");
+    }
+}
+
+impl Drop for DirectJob {
+    fn drop(&mut self) {
+        // Without a runtime the lease runs out, and somebody else does what is to be done.
+        let runtime = tokio::runtime::Handle::try_current();
+        if let (false, Ok(runtime)) = (self.is_left, runtime) {
+            let (service, claim) = (Data::clone(&self.service), self.claim.clone());
+            runtime.spawn(async move { leave(&service, &claim).await });
+        }
+    }
+}
+
+/// A process that ends gives its work to others; a client who leaves wants it no more.
+async fn leave(service: &Service, claim: &Claim) {
+    let (jobs, now) = (&service.jobs, OffsetDateTime::now_utc());
+    let (outcome, left) = match service.reception.is_closing() {
+        true => ("given-back", jobs.give_back(claim, now).await),
+        false => {
+            let cancelled = jobs.cancel(claim.job, Reader::Unrestricted, now).await;
+            if cancelled.is_ok() {
+                remove_upload(service, claim.job).await;
+            }
+            ("cancelled", cancelled.map(drop))
+        }
+    };
+    count(outcome);
+    if let Err(error) = left {
+        tracing::warn!(%error, job = %claim.job, outcome, "how a job was left could not be written");
+    }
+}
+
+/// What does not go now is swept later.
+async fn remove_upload(service: &Service, job: JobId) {
+    if let Err(error) = service.job_uploads.remove(job).await {
+        tracing::warn!(%error, %job, "the upload of a job that ended stays for now");
+    }
+}
+
+fn count(outcome: &'static str) {
+    metrics::counter!("framewitness_jobs_total", "outcome" => outcome).increment(1);
+}
