@@ -10,10 +10,11 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
+use sqlx::pool::PoolConnection;
 use sqlx::query::QueryAs;
 use sqlx::sqlite::{
-    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-    SqliteSynchronous,
+    SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool,
+    SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{AssertSqlSafe, Connection, Sqlite as Server};
 
@@ -70,24 +71,10 @@ impl Sqlite {
         guards: Vec<Statement>,
         last: Statement,
     ) -> Result<Option<Vec<T>>, StoreError> {
-        let turn = async {
-            let mut writer = self.writer.acquire().await?;
-            let mut turn = writer.begin_with("BEGIN IMMEDIATE").await?;
-            for guard in guards {
-                if query_of::<Number>(guard)
-                    .fetch_all(&mut *turn)
-                    .await?
-                    .is_empty()
-                {
-                    turn.rollback().await?;
-                    return Ok(None);
-                }
-            }
-            let rows = query_of(last).fetch_all(&mut *turn).await?;
-            turn.commit().await?;
-            Ok(Some(rows))
-        };
-        turn.await.map_err(from_sqlx)
+        let mut writer = self.writer.acquire().await.map_err(from_sqlx)?;
+        let written = turn(&mut writer, guards, last).await;
+        replace_where_failed(writer, &written);
+        written.map_err(from_sqlx)
     }
 
     /// Reads a row and takes the write lock for a moment.
@@ -97,8 +84,10 @@ impl Sqlite {
                 .fetch_optional(&self.readers)
                 .await?;
             let mut writer = self.writer.acquire().await?;
-            let turn = writer.begin_with("BEGIN IMMEDIATE").await?;
-            turn.rollback().await
+            let probed = async { writer.begin_with("BEGIN IMMEDIATE").await?.rollback().await };
+            let probed = probed.await;
+            replace_where_failed(writer, &probed);
+            probed
         };
         probe.await.map_err(from_sqlx)
     }
@@ -109,6 +98,32 @@ impl Sqlite {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+/// On a full disk SQLite ends a transaction by itself; sqlx 0.9 then takes it for open for ever, and refuses
+/// every other on that connection.
+fn replace_where_failed<T>(mut writer: PoolConnection<Server>, done: &Result<T, sqlx::Error>) {
+    if done.is_err() {
+        writer.close_on_drop();
+    }
+}
+
+async fn turn<T: Row>(
+    writer: &mut SqliteConnection,
+    guards: Vec<Statement>,
+    last: Statement,
+) -> Result<Option<Vec<T>>, sqlx::Error> {
+    let mut turn = writer.begin_with("BEGIN IMMEDIATE").await?;
+    for guard in guards {
+        let changed = query_of::<Number>(guard).fetch_all(&mut *turn).await?;
+        if changed.is_empty() {
+            turn.rollback().await?;
+            return Ok(None);
+        }
+    }
+    let rows = query_of(last).fetch_all(&mut *turn).await?;
+    turn.commit().await?;
+    Ok(Some(rows))
 }
 
 /// Creates a database of no bytes that only its owner may read; SQLite gives its log the same mode.

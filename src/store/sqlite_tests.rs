@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::store::database::Database;
+use crate::store::document::insert_statement;
 use crate::store::history::{page_statement, statistics_statement};
 use crate::store::tests::fixture::analysis;
 use crate::store::{HistoryFilter, KeyId, PagePosition, Reader, RecordStore, Submission};
@@ -226,4 +227,17 @@ async fn a_full_disk_is_reported_as_such_and_leaves_no_part_of_a_record() {
         .insert(&analysis(u128::from(kept) + 1), &submission)
         .await;
     next.unwrap();
+}
+
+#[tokio::test]
+async fn a_transaction_that_sqlite_ended_by_itself_stands_in_the_way_of_no_other() {
+    let opened = Opened::new().await;
+    let insert = || insert_statement(&analysis(1), &Submission::default()).unwrap();
+    // As it does on a full disk.
+    let ended = vec![Statement::new("ROLLBACK")];
+    let turn = opened.sqlite.write_in_turn::<Number>(ended, insert());
+    assert!(turn.await.is_err());
+    opened.sqlite.health().await.unwrap();
+    let turn = opened.sqlite.write_in_turn::<Number>(vec![], insert());
+    assert!(turn.await.unwrap().is_some());
 }

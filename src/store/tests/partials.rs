@@ -56,8 +56,9 @@ async fn begun() -> (TempDir, PartialUploads) {
     (root, partials)
 }
 
+/// Waits a moment where need be: a process that another test just starts has every lock until it is itself.
 async fn held(partials: &PartialUploads) -> HeldPartial {
-    match partials.hold(name(1)).await.unwrap() {
+    match partials.take_over(name(1)).await.unwrap() {
         Hold::Held(held) => *held,
         Hold::Busy | Hold::Gone => panic!("it cannot be held"),
     }
