@@ -21,6 +21,7 @@ use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use actix_web::rt;
 use actix_web::rt::task::JoinHandle;
@@ -37,7 +38,7 @@ use super::wish::Wish;
 use crate::domain::Analysis;
 use crate::store::{
     self, ArtifactName, Claim, ClaimTerms, JobId, JobReason, NewJob, PlacedUpload, Reader,
-    StoreError, Stored,
+    StoreError, Stored, WholeFile,
 };
 
 /// A file on its way into the queue, while it is analysed.
@@ -56,6 +57,16 @@ pub(super) struct DirectJob {
     /// Whether its end is written, or left to the lease.
     is_left: bool,
 }
+
+/// How a job ends that has no result.
+enum End {
+    Failed(JobReason),
+    Cancelled,
+}
+
+/// For how long a database that takes nothing is asked again to take the end of a job.
+const END_TRIES: u32 = 60;
+const END_PAUSE: Duration = Duration::from_secs(1);
 
 impl Entering {
     /// Begins to place the file. The visit goes along, so that a shutdown waits for that.
@@ -140,7 +151,12 @@ async fn enter(
     is_late: &AtomicBool,
 ) -> Option<DirectJob> {
     let (uploads, id) = (&service.job_uploads, new.id);
-    let placing = uploads.put(id, &new.payload.upload, (&file, &path));
+    let sent = WholeFile {
+        file: &file,
+        path: &path,
+        is_sealed: true,
+    };
+    let placing = uploads.put(id, &new.payload.upload, sent);
     let placed = placing.await.map_err(|error| tell(&error)).ok()?;
     if is_late.swap(true, Ordering::SeqCst) {
         placed.take_back(uploads).await;
@@ -198,7 +214,7 @@ impl DirectJob {
         }
     }
 
-    /// Stores the result and ends the job in one. What cannot be written is left to the lease.
+    /// Stores the result and ends the job in one.
     ///
     /// # Errors
     /// As [`store::keep_for_job`].
@@ -215,68 +231,94 @@ impl DirectJob {
             pictures,
         );
         let kept = self.renewed_beside(keeping).await;
-        if kept.is_ok() {
-            remove_upload(service, self.claim.job).await;
-            count("done");
+        match &kept {
+            Ok(_) => {
+                self.is_left = true;
+                remove_upload(service, self.claim.job).await;
+                count("done");
+            }
+            Err(error) => self.end(End::Failed(JobReason {
+                code: error.code().into(),
+                message: error.to_string(),
+            })),
         }
-        self.is_left = true;
         kept
     }
 
     async fn give_back(mut self) {
         self.is_left = true;
-        leave(&self.service, &self.claim).await;
+        let jobs = &self.service.jobs;
+        let given_back = jobs.give_back(&self.claim, OffsetDateTime::now_utc()).await;
+        count("given-back");
+        if let Err(error) = given_back {
+            tracing::warn!(%error, job = %self.claim.job, "a job could not be given back: its lease will run out");
+        }
     }
 
-    /// Ends the job of a client who was told why there is no result; where the process ends, others may
-    /// find one.
+    /// Ends the job of a client who is told why there is no result; where the process ends, others may find
+    /// one.
     async fn fail(mut self, error: &HttpError) {
         if self.service.reception.is_closing() {
-            return;
+            return self.give_back().await;
         }
-        self.is_left = true;
-        let (jobs, claim) = (&self.service.jobs, &self.claim);
-        let reason = JobReason {
+        self.end(End::Failed(JobReason {
             code: error.code().into(),
             message: error.to_string(),
-        };
-        match jobs.fail(claim, &reason, OffsetDateTime::now_utc()).await {
-            Ok(()) => remove_upload(&self.service, claim.job).await,
-            Err(error) => {
-                tracing::warn!(%error, job = %claim.job, "the end of a job could not be written");
-            }
+        }));
+    }
+
+    /// Has the end written, on its own: whoever has his answer waits for nothing.
+    fn end(&mut self, end: End) {
+        self.is_left = true;
+        // Without a runtime the lease runs out, and somebody else does what is to be done.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let (service, claim) = (Data::clone(&self.service), self.claim.clone());
+            runtime.spawn(async move { write_end(&service, &claim, &end).await });
         }
-        count("failed");
     }
 }
 
 impl Drop for DirectJob {
+    /// A client who leaves wants it no more.
     fn drop(&mut self) {
-        // Without a runtime the lease runs out, and somebody else does what is to be done.
-        let runtime = tokio::runtime::Handle::try_current();
-        if let (false, Ok(runtime)) = (self.is_left, runtime) {
-            let (service, claim) = (Data::clone(&self.service), self.claim.clone());
-            runtime.spawn(async move { leave(&service, &claim).await });
+        if !self.is_left {
+            self.end(End::Cancelled);
         }
     }
 }
 
-/// A process that ends gives its work to others; a client who leaves wants it no more.
-async fn leave(service: &Service, claim: &Claim) {
-    let (jobs, now) = (&service.jobs, OffsetDateTime::now_utc());
-    let (outcome, left) = match service.reception.is_closing() {
-        true => ("given-back", jobs.give_back(claim, now).await),
-        false => {
-            let cancelled = jobs.cancel(claim.job, Reader::Unrestricted, now).await;
-            if cancelled.is_ok() {
-                remove_upload(service, claim.job).await;
+/// Writes how a job ended, again and again while the database takes nothing: what nobody ends somebody
+/// begins anew.
+async fn write_end(service: &Service, claim: &Claim, end: &End) {
+    for _ in 0..END_TRIES {
+        let (jobs, now) = (&service.jobs, OffsetDateTime::now_utc());
+        let written = match end {
+            End::Failed(reason) => jobs.fail(claim, reason, now).await,
+            End::Cancelled => {
+                let cancelled = jobs.cancel(claim.job, Reader::Unrestricted, now).await;
+                cancelled.map(drop)
             }
-            ("cancelled", cancelled.map(drop))
+        };
+        match written {
+            Ok(()) => {
+                remove_upload(service, claim.job).await;
+                return count(end.word());
+            }
+            Err(StoreError::Stale { .. }) => return count("lost"),
+            Err(error) => {
+                tracing::warn!(%error, job = %claim.job, "the end of a job could not be written yet");
+            }
         }
-    };
-    count(outcome);
-    if let Err(error) = left {
-        tracing::warn!(%error, job = %claim.job, outcome, "how a job was left could not be written");
+        tokio::time::sleep(END_PAUSE).await;
+    }
+}
+
+impl End {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Failed(_) => "failed",
+            Self::Cancelled => "cancelled",
+        }
     }
 }
 

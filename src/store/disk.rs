@@ -64,17 +64,18 @@ impl DiskArtifacts {
         }
     }
 
-    /// Stores the bytes of `source`, from its beginning, as the only artifact of `id`. A source that is written
-    /// no more and lies at `path` on the same disk is not copied but gets a second name.
+    /// Stores the bytes of `source`, from its beginning, as the only artifact of `id`. A source that lies at
+    /// `sealed`, on the same disk, is written no more: it is not copied but gets a second name.
     pub(super) fn put_file(
         &self,
         id: AnalysisId,
         name: &ArtifactName,
-        (source, path): (&File, &Path),
+        source: &File,
+        sealed: Option<&Path>,
     ) -> Result<(), StoreError> {
         let staged = self.scratch_folder()?;
         let target = staged.path().join(name.as_str());
-        link_or_copy((source, path), &target)
+        link_or_copy(source, sealed, &target)
             .map_err(StoreError::io("write the artifact", &target))?;
         self.appear(staged.path(), id)
     }
@@ -216,9 +217,9 @@ fn measure(folder: &Path) -> io::Result<(SystemTime, u64, bool)> {
     Ok((stored_at, bytes, is_video))
 }
 
-/// Another file at `path` than the source, or none, is no reason to fail: then it is a copy.
-fn link_or_copy((mut source, path): (&File, &Path), target: &Path) -> io::Result<()> {
-    let linked = fs::hard_link(path, target).is_ok();
+/// Another file at `sealed` than the source, or none, is no reason to fail: then it is a copy.
+fn link_or_copy(mut source: &File, sealed: Option<&Path>, target: &Path) -> io::Result<()> {
+    let linked = sealed.is_some_and(|path| fs::hard_link(path, target).is_ok());
     if linked && is_same_file(source, target)? {
         return source.sync_all();
     }
@@ -269,4 +270,31 @@ fn is_taken(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_on_the_same_disk_gets_a_second_name_and_any_other_is_copied() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("sent"), b"film").unwrap();
+        let sent = File::open(at("sent")).unwrap();
+
+        link_or_copy(&sent, Some(&at("sent")), &at("linked")).unwrap();
+        assert!(is_same_file(&sent, &at("linked")).unwrap());
+
+        link_or_copy(&sent, None, &at("may change")).unwrap();
+        // Removed, or another's name by now: what is open counts.
+        fs::remove_file(at("sent")).unwrap();
+        link_or_copy(&sent, Some(&at("sent")), &at("removed")).unwrap();
+        fs::write(at("sent"), b"another").unwrap();
+        link_or_copy(&sent, Some(&at("sent")), &at("replaced")).unwrap();
+        for copy in ["may change", "removed", "replaced"] {
+            assert!(!is_same_file(&sent, &at(copy)).unwrap());
+            assert_eq!(fs::read(at(copy)).unwrap(), b"film");
+        }
+    }
 }

@@ -28,7 +28,7 @@ impl ArtifactStore {
         match self.backend.clone() {
             Backend::Disk(disk) => {
                 let (name, path) = (name.clone(), upload.path().to_path_buf());
-                on_disk_thread(move || disk.put_file(id, &name, (&file, &path))).await
+                on_disk_thread(move || disk.put_file(id, &name, &file, Some(&path))).await
             }
             Backend::Remote(remote) => {
                 let video = pieces(file, upload.path());

@@ -71,6 +71,7 @@ pub use history::{HistoryFilter, PagePosition, Statistics};
 pub use jobs::{
     Cancelled, Claim, ClaimTerms, Enqueued, EventKind, Idempotency, Job, JobEvent, JobId, JobNews,
     JobPayload, JobReason, JobState, JobStateError, JobStore, JobUploads, NewJob, PlacedUpload,
+    WholeFile,
 };
 pub use keep::{keep, keep_for_job};
 pub use keys::{ApiKey, KeyStore, NewKey, Scope, ScopeError};

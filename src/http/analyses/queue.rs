@@ -1,8 +1,5 @@
 //! From a file that is there to a job in the queue.
 
-use std::fs::File;
-use std::path::Path;
-
 use time::OffsetDateTime;
 
 use crate::http::Service;
@@ -11,6 +8,7 @@ use crate::http::wish::Wish;
 use crate::integrity::FileDigest;
 use crate::store::{
     ArtifactName, Enqueued, Idempotency, Job, JobId, JobPayload, NewJob, Reader, StoreError,
+    WholeFile,
 };
 
 /// Says before a body is read that the queue is full, unless the request may be one that is in it.
@@ -72,7 +70,7 @@ pub(in crate::http) fn new_job(
 /// [`HttpError`]; nothing of the copy is left then.
 pub(in crate::http) async fn place_and_enqueue(
     service: &Service,
-    file: (&File, &Path),
+    file: WholeFile<'_>,
     new: &NewJob,
 ) -> Result<Job, HttpError> {
     let (jobs, uploads) = (&service.jobs, &service.job_uploads);

@@ -20,7 +20,7 @@ use crate::http::public_path::PublicPath;
 use crate::http::reception::Visit;
 use crate::http::upload::{Form, ReceivedFile, receive};
 use crate::http::wish::Wish;
-use crate::store::{Idempotency, Job, JobId, NewJob, Reader};
+use crate::store::{Idempotency, Job, JobId, NewJob, Reader, WholeFile};
 
 /// What comes with a file.
 pub(super) struct Terms {
@@ -126,8 +126,12 @@ async fn keep(
         if let Some(known) = known(&service, &new).await? {
             return Ok(known);
         }
-        let upload = &file.upload;
-        place_and_enqueue(&service, (upload.file(), upload.path()), &new).await
+        let sent = WholeFile {
+            file: file.upload.file(),
+            path: file.upload.path(),
+            is_sealed: true,
+        };
+        place_and_enqueue(&service, sent, &new).await
     });
     keeping.await.map_err(|_| HttpError::Interrupted)?
 }

@@ -27,7 +27,7 @@ use crate::http::reception::Visit;
 use crate::http::upload_error::UploadError;
 use crate::http::wish::Wish;
 use crate::integrity::{FileDigest, IntegrityError, hash_reader};
-use crate::store::{HeldPartial, Job, PartialRecord, Reader};
+use crate::store::{HeldPartial, Job, PartialRecord, Reader, WholeFile};
 
 /// Bytes on their way into an upload.
 pub(super) struct Piece {
@@ -266,7 +266,13 @@ async fn become_job(service: &Service, held: &HeldPartial) -> Result<Job, HttpEr
         &wish_of(record),
         None,
     );
-    place_and_enqueue(service, (&file, &held.path()), &new).await
+    let sent = WholeFile {
+        file: &file,
+        path: &held.path(),
+        // A start after a crash cuts off what did not reach the disk in time.
+        is_sealed: false,
+    };
+    place_and_enqueue(service, sent, &new).await
 }
 
 async fn digest(mut file: File) -> Result<FileDigest, HttpError> {

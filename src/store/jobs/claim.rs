@@ -13,8 +13,8 @@ use super::super::history::unix_microseconds;
 use super::super::row::Number;
 use super::super::statement::Statement;
 use super::event::{EventKind, insert_event, prune_statement};
-use super::job::{JobId, JobPayload};
-use super::queue::{JobStore, stage_body};
+use super::job::{JobId, JobPayload, JobState, NewJob};
+use super::queue::{JobStore, Standing, insert_statement, stage_body};
 use super::row::{JOB_COLUMNS, JobRow};
 use crate::domain::Stage;
 
@@ -50,6 +50,42 @@ impl Claim {
 }
 
 impl JobStore {
+    /// Keeps a job that its sender's process works on itself: it is claimed on `terms` from its beginning,
+    /// waits in no line and is counted in none. It carries no idempotency key.
+    ///
+    /// # Errors
+    /// [`StoreError::UnreadableJob`]; [`StoreError`] of the database.
+    pub async fn enqueue_claimed(
+        &self,
+        job: NewJob,
+        terms: &ClaimTerms,
+        now: OffsetDateTime,
+    ) -> Result<Claim, StoreError> {
+        let standing = Standing {
+            state: JobState::Running,
+            attempt: 1,
+            worker: Some(terms.worker.to_string()),
+            lease_until_us: Some(unix_microseconds(now + terms.lease)),
+        };
+        let job = NewJob {
+            idempotency: None,
+            ..job
+        };
+        let told = stage_body(Stage::Received, 0.0, 1);
+        let event = insert_event(job.id, (EventKind::Stage, &told), now);
+        let mut insert = insert_statement(&job, &standing, now)?;
+        insert.push(" RETURNING events AS number");
+        let claim = Claim {
+            job: job.id,
+            attempt: 1,
+            tries: 1,
+            payload: job.payload,
+        };
+        let written = self.database.write_in_turn::<Number>(vec![insert], event);
+        written.await?.ok_or_else(|| claim.stale())?;
+        Ok(claim)
+    }
+
     /// Claims the job that waits longest: one that is queued, or one whose lease has run out. Of many
     /// who ask at once each gets another. `None` when nothing is to be done.
     ///

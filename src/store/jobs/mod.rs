@@ -42,4 +42,4 @@ pub use job::{
     Enqueued, Idempotency, Job, JobId, JobPayload, JobReason, JobState, JobStateError, NewJob,
 };
 pub use queue::{Cancelled, JobNews, JobStore};
-pub use uploads::{JobUploads, PlacedUpload};
+pub use uploads::{JobUploads, PlacedUpload, WholeFile};

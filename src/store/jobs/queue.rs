@@ -13,7 +13,6 @@ use super::super::history::unix_microseconds;
 use super::super::reader::{KeyId, Reader};
 use super::super::row::Number;
 use super::super::statement::{Statement, Value};
-use super::claim::{Claim, ClaimTerms};
 use super::event::{EventKind, EventRow, JobEvent, events_statement, insert_event};
 use super::job::{Enqueued, Idempotency, Job, JobId, JobState, NewJob};
 use super::row::{JobRow, is_readable, select_jobs};
@@ -76,7 +75,7 @@ impl JobStore {
     ) -> Result<Enqueued, StoreError> {
         let told = stage_body(Stage::Received, 0.0, 0);
         let event = insert_event(job.id, (EventKind::Stage, &told), now);
-        let mut insert = insert_statement(job, None, now)?;
+        let mut insert = insert_statement(job, &Standing::queued(), now)?;
         insert.push(" WHERE (SELECT count(*) FROM jobs WHERE state = 'queued') < ");
         insert.value(i64::from(max_queued));
         insert.push(" ON CONFLICT (idempotency_key) DO NOTHING RETURNING events AS number");
@@ -89,36 +88,6 @@ impl JobStore {
             Some(idempotency) => self.known(idempotency).await,
             None => Ok(Enqueued::QueueFull),
         }
-    }
-
-    /// Keeps a job that its sender's process works on itself: it is claimed on `terms` from its beginning,
-    /// waits in no line and is counted in none. It carries no idempotency key.
-    ///
-    /// # Errors
-    /// [`StoreError::UnreadableJob`]; [`StoreError`] of the database.
-    pub async fn enqueue_claimed(
-        &self,
-        job: NewJob,
-        terms: &ClaimTerms,
-        now: OffsetDateTime,
-    ) -> Result<Claim, StoreError> {
-        let claim = Claim {
-            job: job.id,
-            attempt: 1,
-            tries: 1,
-            payload: job.payload.clone(),
-        };
-        let job = NewJob {
-            idempotency: None,
-            ..job
-        };
-        let told = stage_body(Stage::Received, 0.0, claim.attempt);
-        let event = insert_event(job.id, (EventKind::Stage, &told), now);
-        let mut insert = insert_statement(&job, Some(terms), now)?;
-        insert.push(" RETURNING events AS number");
-        let written = self.database.write_in_turn::<Number>(vec![insert], event);
-        written.await?.ok_or_else(|| claim.stale())?;
-        Ok(claim)
     }
 
     /// Why a job with an idempotency key was not kept.
@@ -249,10 +218,29 @@ pub(super) fn stage_body(stage: Stage, progress: f64, attempt: u64) -> serde_jso
     json!({ "stage": stage.as_str(), "progress": progress, "attempt": attempt })
 }
 
-/// Inserts a job, queued or claimed from its beginning; conditions follow.
-fn insert_statement(
+/// How a job stands at its beginning.
+pub(super) struct Standing {
+    pub(super) state: JobState,
+    pub(super) attempt: i64,
+    pub(super) worker: Option<String>,
+    pub(super) lease_until_us: Option<i64>,
+}
+
+impl Standing {
+    fn queued() -> Self {
+        Self {
+            state: JobState::Queued,
+            attempt: 0,
+            worker: None,
+            lease_until_us: None,
+        }
+    }
+}
+
+/// Inserts a job; conditions follow.
+pub(super) fn insert_statement(
     job: &NewJob,
-    claimed: Option<&ClaimTerms>,
+    standing: &Standing,
     now: OffsetDateTime,
 ) -> Result<Statement, StoreError> {
     let unstorable = |error: serde_json::Error| StoreError::UnreadableJob {
@@ -262,8 +250,6 @@ fn insert_statement(
     let payload = serde_json::to_string(&job.payload).map_err(unstorable)?;
     let now_us = unix_microseconds(now);
     let idempotency = job.idempotency.as_ref();
-    let state = claimed.map_or(JobState::Queued, |_| JobState::Running);
-    let tries = i64::from(claimed.is_some());
     let mut statement = Statement::new(
         "INSERT INTO jobs (id, owner, state, attempt, tries, worker, lease_until_us, not_before_us, payload, \
          stage, progress, idempotency_key, fingerprint, events, created_at_us, updated_at_us) SELECT ",
@@ -271,13 +257,11 @@ fn insert_statement(
     statement.values([
         Value::from(job.id.to_string()),
         job.payload.submission.owner.map(KeyId::get).into(),
-        state.as_str().into(),
-        tries.into(),
-        tries.into(),
-        claimed.map(|terms| terms.worker.to_string()).into(),
-        claimed
-            .map(|terms| unix_microseconds(now + terms.lease))
-            .into(),
+        standing.state.as_str().into(),
+        standing.attempt.into(),
+        standing.attempt.into(),
+        standing.worker.clone().into(),
+        standing.lease_until_us.into(),
         now_us.into(),
         payload.into(),
         Stage::Received.as_str().into(),

@@ -43,6 +43,17 @@ enum Place {
     Bucket(Arc<S3Artifacts>),
 }
 
+/// A file that came whole.
+#[derive(Debug, Clone, Copy)]
+pub struct WholeFile<'a> {
+    /// It.
+    pub file: &'a File,
+    /// Where it lies.
+    pub path: &'a Path,
+    /// Whether nobody writes to it any more, or shortens it.
+    pub is_sealed: bool,
+}
+
 /// An upload that lies where its job will look for it.
 #[derive(Debug)]
 #[must_use = "the note of it stays until the next start"]
@@ -89,8 +100,7 @@ impl JobUploads {
         })
     }
 
-    /// Places a file, which lies at `path` and is written no more, for a job that is about to be enqueued,
-    /// all of it or nothing.
+    /// Places a file for a job that is about to be enqueued, all of it or nothing.
     ///
     /// # Errors
     /// [`StoreError::ArtifactsAway`]; [`StoreError::StorageFull`]; [`StoreError::Io`].
@@ -98,18 +108,20 @@ impl JobUploads {
         &self,
         job: JobId,
         name: &ArtifactName,
-        (file, path): (&File, &Path),
+        sent: WholeFile<'_>,
     ) -> Result<PlacedUpload, StoreError> {
-        let file = file.try_clone();
-        let file = file.map_err(StoreError::io("read the upload", path))?;
+        let path = sent.path.to_path_buf();
+        let file = sent.file.try_clone();
+        let file = file.map_err(StoreError::io("read the upload", &path))?;
         let (id, journal) = (job.folder(), Arc::clone(&self.journal));
         let intent = on_disk_thread(move || journal.announce(id)).await?;
         let written = match &self.place {
             Place::Disk(disk) => {
-                let (disk, name, path) = (Arc::clone(disk), name.clone(), path.to_path_buf());
-                on_disk_thread(move || disk.put_file(id, &name, (&file, &path))).await
+                let (disk, name) = (Arc::clone(disk), name.clone());
+                let sealed = sent.is_sealed.then_some(path);
+                on_disk_thread(move || disk.put_file(id, &name, &file, sealed.as_deref())).await
             }
-            Place::Bucket(bucket) => bucket.put_video(id, name, pieces(file, path)).await,
+            Place::Bucket(bucket) => bucket.put_video(id, name, pieces(file, &path)).await,
         };
         match written {
             Ok(()) => Ok(PlacedUpload { job, intent }),

@@ -15,7 +15,7 @@ use super::object_server::{ACCESS_KEY, BUCKET, S3, SECRET_KEY};
 use crate::store::s3::S3Artifacts;
 use crate::store::{
     ArtifactName, ArtifactPlace, DiskFloor, JobId, JobPayload, JobStore, JobUploads, NewJob,
-    Reader, Submission, Upload, UploadDir,
+    Reader, Submission, Upload, UploadDir, WholeFile,
 };
 
 struct Place {
@@ -130,6 +130,14 @@ async fn enqueue(jobs: &JobStore, number: u128) {
     jobs.enqueue(&job, 100, now()).await.unwrap();
 }
 
+fn whole(upload: &Upload) -> WholeFile<'_> {
+    WholeFile {
+        file: upload.file(),
+        path: upload.path(),
+        is_sealed: true,
+    }
+}
+
 /// More than two pieces.
 fn film() -> Vec<u8> {
     (0..20_000_000_u32).map(|n| (n >> 3) as u8).collect()
@@ -139,10 +147,7 @@ async fn comes_back_whole_until_it_is_removed(place: Place) {
     let (uploads, dir) = (place.open().await, upload_dir(&place).await);
     let film = film();
     let sent = upload_of(&dir, &film).await;
-    let placed = uploads
-        .put(name(1), &file(), (sent.file(), sent.path()))
-        .await
-        .unwrap();
+    let placed = uploads.put(name(1), &file(), whole(&sent)).await.unwrap();
     placed.is_enqueued().await;
     let copy = uploads
         .fetch(name(1), &file(), &dir)
@@ -182,7 +187,7 @@ async fn a_dead_process_leaves_no_upload_without_a_job(place: Place) {
     for number in [1, 2] {
         let sent = upload_of(&dir, b"film").await;
         let placed = uploads
-            .put(name(number), &file(), (sent.file(), sent.path()))
+            .put(name(number), &file(), whole(&sent))
             .await
             .unwrap();
         placed.is_enqueued().await;
@@ -211,7 +216,7 @@ async fn a_sweep_removes_what_no_job_needs(place: Place) {
     for number in 1..=3 {
         let sent = upload_of(&dir, b"film").await;
         let placed = uploads
-            .put(name(number), &file(), (sent.file(), sent.path()))
+            .put(name(number), &file(), whole(&sent))
             .await
             .unwrap();
         placed.is_enqueued().await;
@@ -246,10 +251,7 @@ async fn an_upload_without_a_job_to_come_is_taken_back() {
     let place = Place::on_disk();
     let (uploads, dir) = (place.open().await, upload_dir(&place).await);
     let sent = upload_of(&dir, b"film").await;
-    let placed = uploads
-        .put(name(1), &file(), (sent.file(), sent.path()))
-        .await
-        .unwrap();
+    let placed = uploads.put(name(1), &file(), whole(&sent)).await.unwrap();
     placed.take_back(&uploads).await;
     assert_eq!(place.files(), Vec::<PathBuf>::new());
 }
