@@ -5,6 +5,7 @@ use ffmpeg_next::codec::packet::side_data::Type;
 use ffmpeg_next::{Packet, Rational};
 
 use super::MediaError;
+use super::av1::Av1Packets;
 use super::clock::SeenTime;
 use super::h264;
 use super::limits::MediaLimits;
@@ -139,6 +140,7 @@ struct Scan {
 enum Codec {
     H264(NalFraming),
     Hevc(NalFraming),
+    Av1(Av1Packets),
     Vp8,
     Other,
 }
@@ -155,6 +157,7 @@ impl Scan {
             codec: match source.facts.codec.as_str() {
                 "h264" => Codec::H264(NalFraming::of_avcc(&source.facts.extradata)),
                 "hevc" => Codec::Hevc(NalFraming::of_hvcc(&source.facts.extradata)),
+                "av1" => Codec::Av1(Av1Packets::after(&source.facts.extradata)),
                 "vp8" => Codec::Vp8,
                 _ => Codec::Other,
             },
@@ -210,14 +213,15 @@ impl Scan {
     fn is_clean_start(&self, data: &[u8]) -> bool {
         match self.codec {
             Codec::H264(framing) => h264::holds_idr(data, framing),
-            Codec::Hevc(_) | Codec::Vp8 | Codec::Other => true,
+            Codec::Hevc(_) | Codec::Av1(_) | Codec::Vp8 | Codec::Other => true,
         }
     }
 
     fn note_picture(&mut self, data: &[u8]) {
-        let picture = match self.codec {
-            Codec::H264(framing) => nal::h264_picture(data, framing),
-            Codec::Hevc(framing) => nal::hevc_picture(data, framing),
+        let picture = match &mut self.codec {
+            Codec::H264(framing) => nal::h264_picture(data, *framing),
+            Codec::Hevc(framing) => nal::hevc_picture(data, *framing),
+            Codec::Av1(packets) => packets.picture(data),
             Codec::Vp8 | Codec::Other => Picture::default(),
         };
         self.highest_layer = self.highest_layer.max(picture.layer);

@@ -22,6 +22,7 @@
 //! | `native` | the unsafe edge |
 
 mod annotate;
+mod av1;
 mod canvas;
 mod change;
 mod clock;

@@ -93,13 +93,26 @@ pub(super) fn sample_along(
 ) -> Result<(Sample, Route), MediaError> {
     let file = File::open(path).unwrap();
     let limits = MediaLimits::default();
+    let options = SampleOptions::even(frames);
     sampler::sample(&Task {
-        file: &file,
-        options: &SampleOptions::even(frames),
-        limits: &limits,
-        deadline: Deadline::after(limits.deadline),
-        recognised: recognise_file(&file)?,
         strategy,
+        ..task(&file, &options, &limits)?
+    })
+}
+
+/// What is to be done with a file, as the default strategy does it.
+fn task<'a>(
+    file: &'a File,
+    options: &'a SampleOptions,
+    limits: &'a MediaLimits,
+) -> Result<Task<'a>, MediaError> {
+    Ok(Task {
+        file,
+        options,
+        limits,
+        deadline: Deadline::after(limits.deadline),
+        recognised: recognise_file(file)?,
+        strategy: Strategy::Seek,
     })
 }
 

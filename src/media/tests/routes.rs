@@ -1,5 +1,6 @@
 //! Seeking, decoding through and surveying give the same frames.
 
+use super::super::index::PacketIndex;
 use super::*;
 
 /// 150 frames of moving picture.
@@ -52,6 +53,43 @@ fn closed_groups_of_pictures() {
         assert_eq!((sample.frames.len(), route), (5, Route::Seeking), "{name}");
         assert_eq!(sample.notes, [], "{name}");
     }
+}
+
+/// Every route but the survey leaves those out.
+#[test]
+fn pictures_of_av1_that_nothing_refers_to_are_known_and_the_others_are_the_same_without_them() {
+    let studio = Studio::new();
+    for (name, least_share, arguments) in [
+        ("a.mp4", 0.3, "-c:v libsvtav1 -preset 10 -g 60"),
+        ("a.mkv", 0.3, "-c:v libsvtav1 -preset 12 -g 150"),
+        (
+            "b.webm",
+            0.05,
+            "-c:v libaom-av1 -cpu-used 8 -lag-in-frames 19 -g 60 -b:v 300k",
+        ),
+        (
+            "b.mp4",
+            0.0,
+            "-c:v libaom-av1 -usage realtime -cpu-used 8 -g 60 -b:v 300k",
+        ),
+    ] {
+        let clip = studio.film(name, MOVING, arguments);
+        for frames in [5, 12] {
+            assert_routes_agree(&clip, frames);
+        }
+        let share = spare_share(&clip);
+        assert!(share >= least_share, "{name}: {share}");
+    }
+}
+
+/// Of the packets of a clip, the share that nothing refers to.
+fn spare_share(clip: &Path) -> f64 {
+    let file = File::open(clip).unwrap();
+    let limits = MediaLimits::default();
+    let options = SampleOptions::even(5);
+    let mut source = task(&file, &options, &limits).unwrap().open().unwrap();
+    let entries = PacketIndex::scan(&mut source, &limits).unwrap().entries;
+    entries.iter().filter(|entry| entry.is_spare).count() as f64 / entries.len() as f64
 }
 
 #[test]
