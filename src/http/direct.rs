@@ -16,6 +16,7 @@
 //! - **A queue that takes nothing** (a bucket that is away, a full disk) costs that protection, not the answer.
 //! - No line is waited in: whoever is answered on the connection was admitted to the analyzer before.
 
+use std::fs::File;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::pin;
@@ -79,9 +80,9 @@ impl Entering {
         wish: &Wish,
         visit: &Arc<Visit>,
     ) -> Result<Self, HttpError> {
-        let opened = file.upload.file().try_clone();
-        let opened = opened.map_err(HttpError::Descriptor)?;
         let path = file.upload.path().to_path_buf();
+        // A clone would share its position with whoever analyses the file meanwhile.
+        let opened = File::open(&path).map_err(HttpError::Descriptor)?;
         let sent = (file.digest, file.filename.to_string());
         let new = new_job(JobId::new(Uuid::now_v7()), sent, wish, None);
         let decided = Arc::new(AtomicBool::new(false));
@@ -147,7 +148,7 @@ impl Drop for Entering {
 async fn enter(
     service: Data<Service>,
     new: NewJob,
-    (file, path): (std::fs::File, PathBuf),
+    (file, path): (File, PathBuf),
     is_late: &AtomicBool,
 ) -> Option<DirectJob> {
     let (uploads, id) = (&service.job_uploads, new.id);
