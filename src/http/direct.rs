@@ -152,11 +152,7 @@ async fn enter(
     is_late: &AtomicBool,
 ) -> Option<DirectJob> {
     let (uploads, id) = (&service.job_uploads, new.id);
-    let sent = WholeFile {
-        file: &file,
-        path: &path,
-        is_sealed: true,
-    };
+    let sent = WholeFile::sealed(&file, &path);
     let placing = uploads.put(id, &new.payload.upload, sent);
     let placed = placing.await.map_err(|error| tell(&error)).ok()?;
     if is_late.swap(true, Ordering::SeqCst) {

@@ -128,7 +128,7 @@ impl Sequence {
         let mut bits = BitReader::new(unit);
         bits.skip(3 + 1)?; // profile, still picture
         let is_reduced = bits.read_bool()?;
-        if is_reduced || skips_timing(&mut bits)?.is_none() {
+        if is_reduced || has_decoder_model(&mut bits)? {
             return Ok(None);
         }
         skip_operating_points(&mut bits)?;
@@ -190,7 +190,8 @@ impl Sequence {
         if has_screen_tools && self.frames_choose_integer_motion {
             bits.skip(1)?;
         }
-        bits.skip(1 + u64::from(self.order_hint_bits))?; // size of its own
+        bits.skip(1)?; // size of its own
+        bits.skip(self.order_hint_bits.into())?;
         if kind != KEY_FRAME && kind != INTRA_ONLY_FRAME && !is_resilient {
             bits.skip(3)?; // where its probabilities come from
         }
@@ -198,10 +199,11 @@ impl Sequence {
     }
 }
 
-/// `None` where a decoder model follows.
-fn skips_timing(bits: &mut BitReader<'_>) -> Result<Option<()>, BitReaderError> {
-    if !bits.read_bool()? {
-        return Ok(Some(()));
+/// Reads what is said of timing (5.5.3), and whether a decoder model follows.
+fn has_decoder_model(bits: &mut BitReader<'_>) -> Result<bool, BitReaderError> {
+    let states_timing = bits.read_bool()?;
+    if !states_timing {
+        return Ok(false);
     }
     bits.skip(32 + 32)?;
     let is_steady = bits.read_bool()?;
@@ -212,7 +214,7 @@ fn skips_timing(bits: &mut BitReader<'_>) -> Result<Option<()>, BitReaderError> 
         }
         bits.skip(if zeros < 32 { zeros } else { 0 })?;
     }
-    Ok((!bits.read_bool()?).then_some(()))
+    bits.read_bool()
 }
 
 fn skip_operating_points(bits: &mut BitReader<'_>) -> Result<(), BitReaderError> {
@@ -235,26 +237,27 @@ fn skip_operating_points(bits: &mut BitReader<'_>) -> Result<(), BitReaderError>
 mod tests {
     use super::*;
 
-    /// A sequence header as SVT-AV1 writes it: no timing, one operating point, order hints of seven bits.
+    /// A sequence header as SVT-AV1 writes it: no timing, frames without numbers.
     fn sequence() -> Vec<u8> {
-        let point = format!("{:012b}{:05b}", 0, 4);
-        let size = format!("{:04b}{:04b}{:08b}{:07b}", 7, 6, 159, 119);
-        let tools = "0 111 1111 1 11 1 1 110".replace(' ', "");
-        unit(
-            SEQUENCE_HEADER,
-            &["00000", "00", "00000", &point, &size, &tools].concat(),
-        )
+        sequence_with("0", "0")
+    }
+
+    /// One with this said of timing and of numbers, and order hints of seven bits.
+    fn sequence_with(timing: &str, numbers: &str) -> Vec<u8> {
+        let point = format!("0 00000 {:012b} {:05b}", 0, 4);
+        let size = format!("{:04b} {:04b} {:08b} {:07b}", 7, 6, 159, 119);
+        let tools = "111 1111 1 11 1 1 110";
+        let bits = format!("000 0 0 {timing} {point} {size} {numbers} {tools}");
+        unit(SEQUENCE_HEADER, &bits)
     }
 
     /// The header of a shown inter frame that goes into these slots.
     fn inter_frame(slots: u8) -> Vec<u8> {
-        unit(
-            FRAME,
-            &format!("0 01 1 0 0 0 0 0000011 000 {slots:08b}").replace(' ', ""),
-        )
+        unit(FRAME, &format!("0 01 1 0 0 0 0 0000011 000 {slots:08b}"))
     }
 
     fn unit(kind: u64, bits: &str) -> Vec<u8> {
+        let bits = bits.replace(' ', "");
         let bits = format!("0{kind:04b}010{:08b}{bits}", bits.len().div_ceil(8));
         let byte = |bits: &[u8]| {
             bits.iter()
@@ -305,10 +308,19 @@ mod tests {
 
     #[test]
     fn streams_of_the_rarer_kinds_are_decoded_whole() {
-        for (bits, kind) in [("00001", "a still picture"), ("00000 1", "timing, cut off")] {
-            let mut packets = Av1Packets::after(&unit(SEQUENCE_HEADER, &bits.replace(' ', "")));
-            assert!(!is_spare(&mut packets, &[inter_frame(0)]), "{kind}");
-        }
+        let is_looked_into = |header: Vec<u8>| {
+            let mut packets = Av1Packets::after(&header);
+            is_spare(&mut packets, &[inter_frame(0)])
+        };
+        let ticks = "0".repeat(64);
+        let timing = |model: u8| format!("1 {ticks} 1 00101 {model}");
+        assert!(is_looked_into(sequence_with(&timing(0), "0")));
+        assert!(!is_looked_into(sequence_with(&timing(1), "0")), "a model");
+        assert!(!is_looked_into(sequence_with("0", "1")), "numbers");
+        assert!(
+            !is_looked_into(unit(SEQUENCE_HEADER, "000 0 1")),
+            "a still picture"
+        );
     }
 
     proptest::proptest! {

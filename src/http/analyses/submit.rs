@@ -126,11 +126,7 @@ async fn keep(
         if let Some(known) = known(&service, &new).await? {
             return Ok(known);
         }
-        let sent = WholeFile {
-            file: file.upload.file(),
-            path: file.upload.path(),
-            is_sealed: true,
-        };
+        let sent = WholeFile::sealed(file.upload.file(), file.upload.path());
         place_and_enqueue(&service, sent, &new).await
     });
     keeping.await.map_err(|_| HttpError::Interrupted)?

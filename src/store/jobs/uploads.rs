@@ -54,6 +54,17 @@ pub struct WholeFile<'a> {
     pub is_sealed: bool,
 }
 
+impl<'a> WholeFile<'a> {
+    /// One that nobody writes to any more.
+    pub fn sealed(file: &'a File, path: &'a Path) -> Self {
+        Self {
+            file,
+            path,
+            is_sealed: true,
+        }
+    }
+}
+
 /// An upload that lies where its job will look for it.
 #[derive(Debug)]
 #[must_use = "the note of it stays until the next start"]

@@ -131,11 +131,7 @@ async fn enqueue(jobs: &JobStore, number: u128) {
 }
 
 fn whole(upload: &Upload) -> WholeFile<'_> {
-    WholeFile {
-        file: upload.file(),
-        path: upload.path(),
-        is_sealed: true,
-    }
+    WholeFile::sealed(upload.file(), upload.path())
 }
 
 /// More than two pieces.
