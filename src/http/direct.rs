@@ -110,10 +110,7 @@ impl Entering {
             done = &mut work => (self.late().await, done),
             entered = &mut self.job => match entered.ok().flatten() {
                 Some(job) => {
-                    let Some(done) = job.during(work).await else {
-                        job.give_back().await;
-                        return Err(Refusal::Closing.into());
-                    };
+                    let done = job.during(work).await;
                     (Some(job), done)
                 }
                 None => (None, work.await),
@@ -195,20 +192,22 @@ fn tell(error: &StoreError) {
 }
 
 impl DirectJob {
-    /// Works while the job is kept; `None` where the process can wait for that no longer.
-    async fn during<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+    /// Works as long as the job is ours and the process can wait.
+    async fn during<T>(
+        &self,
+        work: impl Future<Output = Result<T, HttpError>>,
+    ) -> Result<T, HttpError> {
         tokio::select! {
-            done = self.renewed_beside(work) => Some(done),
-            () = self.service.reception.gives_up() => None,
+            done = work => done,
+            lost = self.until_lost() => Err(lost.into()),
+            () = self.service.reception.gives_up() => Err(Refusal::Closing.into()),
         }
     }
 
-    async fn renewed_beside<T>(&self, work: impl Future<Output = T>) -> T {
+    async fn until_lost(&self) -> StoreError {
         let (jobs, lease) = (&self.service.jobs, self.service.settings.jobs.lease);
-        tokio::select! {
-            done = work => done,
-            never = jobs.keep_renewed(&self.claim, lease, OffsetDateTime::now_utc) => match never {},
-        }
+        let clock = OffsetDateTime::now_utc;
+        jobs.keep_until_lost(&self.claim, lease, clock).await
     }
 
     /// Stores the result and ends the job in one.
@@ -220,18 +219,11 @@ impl DirectJob {
         analysis: Analysis,
         pictures: Vec<(ArtifactName, Vec<u8>)>,
     ) -> Result<Stored, StoreError> {
-        let (service, now) = (&self.service, OffsetDateTime::now_utc());
-        let keeping = store::keep_for_job(
-            (&service.jobs, &self.claim, now),
-            (&service.records, &service.artifacts),
-            analysis,
-            pictures,
-        );
-        let kept = self.renewed_beside(keeping).await;
+        let kept = self.store(analysis, pictures).await;
         match &kept {
             Ok(_) => {
                 self.is_left = true;
-                remove_upload(service, self.claim.job).await;
+                remove_upload(&self.service, self.claim.job).await;
                 count("done");
             }
             Err(error) => self.end(End::Failed(JobReason {
@@ -240,6 +232,25 @@ impl DirectJob {
             })),
         }
         kept
+    }
+
+    /// To its end, even where the job is lost meanwhile: pictures would stay without a record otherwise.
+    async fn store(
+        &self,
+        analysis: Analysis,
+        pictures: Vec<(ArtifactName, Vec<u8>)>,
+    ) -> Result<Stored, StoreError> {
+        let (service, now) = (&self.service, OffsetDateTime::now_utc());
+        let mut keeping = pin!(store::keep_for_job(
+            (&service.jobs, &self.claim, now),
+            (&service.records, &service.artifacts),
+            analysis,
+            pictures,
+        ));
+        tokio::select! {
+            kept = &mut keeping => kept,
+            _lost = self.until_lost() => keeping.await,
+        }
     }
 
     async fn give_back(mut self) {

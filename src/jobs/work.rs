@@ -174,11 +174,11 @@ async fn keep(shop: &Workshop, claim: &Claim, outcome: Outcome) -> Result<(), Jo
         pictures,
     );
     // A bucket that is away may take longer than a lease.
-    let renewing = shop
-        .jobs
-        .keep_renewed(claim, shop.settings.lease, shop.clock);
-    tokio::select! {
-        kept = keeping => kept.map(drop).map_err(JobError::from),
-        never = renewing => match never {},
-    }
+    let mut keeping = pin!(keeping);
+    let lease = shop.settings.lease;
+    let kept = tokio::select! {
+        kept = &mut keeping => kept,
+        _lost = shop.jobs.keep_until_lost(claim, lease, shop.clock) => keeping.await,
+    };
+    Ok(kept.map(drop)?)
 }

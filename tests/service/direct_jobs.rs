@@ -11,12 +11,14 @@ use tokio::task::JoinHandle;
 
 use crate::home::{Backend, Home};
 use crate::isolation::workers;
-use crate::job_client::{done, ended, records, standing, until_no_file_waits};
+use crate::job_client::{done, ended, path, records, standing, until_no_file_waits};
 use crate::picture::frame_of;
 use crate::server::{Server, repository};
 
 const CLIP: &str = "videos/manipulated.mp4";
 const END_DEADLINE: Duration = Duration::from_secs(120);
+/// Long before the deadline of an analysis.
+const SOON: Duration = Duration::from_secs(20);
 /// A job of a dead process is another's after the shortest time.
 const SHORT_LEASE: (&str, &str) = ("job_lease_s", "2");
 
@@ -154,34 +156,53 @@ async fn an_analysis_that_lasts_longer_than_its_lease_stays_this_processs() {
     );
 }
 
-#[tokio::test]
-async fn a_request_whose_job_somebody_drops_is_told_and_leaves_no_record() {
+async fn cancel(server: &Server, job: &Value) {
+    let cancelling = server.client().delete(server.url(&path(job))).send();
+    assert_eq!(cancelling.await.expect("an answer").status(), 200);
+}
+
+async fn drop_job(server: &Server, job: &Value) {
+    let dropped = server.run_beside(&["jobs", "drop", job["id"].as_str().expect("a name")]);
+    assert!(dropped.status.success(), "{dropped:?}");
+}
+
+async fn expect_told_at_once(taking_away: impl AsyncFn(&Server, &Value)) {
     let server = Server::start().await;
     let (job, request) = begun(&server).await;
-    let name = job["id"].as_str().expect("a name");
-    let dropped = server.run_beside(&["jobs", "drop", name]);
-    assert!(dropped.status.success(), "{dropped:?}");
-    signal_workers(&server, "CONT");
-    let answer = request.await.expect("no panic").expect("an answer");
+    taking_away(&server, &job).await;
+    // The worker still rests: whoever waited for it would wait for the deadline.
+    let answer = tokio::time::timeout(SOON, request).await.expect("at once");
+    let answer = answer.expect("no panic").expect("an answer");
     assert_eq!(answer.status(), 503);
     let answer: Value = answer.json().await.expect("JSON");
     assert_eq!(answer["code"], "job-taken-over");
     assert_eq!(records(&server).await, Vec::<String>::new());
     until_no_file_waits(&server).await;
+    server.predict(CLIP).await;
+}
+
+#[tokio::test]
+async fn a_request_whose_job_is_cancelled_is_told_at_once_and_frees_its_worker() {
+    expect_told_at_once(cancel).await;
+}
+
+#[tokio::test]
+async fn a_request_whose_job_is_dropped_is_told_at_once_and_frees_its_worker() {
+    expect_told_at_once(drop_job).await;
 }
 
 #[tokio::test]
 async fn every_route_that_analyses_leaves_a_job_that_is_done_and_names_its_record() {
     let (clip, face) = (repository(CLIP), frame_of(CLIP));
-    for (path, file) in [
+    for (route, file) in [
         ("/predict", &clip),
         ("/predict_csv", &clip),
         ("/predict", &face),
         ("/api/v1/detect/augmented", &face),
     ] {
         let server = Server::start().await;
-        let answer = server.post_file(path, file).await;
-        assert_eq!(answer.status(), 200, "{path}");
+        let answer = server.post_file(route, file).await;
+        assert_eq!(answer.status(), 200, "{route}");
         let job = only_job(&server).await;
         expect_one_record(&server, &job).await;
     }

@@ -1,8 +1,7 @@
 //! Claiming a job and telling how it gets on. Everything a worker writes is fenced by the attempt of
 //! his claim; how he leaves a job is told in `leave`.
 
-use std::convert::Infallible;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
 use time::OffsetDateTime;
@@ -17,6 +16,9 @@ use super::job::{JobId, JobPayload, JobState, NewJob};
 use super::queue::{JobStore, Standing, insert_statement, stage_body};
 use super::row::{JOB_COLUMNS, JobRow};
 use crate::domain::Stage;
+
+/// How soon whoever keeps a job notices that it was cancelled.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How a worker claims.
 #[derive(Debug, Clone, Copy)]
@@ -169,18 +171,30 @@ impl JobStore {
         }
     }
 
-    /// Keeps the job for as long as it is waited for: a renewal after each third of a lease. What is refused
-    /// is tried again; where the job is lost, whoever wants to end it hears.
-    pub async fn keep_renewed(
+    /// Keeps the job until it is lost: looks every second whether it still is the claimant's, and renews it
+    /// after each third of a lease. A database that is away loses nothing yet.
+    pub async fn keep_until_lost(
         &self,
         claim: &Claim,
         lease: Duration,
         clock: fn() -> OffsetDateTime,
-    ) -> Infallible {
+    ) -> StoreError {
+        let mut renewed_at = Instant::now();
         loop {
-            tokio::time::sleep(lease / 3).await;
-            if let Err(error) = self.renew(claim, lease, clock()).await {
-                tracing::debug!(%error, job = %claim.job, "a lease could not be renewed");
+            tokio::time::sleep(LOOK_EVERY.min(lease / 3)).await;
+            let is_due = renewed_at.elapsed() >= lease / 3;
+            let is_held = match is_due {
+                true => self.renew(claim, lease, clock()).await.map(|()| true),
+                false => self.holds(claim).await,
+            };
+            match is_held {
+                Ok(true) if is_due => renewed_at = Instant::now(),
+                Ok(true) => {}
+                Ok(false) => return claim.stale(),
+                Err(lost @ StoreError::Stale { .. }) => return lost,
+                Err(error) => {
+                    tracing::debug!(%error, job = %claim.job, "whether a job is still held is not known");
+                }
             }
         }
     }
