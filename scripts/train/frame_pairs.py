@@ -61,7 +61,7 @@ def curriculum(steps: list[dict], step: int) -> dict[str, float]:
 def stage_of(config: dict, name: str) -> Stage:
     plan = config["stage"][name]
     families = plan.get("families", config["pairs"].get("families", TRAINED_FAMILIES))
-    return Stage(tuple(plan["strength"]), plan["severity"], tuple(families))
+    return Stage(tuple(plan["strength"]), plan["severity"], tuple(families), SHARES | config["pairs"].get("shares", {}))
 
 
 def jittered(pairs: list[Pair], rng: np.random.Generator) -> list[Pair]:

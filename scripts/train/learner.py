@@ -134,7 +134,9 @@ class Learner:
         return about
 
     def take(self, file: safe_open, about: dict) -> None:
+        """Whatever of the parts a state holds; one of averages alone goes on from them, with moments anew."""
         parts = {part: {name: file.get_tensor(f"{part}/{name}") for name in self.moved if f"{part}/{name}" in file.keys()} for part in PARTS}
+        parts["moved"] = parts["moved"] or parts["average"]
         values = {part: {name: widened(tensor, self.moved[name]) for name, tensor in parts[part].items()} for part in ("moved", "average")}
         self.put({name: parameter.detach() for name, parameter in self.moved.items()} | values["moved"])
         self.average |= values["average"]

@@ -19,7 +19,7 @@ from mouth import as_drawn_small, mouth_of, moved_mouth
 from redrawers import Redrawers
 from swap_autoencoder import SwapAutoencoder
 
-# The trained families and how often each is drawn.
+# The trained families and how often each is drawn, where a configuration's [pairs.shares] says nothing else.
 SHARES = {"self_blend": 3.5, "swap": 2.5, "resample": 1.0, "autoencoder": 1.0, "mouth": 2.0, "super_resolution": 1.5, "redrawn": 1.0,
           "generated": 3.0}
 TRAINED_FAMILIES = tuple(name for name in SHARES if name != "generated")
@@ -73,8 +73,8 @@ class Forger:
         for index in pool:
             self.faces_of.setdefault(faces.people[index], []).append(int(index))
 
-    def draw_family(self, families: tuple[str, ...] = TRAINED_FAMILIES) -> str:
-        weights = np.array([SHARES[name] for name in families])
+    def draw_family(self, families: tuple[str, ...] = TRAINED_FAMILIES, shares: dict[str, float] = SHARES) -> str:
+        weights = np.array([shares[name] for name in families])
         return str(self.rng.choice(families, p=weights / weights.sum()))
 
     def forge(self, target: Target, family: str, strength: float) -> Recipe:

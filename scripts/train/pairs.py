@@ -6,7 +6,7 @@ genuine as well as forged (`JOURNEYS`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -15,7 +15,7 @@ from PIL import Image
 from degrade import Journey, cut_closely, draw_clean_journey, draw_journey, moved_mask, travel
 from faces import CANVAS_PX, SHARP_EYE_DISTANCE_PX, Faces
 from layers import jpeg, rescale
-from manipulate import TRAINED_FAMILIES, Forger, Recipe, Target
+from manipulate import SHARES, TRAINED_FAMILIES, Forger, Recipe, Target
 from redrawers import Redrawers
 
 JOURNEYS = ("clean", "compressed", "any")
@@ -54,11 +54,12 @@ class Pair:
 
 @dataclass
 class Stage:
-    """How hard pairs are: the range of the forgers' strength, the most severe journey, and the families drawn from."""
+    """How hard pairs are: the range of the forgers' strength, the most severe journey, the families drawn from and how often each."""
 
     strength: tuple[float, float]
     severity: float
     families: tuple[str, ...] = TRAINED_FAMILIES
+    shares: dict[str, float] = field(default_factory=lambda: SHARES)
 
 
 class PairMaker:
@@ -96,7 +97,7 @@ class PairMaker:
     def recipe(self, index: int, stage: Stage) -> Recipe:
         """A forgery of this face that changed something to be seen."""
         for _ in range(TRIES):
-            family = self.forger.draw_family(stage.families)
+            family = self.forger.draw_family(stage.families, stage.shares)
             recipe = self.forger.forge(self.target(index), family, self.rng.uniform(*stage.strength))
             if recipe.everywhere or visible_mask(recipe, recipe.blended()).mean() > LEAST_VISIBLE:
                 return recipe

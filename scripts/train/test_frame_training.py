@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import collections
 import contextlib
 import io
 import itertools
@@ -22,13 +23,14 @@ import torch
 import learner as learner_module
 from degrade import Journey, moved_mask, on_canvas, travel
 from dinov2 import Dinov2FrameNetwork, LowRankLinear, attention_in_steps
+from frame_pairs import stage_of
 from frame_validation import pointing
 from generators import CROP_PX, PLANS, Generator
 from learner import Learner
-from manipulate import SHARES, Recipe
+from manipulate import SHARES, Forger, Recipe
 from mouth import moved_mouth
 from pairs import mirrored, visible_mask
-from train_frame import Run, decay
+from train_frame import Run, adopt_end, decay
 from train_gpu import PairPool
 
 SHAPE = {"family": "dinov2-vit", "image_px": 56, "patch_px": 14, "width": 24, "layers": 2, "heads": 3, "head": "linear"}
@@ -200,6 +202,21 @@ class ALearner(unittest.TestCase):
         second.learn(batch(3))
         self.assertEqual(second.step, 4)
 
+    def test_goes_on_from_the_end_of_a_fall_with_its_averaged_weights(self):
+        names = {"state": self.folder / "tiny.safetensors", "cache": self.folder, "foundations": self.folder}
+        ended, went_on = Learner(CONFIG, torch.device("cpu")), Learner(CONFIG, torch.device("cpu"))
+        for step in range(3):
+            ended.learn(batch(step))
+        ended.save(self.folder / "runs/tiny/decayed.safetensors", seconds=7)
+        with contextlib.redirect_stdout(io.StringIO()):
+            adopt_end(CONFIG, argparse.Namespace(**names))
+        self.assertEqual((went_on.load(names["state"])["seconds"], went_on.step), (7, 3))
+        for name, average in ended.average.items():
+            torch.testing.assert_close(went_on.moved[name], average, rtol=0, atol=0)
+            torch.testing.assert_close(went_on.average[name], average, rtol=0, atol=0)
+        went_on.learn(batch(3))
+        self.assertEqual(went_on.step, 4)
+
     def test_has_its_factors_where_its_network_computes(self):
         elsewhere = Learner(CONFIG | {"training": LOW_RANK}, torch.device("meta"))
         self.assertEqual({parameter.device.type for parameter in elsewhere.network.parameters()}, {"meta"})
@@ -261,6 +278,14 @@ class AForgery(unittest.TestCase):
         changed = moved_mouth(canvas, LANDMARKS, np.random.default_rng(1))
         self.assertTrue(np.array_equal(changed[:100], canvas[:100]))
         self.assertFalse(np.array_equal(changed[170:210], canvas[170:210]))
+
+    def test_are_drawn_as_often_as_the_configuration_says(self):
+        config = {"stage": {"full": {"strength": [0.2, 1.0], "severity": 1.0}}, "pairs": {"shares": {"mouth": 6.0, "swap": 0.0}}}
+        stage = stage_of(config, "full")
+        forger = Forger(mock.Mock(eye_distance_px=np.zeros(1), people=["someone"], canvas_px=64), np.array([0]), np.random.default_rng(1), mock.Mock())
+        drawn = collections.Counter(forger.draw_family(stage.families, stage.shares) for _ in range(1000))
+        self.assertEqual(drawn["swap"], 0)
+        self.assertAlmostEqual(drawn["mouth"] / 1000, 6 / (6 + 3.5 + 1 + 1 + 1.5 + 1), delta=0.05)
 
     def test_of_a_mirrored_face_keeps_right_and_left_apart(self):
         self.assertLess(mirrored(LANDMARKS)[0, 0], mirrored(LANDMARKS)[1, 0])

@@ -2,12 +2,14 @@
 
     python scripts/train/train_frame.py --config scripts/train/configs/frame-dino-s.toml --minutes 60
     python scripts/train/train_frame.py --config scripts/train/configs/frame-dino-s.toml --decay-steps 300
+    python scripts/train/train_frame.py --config scripts/train/configs/frame-dino-s.toml --adopt-end
 
 The first command goes on from `scripts/train/state/<name>.safetensors` (committed: a fresh machine continues) and writes it
 every few minutes, at the end and when it is told to stop (SIGTERM, SIGINT). The rate stays constant, so there is always more to
 be had. The second branches off: from the same state the rate falls to zero, and the result, averaged, is what `export.py`
 takes (<cache>/runs/<name>/decayed.safetensors); the state itself is not touched. A fall that was stopped lies in
-`scripts/train/state/<name>-falling.safetensors`, and the same command goes on with it.
+`scripts/train/state/<name>-falling.safetensors`, and the same command goes on with it. The third makes the end of the last fall the
+state to go on from, where it proved better: its averaged weights alone, a quarter of a whole state.
 """
 
 from __future__ import annotations
@@ -151,6 +153,16 @@ class Fall:
         self.run.learner.save(self.path, seconds=round(self.run.seconds, 1), began=self.began, steps=self.steps)
 
 
+def adopt_end(config: dict, arguments: argparse.Namespace) -> None:
+    """The averaged weights of the last fall become the state, in place of what it branched off from; Adam's moments start anew."""
+    ended = arguments.cache / "runs" / config["name"] / "decayed.safetensors"
+    learner = Learner(config, torch.device("cpu"), arguments.foundations)
+    seconds = learner.load(ended)["seconds"]
+    state = arguments.state or STATE_DIR / f"{config['name']}.safetensors"
+    learner.save(state, ("average",), seconds=seconds)
+    print(f"{state}: goes on from step {learner.step}, where {ended} ended")
+
+
 def name_machine(parser: argparse.ArgumentParser) -> None:
     """The arguments of whatever trains: where things lie, and with what it computes."""
     parser.add_argument("--cache", type=Path, default=CACHE_DIR)
@@ -166,13 +178,16 @@ if __name__ == "__main__":
     parser.add_argument("--minutes", type=float, default=60, help="of training, without validation and pauses")
     parser.add_argument("--steps", type=int, help="stop at this step at the latest")
     parser.add_argument("--decay-steps", type=int, help="branch off from the state and come to an end in so many steps")
+    parser.add_argument("--adopt-end", action="store_true", help="make the end of the last fall the state to go on from")
     parser.add_argument("--state", type=Path, help="another state file than scripts/train/state/<name>.safetensors")
     parser.add_argument("--grow-from", type=Path, help="start, where there is no state yet, from one in which fewer tensors moved")
     name_machine(parser)
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
-    current = Run(read_config(chosen.config), chosen)
-    if chosen.decay_steps:
-        decay(current, chosen.decay_steps)
+    config = read_config(chosen.config)
+    if chosen.adopt_end:
+        adopt_end(config, chosen)
+    elif chosen.decay_steps:
+        decay(Run(config, chosen), chosen.decay_steps)
     else:
-        train(current, chosen.minutes, chosen.steps)
+        train(Run(config, chosen), chosen.minutes, chosen.steps)
