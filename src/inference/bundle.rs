@@ -327,6 +327,6 @@ mod tests {
                 assert!(page.contains(&row), "{row}");
             }
         }
-        assert!(page.contains("| genuine (46) | 1 (2 %) | 12 (26 %) | 33 (72 %) |"));
+        assert!(page.contains("| genuine (46) | 1 (2 %) | 9 (20 %) | 36 (78 %) |"));
     }
 }
