@@ -74,7 +74,7 @@ if __name__ == "__main__":
     parser.add_argument("--videos", choices=["validation", "test"], default="validation")
     parser.add_argument("--cache", type=Path, default=CACHE_DIR)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--every", type=int, default=1, help="of the sources that are looked at")
+    parser.add_argument("--every", type=int, default=1, help="look at one of so many sources")
     parser.add_argument("--stored", action="store_true", help="take the logits that evaluate.py kept of eight frames")
     parser.add_argument("--report", type=Path)
     arguments = parser.parse_args()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import collections
 import contextlib
+import copy
 import io
 import itertools
 import tempfile
@@ -21,6 +22,7 @@ import safetensors.torch
 import torch
 
 import learner as learner_module
+from ablate_frame import VARIANTS
 from degrade import Journey, moved_mask, on_canvas, travel
 from dinov2 import Dinov2FrameNetwork, LowRankLinear, attention_in_steps
 from frame_pairs import stage_of
@@ -30,6 +32,7 @@ from learner import Learner
 from manipulate import SHARES, Forger, Recipe
 from mouth import moved_mouth
 from pairs import mirrored, visible_mask
+from settings import HERE, read_config
 from train_frame import Run, adopt_end, decay
 from train_gpu import PairPool
 
@@ -337,6 +340,16 @@ class AGenerator(unittest.TestCase):
         self.assertLessEqual(len(codes.detach().unique()), PLANS["rounded-8"].levels)
         generator.decode(codes).mean().backward()
         self.assertGreater(float(generator.encode[0].weight.grad.abs().max()), 0)
+
+
+class AnAblation(unittest.TestCase):
+    def test_changes_something_of_the_recipe_in_every_variant(self):
+        recipe = read_config(HERE / "configs/frame-dino-s.toml")
+        for name, change in VARIANTS.items():
+            with self.subTest(name):
+                variant = copy.deepcopy(recipe)
+                change(variant)
+                self.assertEqual(variant == recipe, name == "the recipe")
 
 
 class ThePointingGame(unittest.TestCase):
