@@ -22,7 +22,7 @@ import safetensors.torch
 import torch
 
 import learner as learner_module
-from ablate_frame import VARIANTS
+from ablate_frame import VARIANTS, difference
 from degrade import Journey, moved_mask, on_canvas, travel
 from dinov2 import Dinov2FrameNetwork, LowRankLinear, attention_in_steps
 from frame_pairs import stage_of
@@ -350,6 +350,30 @@ class AnAblation(unittest.TestCase):
                 variant = copy.deepcopy(recipe)
                 change(variant)
                 self.assertEqual(variant == recipe, name == "the recipe")
+
+
+class AnAblation(unittest.TestCase):
+    """Genuine logits around 0, forged ones around 1, for two networks that look at the same pairs."""
+
+    recipe = np.random.default_rng(1).normal((0, 1), 1, (200, 2))
+
+    def test_finds_no_difference_between_a_network_and_itself(self):
+        self.assertEqual(difference(self.recipe, self.recipe), "+0.000 (+0.000 to +0.000)")
+
+    def test_says_which_way_and_how_sure(self):
+        low, high = self.interval(self.recipe + (0, 1))
+        self.assertGreater(low, 0)
+        low, high = self.interval(self.recipe - (0, 1))
+        self.assertLess(high, 0)
+
+    def test_is_not_sure_of_what_chance_explains(self):
+        noise = np.random.default_rng(2).normal(0, 0.3, (2, 200, 2))
+        low, high = self.interval(self.recipe + noise[0], self.recipe + noise[1])
+        self.assertTrue(low < 0 < high)
+
+    def interval(self, logits: np.ndarray, recipe: np.ndarray = recipe) -> tuple[float, float]:
+        low, high = difference(logits, recipe).split("(")[1].rstrip(")").split(" to ")
+        return float(low), float(high)
 
 
 class ThePointingGame(unittest.TestCase):
