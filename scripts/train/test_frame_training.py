@@ -11,6 +11,7 @@ import contextlib
 import copy
 import io
 import itertools
+import subprocess
 import tempfile
 import unittest
 from pathlib import Path
@@ -22,6 +23,7 @@ import safetensors.torch
 import torch
 
 import learner as learner_module
+import published_samples
 from ablate_frame import VARIANTS, difference
 from degrade import Journey, moved_mask, on_canvas, travel
 from dinov2 import Dinov2FrameNetwork, LowRankLinear, attention_in_steps
@@ -352,7 +354,7 @@ class AnAblation(unittest.TestCase):
                 self.assertEqual(variant == recipe, name == "the recipe")
 
 
-class AnAblation(unittest.TestCase):
+class ADifference(unittest.TestCase):
     """Genuine logits around 0, forged ones around 1, for two networks that look at the same pairs."""
 
     recipe = np.random.default_rng(1).normal((0, 1), 1, (200, 2))
@@ -374,6 +376,29 @@ class AnAblation(unittest.TestCase):
     def interval(self, logits: np.ndarray, recipe: np.ndarray = recipe) -> tuple[float, float]:
         low, high = difference(logits, recipe).split("(")[1].rstrip(")").split(" to ")
         return float(low), float(high)
+
+
+class PublishedSamples(unittest.TestCase):
+    def test_are_sorted_by_their_publishers_labels_and_equal_crops_count_once(self):
+        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()) as said:
+            clones, out = Path(folder) / "clones", Path(folder) / "out"
+            for name, files in {"icpr2020dfdc": {"notebook/samples/lynaeydofd.mp4": "film"}, "DeepFake-Detect": {},
+                                "CViT": {"a/train/real/1.jpg": "one", "a/test/real/2.jpg": "one", "a/test/fake/3.jpg": "other", "assets/4.png": "no"},
+                                "MesoNet": {"test_images/df/5.jpg": "third"}}.items():
+                self.commit(clones / name, files)
+            published_samples.sort(clones, out)
+            found = {str(path.relative_to(out)) for path in out.rglob("*.*")}
+        self.assertIn(f"{clones / 'CViT'} lacks sample__prediction_data/0017_fake.mp4.mp4", said.getvalue())
+        crops = {"crops/real/CViT-2.jpg", "crops/fake/CViT-3.jpg", "crops/fake/MesoNet-5.jpg"}
+        self.assertEqual(found, {"clips/real/icpr2020dfdc-lynaeydofd.mp4"} | crops)
+
+    def commit(self, clone: Path, files: dict[str, str]) -> None:
+        for name, content in ({"README": ""} | files).items():
+            (clone / name).parent.mkdir(parents=True, exist_ok=True)
+            (clone / name).write_text(content)
+        author = ("-c", "user.name=test", "-c", "user.email=test@localhost")
+        for what in (("init", "--quiet"), ("add", "."), (*author, "commit", "--quiet", "--message", "files")):
+            subprocess.run(["git", "-C", clone, *what], check=True)
 
 
 class ThePointingGame(unittest.TestCase):
