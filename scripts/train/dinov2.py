@@ -1,7 +1,8 @@
 """The frame network of family `dinov2-vit`, with exactly the tensors and the forward pass that `src/inference` runs.
 
 DINOv2's tower (tensors named as in Hugging Face's Dinov2Model), a linear head on the normalised class token beside the mean of
-the normalised patch tokens, and a linear mask head on every patch token. What is shipped is the difference: whole values of
+the normalised patch tokens, and a linear mask head on every patch token. With a `field` in its [architecture] it looks at a
+rectangle of patches alone, where faces are after alignment; the others never become tokens. What is shipped is the difference: whole values of
 the tensors that training moved, and for matrices that moved in a few directions only (`LowRankLinear`) the two factors of what
 is added to them.
 """
@@ -21,6 +22,16 @@ POSITION_GRID = 37  # patches a side of the pre-trained table: 518 px
 NORM_EPSILON = 1e-6
 MOVED = ("norms", "low_rank", "all")
 FACTORS = (".low_rank.down", ".low_rank.up")
+NOT_LOOKED_AT = -16.0  # mask logit of a patch outside the field
+
+
+def field_patches(shape: dict) -> torch.Tensor:
+    """Numbers of the patches that are looked at: all, or those of `field`, its first row and column, rows and columns."""
+    side = shape["image_px"] // shape["patch_px"]
+    top, left, rows, columns = shape.get("field", (0, 0, side, side))
+    if min(top, left) < 0 or min(rows, columns) < 1 or max(top + rows, left + columns) > side:
+        raise ValueError(f"field {shape['field']} does not lie in a grid of {side} patches a side")
+    return torch.arange(side * side).view(side, side)[top : top + rows, left : left + columns].flatten()
 
 
 class MovedLinear(torch.autograd.Function):
@@ -80,6 +91,7 @@ class Embeddings(nn.Module):
         self.patch_embeddings = nn.Module()
         self.patch_embeddings.projection = nn.Conv2d(3, width, patch, patch)
         self.side = shape["image_px"] // patch
+        self.register_buffer("field", field_patches(shape), persistent=False)
 
     def positions(self) -> torch.Tensor:
         """The table [1, 1 + side * side, width], its grid resized bicubically without antialiasing."""
@@ -92,6 +104,8 @@ class Embeddings(nn.Module):
         patches = self.patch_embeddings.projection(images).flatten(2).transpose(1, 2) + positions[:, 1:]
         if kept is not None:
             patches = patches.gather(1, kept[..., None].expand(-1, -1, patches.shape[-1]))
+        elif len(self.field) < patches.shape[1]:
+            patches = patches[:, self.field]
         first = (self.cls_token + positions[:, :1]).expand(len(images), 1, -1).to(patches.dtype)
         return torch.cat([first, patches], 1)
 
@@ -221,7 +235,16 @@ class Dinov2FrameNetwork(nn.Module):
     def forward(self, images: torch.Tensor, kept: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits [B] and mask logits [B, patches] in rows (or [B, K], of the kept patches)."""
         tokens = self.tokens(images, kept)
-        return self.head(self.pooled(tokens))[:, 0], self.mask_head(tokens[:, 1:])[..., 0]
+        return self.head(self.pooled(tokens))[:, 0], self.where(tokens, kept)
+
+    def where(self, tokens: torch.Tensor, kept: torch.Tensor | None) -> torch.Tensor:
+        """Mask logits [B, patches] in rows, those outside the field very low; or [B, K], of the kept patches."""
+        logits, field = self.mask_head(tokens[:, 1:])[..., 0], self.embeddings.field
+        if kept is not None:
+            return logits
+        whole = logits.new_full((len(logits), self.embeddings.side**2), NOT_LOOKED_AT)
+        whole[:, field] = logits
+        return whole
 
     def move(self, what: str) -> list[str]:
         """Let only these tensors learn and name them: `norms` (LayerNorms, biases, LayerScales, heads), `low_rank` (the factors

@@ -47,12 +47,13 @@ class FrameModel:
         return normalise(images, self.preprocess)
 
     def explained(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits of P(fake) [N] and what each cell of the map says [N, cells]."""
-        return self.network(pictures)
+        """Logits of P(fake) [N] and what each cell that is looked at says [N, cells]."""
+        logits, maps = self.network(pictures)
+        return logits, maps[:, self.network.embeddings.field]
 
     def without(self, pictures: torch.Tensor, order: torch.Tensor, gone: int) -> torch.Tensor:
         """Logits [N] without the first `gone` cells of `order` [N, cells]."""
-        return self.network(pictures, order[:, gone:].sort(1).values)[0]
+        return self.network(pictures, self.network.embeddings.field[order[:, gone:].sort(1).values])[0]
 
 
 class FrameContributions(FrameModel):

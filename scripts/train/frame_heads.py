@@ -20,7 +20,7 @@ class NormalisedHeadNetwork(Dinov2FrameNetwork):
     def forward(self, images: torch.Tensor, kept: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         tokens = self.tokens(images, kept)
         pooled = self.SCALE * F.normalize(self.pooled(tokens), dim=1)
-        return self.head(pooled)[:, 0], self.mask_head(tokens[:, 1:])[..., 0]
+        return self.head(pooled)[:, 0], self.where(tokens, kept)
 
 
 class D3HeadNetwork(Dinov2FrameNetwork):
@@ -35,7 +35,7 @@ class D3HeadNetwork(Dinov2FrameNetwork):
     def forward(self, images: torch.Tensor, kept: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         original = self.tokens(images, kept)
         shuffled = self.tokens(self.shuffled(images), kept)
-        return self.head(torch.stack([shuffled[:, 0], original[:, 0]], 1)), self.mask_head(original[:, 1:])[..., 0]
+        return self.head(torch.stack([shuffled[:, 0], original[:, 0]], 1)), self.where(original, kept)
 
     def shuffled(self, images: torch.Tensor) -> torch.Tensor:
         """Patches change places; they are whole cells of the grid, so permuting them in the picture or as tokens is the same."""

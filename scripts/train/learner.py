@@ -14,7 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch.nn import functional as F
 
-from dinov2 import FACTORS
+from dinov2 import FACTORS, field_patches
 from frame_heads import network_of
 from precision import autocast
 from settings import FOUNDATIONS_DIR
@@ -67,7 +67,7 @@ class Learner:
         pairs, kept = len(masks), None
         wanted = torch.cat([torch.zeros_like(masks), masks])
         if self.plan["kept_patches"] < 1:
-            kept = self.kept_patches(pairs, masks.shape[1]).to(self.device)
+            kept = self.kept_patches(pairs).to(self.device)
             wanted = wanted.gather(1, kept)
         with autocast(self.device):
             logits, mask_logits = self.network(images, kept)
@@ -75,11 +75,12 @@ class Learner:
         return {"picture": F.binary_cross_entropy_with_logits(logits.float(), labels),
                 "mask": F.binary_cross_entropy_with_logits(mask_logits.float(), wanted)}
 
-    def kept_patches(self, pairs: int, patches: int) -> torch.Tensor:
-        """Numbers [2 pairs, K] of the patches that are looked at in this step, the same for both halves of a pair."""
+    def kept_patches(self, pairs: int) -> torch.Tensor:
+        """Numbers [2 pairs, K] of the patches, of those in the field, that are looked at in this step, the same for both halves of a pair."""
+        field = field_patches(self.config["architecture"])
         generator = torch.Generator().manual_seed(self.config["seed"] * 1_000_003 + self.step)
-        order = torch.rand(pairs, patches, generator=generator).argsort(1)
-        return order[:, : round(self.plan["kept_patches"] * patches)].repeat(2, 1)
+        order = torch.rand(pairs, len(field), generator=generator).argsort(1)
+        return field[order[:, : round(self.plan["kept_patches"] * len(field))]].repeat(2, 1)
 
     @torch.no_grad()
     def update_average(self) -> None:
@@ -158,8 +159,8 @@ def widened(saved: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
 
 
 def fits(config: dict) -> str:
-    """Digest of what a state depends on: the shape, and which tensors move. Rates and data may change on the way."""
-    parts = {"architecture": {k: v for k, v in config["architecture"].items() if k != "image_px"}, "moved": config["training"]["moved"]}
+    """Digest of what a state depends on: the shape, and which tensors move. Rates, data and what is looked at may change on the way."""
+    parts = {"architecture": {k: v for k, v in config["architecture"].items() if k not in ("image_px", "field")}, "moved": config["training"]["moved"]}
     if "rank" in config["training"]:
         parts["rank"] = config["training"]["rank"]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

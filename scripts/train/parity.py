@@ -78,6 +78,7 @@ TINY = [
     ("tiny-gend", 3, TOWER | {"family": "clip-vit-norm-linear"}, prep(32, "bicubic", OPENAI, fit="shorter-side")),
     ("tiny-dinov2", 3, TINY_DINO, prep(32, "bilinear", IMAGENET)),
     ("tiny-dinov2-graph", 3, TINY_DINO, prep(32, "bilinear", IMAGENET)),
+    ("tiny-dinov2-field", 3, TINY_DINO | {"field": [1, 0, 2, 3]}, prep(32, "bilinear", IMAGENET)),
     ("tiny-dinov2-plain", 3, TINY_DINO | {"position_grid": 4, "mask_head": False}, prep(32, "bicubic", IMAGENET)),
     ("tiny-resnet", 3, {"family": "resnet", "stem_width": 4, "layers": [1, 2, 1], "head": "fc"}, SMALL),
     ("tiny-resnet-dropout", 3, {"family": "resnet", "stem_width": 4, "layers": [2, 1], "head": "fc.1"}, LARGE),

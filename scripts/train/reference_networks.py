@@ -212,6 +212,9 @@ class Dinov2(nn.Module):
     def __init__(self, shape: dict):
         super().__init__()
         width, self.grid = shape["width"], shape["image_px"] // shape["patch_px"]
+        top, left, rows, columns = shape.get("field", (0, 0, self.grid, self.grid))
+        row, column = torch.arange(self.grid)[:, None] - top, torch.arange(self.grid)[None] - left
+        self.inside = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
         self.tower = Dinov2Model(Dinov2Config(
             hidden_size=width, num_hidden_layers=shape["layers"], num_attention_heads=shape["heads"], patch_size=shape["patch_px"],
             image_size=shape.get("position_grid", 37) * shape["patch_px"], use_mask_token=False,
@@ -239,15 +242,20 @@ class Dinov2(nn.Module):
         self.load_state_dict({self.own_name(name): value for name, value in state.items()}, strict=True)
 
     def features(self, pictures: torch.Tensor) -> torch.Tensor:
-        """[n, 1 + patches, width] behind the last norm, the class token first."""
-        return self.tower(pictures).last_hidden_state
+        """[n, 1 + patches, width] behind the last norm, the class token first; patches inside the field alone."""
+        if self.inside.all():
+            return self.tower(pictures).last_hidden_state
+        looked_at = torch.cat([torch.tensor([True]), self.inside.flatten()])
+        embedded = self.tower.embeddings(pictures)[:, looked_at]
+        return self.tower.layernorm(self.tower.encoder(embedded).last_hidden_state)
 
     def forward(self, pictures: torch.Tensor) -> dict[str, torch.Tensor]:
         features = self.features(pictures)
         patches = features[:, 1:]
         found = {"frame_logits": self.head(torch.cat([features[:, 0], patches.mean(1)], 1))}
         if self.mask_head is not None:
-            found["mask_logits"] = self.mask_head(patches).view(-1, self.grid, self.grid)
+            found["mask_logits"] = torch.full((len(pictures), self.grid, self.grid), -16.0)
+            found["mask_logits"][:, self.inside] = self.mask_head(patches)[..., 0]
         return found
 
 

@@ -26,7 +26,7 @@ import learner as learner_module
 import published_samples
 from ablate_frame import VARIANTS, difference
 from degrade import Journey, moved_mask, on_canvas, travel
-from dinov2 import Dinov2FrameNetwork, LowRankLinear, attention_in_steps
+from dinov2 import NOT_LOOKED_AT, Dinov2FrameNetwork, LowRankLinear, attention_in_steps
 from frame_pairs import stage_of
 from frame_validation import pointing
 from generators import CROP_PX, PLANS, Generator
@@ -68,6 +68,27 @@ class TheNetwork(unittest.TestCase):
             some_logits, some_masks = tower(images, kept)
         torch.testing.assert_close(logits, some_logits)
         torch.testing.assert_close(masks.gather(1, kept), some_masks)
+
+    def test_looks_at_its_field_alone_and_marks_nothing_outside(self):
+        tower, images, field = self.with_a_field(), torch.randn(2, 3, 56, 56), torch.tensor([5, 6, 9, 10])
+        elsewhere = images.clone()
+        elsewhere[:, :, :14] += 1
+        with torch.no_grad():
+            logits, masks = tower(images)
+            whole_logits, whole_masks = network(CONFIG, Path()).eval()(images, field.expand(2, -1))
+            torch.testing.assert_close(tower(elsewhere)[0], logits)
+        torch.testing.assert_close(logits, whole_logits)
+        torch.testing.assert_close(masks[:, field], whole_masks)
+        outside = torch.ones(16, dtype=torch.bool).index_fill(0, field, False)
+        self.assertTrue(bool((masks[:, outside] == NOT_LOOKED_AT).all()))
+
+    def test_refuses_a_field_beyond_its_grid(self):
+        for field in ([0, 0, 5, 1], [-1, 0, 2, 2], [0, 3, 1, 2], [0, 0, 0, 1]):
+            with self.subTest(field), self.assertRaisesRegex(ValueError, "grid of 4 patches"):
+                Dinov2FrameNetwork(SHAPE | {"field": field})
+
+    def with_a_field(self) -> Dinov2FrameNetwork:
+        return network(CONFIG | {"architecture": SHAPE | {"field": [1, 1, 2, 2]}}, Path()).eval()
 
     def test_moves_vectors_and_heads_but_neither_matrices_nor_positions(self):
         tower = network(CONFIG, Path())
@@ -165,6 +186,20 @@ class ALearner(unittest.TestCase):
         other = CONFIG | {"architecture": SHAPE | {"layers": 1}}
         with self.assertRaises(SystemExit):
             Learner(other, torch.device("cpu")).load(self.folder / "state.safetensors")
+
+    def test_goes_on_with_a_field_and_keeps_patches_of_it_alone(self):
+        whole = Learner(CONFIG, torch.device("cpu"))
+        whole.learn(batch(0))
+        whole.save(self.folder / "state.safetensors", seconds=7)
+        shape = SHAPE | {"field": [1, 1, 2, 3]}
+        narrow = Learner(CONFIG | {"architecture": shape}, torch.device("cpu"))
+        narrow.load(self.folder / "state.safetensors")
+        kept = narrow.kept_patches(2)
+        self.assertEqual(kept.shape, (4, 3))
+        self.assertTrue(set(kept.flatten().tolist()) <= {5, 6, 7, 9, 10, 11})
+        torch.testing.assert_close(kept[:2], kept[2:])
+        narrow.learn(batch(1))
+        self.assertEqual(narrow.step, 2)
 
     def test_grows_from_a_state_in_which_fewer_tensors_moved(self):
         narrow = Learner(CONFIG, torch.device("cpu"))
@@ -355,7 +390,7 @@ class AnAblation(unittest.TestCase):
 
 
 class ADifference(unittest.TestCase):
-    """Genuine logits around 0, forged ones around 1, for two networks that look at the same pairs."""
+    """Genuine logits around 0, forged ones around 1, of two networks that looked at the same pairs."""
 
     recipe = np.random.default_rng(1).normal((0, 1), 1, (200, 2))
 

@@ -89,6 +89,40 @@ pub(in crate::inference) struct DinoV2Shape {
     /// Patches along a side of the pictures it learnt its positions on: 518 px, 37 patches.
     #[serde(default = "published_grid")]
     pub(in crate::inference) position_grid: i64,
+    /// The patches that it looks at, where it is not all of them.
+    pub(in crate::inference) field: Option<PatchField>,
+}
+
+/// A rectangle of the grid of patches, `[first row, first column, rows, columns]`. After alignment a
+/// face fills the middle of its picture; patches that never hold one cost as much as those that do.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(from = "[i64; 4]")]
+pub(in crate::inference) struct PatchField {
+    pub(in crate::inference) top: i64,
+    pub(in crate::inference) left: i64,
+    pub(in crate::inference) rows: i64,
+    pub(in crate::inference) columns: i64,
+}
+
+impl From<[i64; 4]> for PatchField {
+    fn from([top, left, rows, columns]: [i64; 4]) -> Self {
+        Self {
+            top,
+            left,
+            rows,
+            columns,
+        }
+    }
+}
+
+impl PatchField {
+    /// Whether it holds a patch and lies in a grid of so many patches a side.
+    fn lies_within(self, grid: i64) -> bool {
+        let fits = |first: i64, count: i64| {
+            first >= 0 && count >= 1 && first.checked_add(count).is_some_and(|end| end <= grid)
+        };
+        fits(self.top, self.rows) && fits(self.left, self.columns)
+    }
 }
 
 /// What reads the features.
@@ -216,6 +250,17 @@ impl DinoV2Shape {
                 Self::LARGEST_GRID,
                 self.position_grid
             ));
+        }
+        if let (Some(field), true) = (self.field, problems.is_empty()) {
+            let grid = self.tower.grid();
+            if !field.lies_within(grid) {
+                problems.push(format!(
+                    "architecture.field must be [first row, first column, rows, columns] within {grid} patches a side"
+                ));
+            }
+            if !self.mask_head {
+                problems.push("architecture.field needs the mask head".into());
+            }
         }
         problems
     }

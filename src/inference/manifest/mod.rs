@@ -21,7 +21,7 @@ pub(super) use super::weight_files::Weights;
 pub(super) use familiarity::FamiliarityTable;
 pub(super) use frame::{
     ClipVitD3, ClipVitLinear, ClipVitNormLinear, DinoV2Head, DinoV2Shape, FrameArchitecture,
-    ResNetHead, ResNetShape, ViTShape,
+    PatchField, ResNetHead, ResNetShape, ViTShape,
 };
 pub(super) use output::{Activation as OutputActivation, Calibration, Label, Output};
 pub(super) use preprocess::{Fit, Preprocess, Resize};

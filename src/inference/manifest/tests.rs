@@ -4,13 +4,14 @@ use super::super::parity::path;
 use super::*;
 
 const SEQUENCES: [&str; 4] = ["tiny-seed", "tiny-seed-old", "tiny-lstm-last", "full-seed"];
-const FRAMES: [&str; 7] = [
+const FRAMES: [&str; 8] = [
     "tiny-d3",
     "tiny-d3-given",
     "tiny-ufd",
     "tiny-gend",
     "tiny-dinov2",
     "tiny-dinov2-graph",
+    "tiny-dinov2-field",
     "tiny-resnet-dropout",
 ];
 
@@ -136,6 +137,22 @@ fn dinov2_needs_a_head_that_is_known_and_a_grid_of_positions() {
     ] {
         let problem = problems_after("tiny-dinov2", from, to);
         assert!(problem.contains(named), "{problem}");
+    }
+}
+
+#[test]
+fn a_field_lies_in_the_grid_of_patches_and_has_a_map_to_show() {
+    for (field, named) in [
+        ("[-1, 0, 2, 3]", "within 4 patches a side"),
+        ("[1, 0, 0, 3]", "within 4 patches a side"),
+        ("[3, 0, 2, 3]", "within 4 patches a side"),
+        ("[1, 2, 2, 3]", "within 4 patches a side"),
+        ("[1, 0, 9223372036854775807, 3]", "within 4 patches a side"),
+        ("[1, 0, 2]", "invalid length"),
+        ("[1, 0, 2, 3]\nmask_head = false", "needs the mask head"),
+    ] {
+        let problem = problems_after("tiny-dinov2-field", "[1, 0, 2, 3]", field);
+        assert!(problem.contains(named), "{field}: {problem}");
     }
 }
 

@@ -6,11 +6,15 @@
 //! exact GELU and an epsilon of 1e-6. Its positions were learnt on a larger grid and are resized to
 //! that of the input when they are loaded: bicubically (a = −0.75) and without antialiasing, corners
 //! not aligned, as `Dinov2Model` does at every call.
+//!
+//! With a [`PatchField`] it looks at a rectangle of the grid alone: the pixels outside are cut away
+//! before they become patches, the patches inside keep their positions, and the map says of those
+//! outside that nothing was found there.
 
 use tch::Tensor;
 
 use super::super::Precision;
-use super::super::manifest::{DinoV2Head, DinoV2Shape};
+use super::super::manifest::{DinoV2Head, DinoV2Shape, PatchField};
 use super::super::weights::Scope;
 use super::layers::{LayerNorm, Linear, SelfAttention};
 use super::picture::{PictureLogits, PictureMaps};
@@ -18,14 +22,23 @@ use super::relevance::TowardsFake;
 use super::vit::{Block, Gelu, PatchProjection, VisionTransformer};
 
 const NORM_EPSILON: f64 = 1e-6;
+/// The mask head's logit of a patch that was not looked at: a probability of 1e-7.
+const NOT_LOOKED_AT: f64 = -16.0;
 
 /// Pictures to logits of P(manipulated), of the whole and of every patch.
 pub(in crate::inference) struct DinoV2 {
     tower: VisionTransformer,
     head: Linear,
     mask_head: Option<Linear>,
+    view: View,
+}
+
+/// The grid of patches, and what of it is looked at.
+struct View {
     /// Patches along a side.
     grid: i64,
+    patch_px: i64,
+    field: Option<PatchField>,
 }
 
 impl DinoV2 {
@@ -39,20 +52,20 @@ impl DinoV2 {
                 DinoV2Head::Linear => Linear::take(root.at("head"), 2 * width, 1),
             },
             mask_head: (shape.mask_head).then(|| Linear::take(root.at("mask_head"), width, 1)),
-            grid: shape.tower.grid(),
+            view: View::of(shape),
         }
     }
 
     /// `[n, 3, side, side]` → logits `[n, 1]` and maps `[n, grid, grid]`: the mask head's, or without
     /// one what each patch contributes.
     pub(super) fn run(&self, pictures: &Tensor, towards: TowardsFake<'_>) -> PictureLogits {
-        let tokens = self.tower.embed(pictures);
+        let tokens = self.tower.embed(&self.view.pixels(pictures));
         let Some(mask_head) = &self.mask_head else {
             return (self.tower).explained(&tokens, |features| self.judge(features), towards);
         };
         let features = self.tower.all_features(&tokens);
         let patches = features.slice(1, 1, None, 1);
-        let mask = mask_head.run(&patches).view([-1, self.grid, self.grid]);
+        let mask = self.view.placed(&mask_head.run(&patches));
         PictureLogits {
             outputs: self.judge(&features),
             maps: Some(PictureMaps::Mask(mask)),
@@ -65,6 +78,52 @@ impl DinoV2 {
         let patches = features.slice(1, 1, None, 1);
         let mean = patches.mean_dim([1i64].as_slice(), false, None);
         self.head.run(&Tensor::cat(&[class, mean], 1))
+    }
+}
+
+impl View {
+    fn of(shape: &DinoV2Shape) -> Self {
+        Self {
+            grid: shape.tower.grid(),
+            patch_px: shape.tower.patch_px,
+            field: shape.field,
+        }
+    }
+
+    /// `[n, 3, side, side]` → the pixels of the field.
+    fn pixels(&self, pictures: &Tensor) -> Tensor {
+        let Some(field) = self.field else {
+            return pictures.shallow_clone();
+        };
+        let of = |patches: i64| patches * self.patch_px;
+        let rows = pictures.narrow(2, of(field.top), of(field.rows));
+        rows.narrow(3, of(field.left), of(field.columns))
+    }
+
+    /// Positions `[1 + grid², width]` → those of the class token and of the field's patches.
+    fn positions(&self, all: &Tensor) -> Tensor {
+        let Some(field) = self.field else {
+            return all.shallow_clone();
+        };
+        let width = all.size()[1];
+        let patches = all.narrow(0, 1, self.grid * self.grid);
+        let rows = patches.view([self.grid, self.grid, width]);
+        let inside = (rows.narrow(0, field.top, field.rows)).narrow(1, field.left, field.columns);
+        Tensor::cat(&[all.narrow(0, 0, 1), inside.reshape([-1, width])], 0)
+    }
+
+    /// Mask logits `[n, patches, 1]` of the field → maps `[n, grid, grid]`.
+    fn placed(&self, mask: &Tensor) -> Tensor {
+        let Some(field) = self.field else {
+            return mask.view([-1, self.grid, self.grid]);
+        };
+        let (below, right) = (
+            self.grid - field.top - field.rows,
+            self.grid - field.left - field.columns,
+        );
+        let around = [field.left, right, field.top, below];
+        mask.view([-1, field.rows, field.columns])
+            .pad(around, "constant", NOT_LOOKED_AT)
     }
 }
 
@@ -92,7 +151,11 @@ fn tower(root: &mut Scope<'_>, shape: &DinoV2Shape, precision: Precision) -> Vis
     VisionTransformer {
         patches: PatchProjection::new(&weight, Some(&bias), precision.kind()),
         class: class.view([width]),
-        positions: resized(&positions, shape.position_grid, shape.tower.grid()),
+        positions: View::of(shape).positions(&resized(
+            &positions,
+            shape.position_grid,
+            shape.tower.grid(),
+        )),
         before: None,
         blocks: {
             let mut layers = root.at("encoder.layer");

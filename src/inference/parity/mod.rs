@@ -137,6 +137,11 @@ fn dinov2_with_its_positions_resized_and_both_heads_gives_what_transformers_give
 }
 
 #[test]
+fn dinov2_that_looks_at_a_rectangle_of_its_patches_gives_what_transformers_gives_for_those() {
+    check("tiny-dinov2-field");
+}
+
+#[test]
 fn dinov2_out_of_an_exported_graph_and_a_difference_gives_what_transformers_gives() {
     check("tiny-dinov2-graph");
 }
