@@ -60,6 +60,8 @@ VARIANTS: dict[str, Callable[[dict], None]] = {
     "sharp faces as often as they are": change("pairs", sharp_share=None),
     "half of the draws sharp": change("pairs", sharp_share=0.5),
     "224 px": sized(224, 256),
+    "20 x 18 patches around the face": change("architecture", field=[4, 3, 20, 18]),
+    "22 x 20 patches around the face": change("architecture", field=[2, 2, 22, 20]),
     "336 px of a larger canvas": sized(336, 448),
     "392 px of a larger canvas": sized(392, 448),
 }

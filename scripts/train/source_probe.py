@@ -174,9 +174,10 @@ if __name__ == "__main__":
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--models", type=Path, default=MODELS_DIR)
     parser.add_argument("--cache", type=Path, default=CACHE_DIR)
+    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--report", type=Path)
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
+    torch.set_num_threads(arguments.threads)
     text = run(read_config(arguments.config), arguments.models, arguments.cache)
     print(text)
     if arguments.report:
