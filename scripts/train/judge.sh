@@ -5,7 +5,8 @@
 #   scripts/train/judge.sh measure OUT [SAMPLES]   calibrate on them, then measure all the rest, the test videos once: OUT/tables/*.md
 #
 # Before `choose` give configs/frame-dino-s.toml its new version. SAMPLES is what published_samples.py sorted. What is shipped are
-# OUT/bundle.toml and OUT/frame-dino-s, and both manifests; cards and README get the tables by hand, the old figures beside the new ones.
+# OUT/bundle.toml and OUT/frame-dino-s, and both manifests (then `parity.py --only shipped`); cards and README get the tables by hand, the
+# old figures beside the new ones. Folders are named from the root of the repository.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 readonly PYTHON=${PYTHON:-$HOME/.cache/framewitness/train-venv/bin/python}
@@ -44,8 +45,9 @@ measure() {
     step pointing pointing.py --models "$OUT" --report "$OUT/tables/pointing.md"
 }
 
-readonly WHAT=${1:-} OUT=${2:-} SAMPLES=${3:-}
+[ $# -ge 2 ] || set -- usage
+readonly WHAT=$1 OUT=${2:-} SAMPLES=${3:-}
 case "$WHAT" in
-choose | measure) [ -n "$OUT" ] && "$WHAT" ;;
-*) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
+choose | measure) "$WHAT" ;;
+*) sed -n '2,9s/^# \{0,1\}//p' "scripts/train/judge.sh" >&2 && exit 2 ;;
 esac

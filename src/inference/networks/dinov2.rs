@@ -38,7 +38,7 @@ struct View {
     /// Patches along a side.
     grid: i64,
     patch_px: i64,
-    field: Option<PatchField>,
+    field: PatchField,
 }
 
 impl DinoV2 {
@@ -83,18 +83,17 @@ impl DinoV2 {
 
 impl View {
     fn of(shape: &DinoV2Shape) -> Self {
+        let grid = shape.tower.grid();
         Self {
-            grid: shape.tower.grid(),
+            grid,
             patch_px: shape.tower.patch_px,
-            field: shape.field,
+            field: shape.field.unwrap_or([0, 0, grid, grid].into()),
         }
     }
 
     /// `[n, 3, side, side]` → the pixels of the field.
     fn pixels(&self, pictures: &Tensor) -> Tensor {
-        let Some(field) = self.field else {
-            return pictures.shallow_clone();
-        };
+        let field = self.field;
         let of = |patches: i64| patches * self.patch_px;
         let rows = pictures.narrow(2, of(field.top), of(field.rows));
         rows.narrow(3, of(field.left), of(field.columns))
@@ -102,9 +101,7 @@ impl View {
 
     /// Positions `[1 + grid², width]` → those of the class token and of the field's patches.
     fn positions(&self, all: &Tensor) -> Tensor {
-        let Some(field) = self.field else {
-            return all.shallow_clone();
-        };
+        let field = self.field;
         let width = all.size()[1];
         let patches = all.narrow(0, 1, self.grid * self.grid);
         let rows = patches.view([self.grid, self.grid, width]);
@@ -114,9 +111,7 @@ impl View {
 
     /// Mask logits `[n, patches, 1]` of the field → maps `[n, grid, grid]`.
     fn placed(&self, mask: &Tensor) -> Tensor {
-        let Some(field) = self.field else {
-            return mask.view([-1, self.grid, self.grid]);
-        };
+        let field = self.field;
         let (below, right) = (
             self.grid - field.top - field.rows,
             self.grid - field.left - field.columns,
