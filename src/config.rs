@@ -129,10 +129,10 @@ settings! {
     device: DeviceChoice = "auto";
     /// How finely the networks compute: `fp32`, `bf16`, `fp16` or `int8` (the matrix products of
     /// transformers, on processors). The half precisions need half the memory; a logit moves by up to
-    /// 5 % (bf16), 0.5 % (fp16) or 10 % (int8; without VNNI 20 %).
+    /// 5 % (bf16), 0.5 % (fp16) or 10 % (int8).
     precision: Precision = "fp32";
     /// The same of the frame model alone: `same` (as `precision`), `auto` (`bf16` on a processor
-    /// that computes in it, AVX-512 BF16; else `int8` on one with VNNI), `fp32`, `bf16`, `fp16` or
+    /// that computes in it, AVX-512 BF16; else `int8` on one with AVX2), `fp32`, `bf16`, `fp16` or
     /// `int8`.
     frame_model_precision: FramePrecision = "auto";
     /// Frames of a person that the frame model looks at, evenly spread over those that are scored;

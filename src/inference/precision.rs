@@ -9,9 +9,9 @@
 //! In 8-bit integers only the matrix products of transformers are computed, which are most of them;
 //! what lies between them and all convolutions stay as they are in 32 bits.
 //!
-//! On the parity fixtures no raw logit moves by more than 5 % (`bf16`), 0.5 % (`fp16`) or 10 % (`int8`; 20 %
-//! on a processor without VNNI) of the network's largest logit, or that part of 1 if it is smaller; the
-//! test in `parity` holds every architecture to that.
+//! On the parity fixtures no raw logit moves by more than 5 % (`bf16`), 0.5 % (`fp16`) or 10 % (`int8`) of the
+//! network's largest logit, or that part of 1 if it is smaller; the test in `parity` holds every
+//! architecture to that.
 
 use std::fmt;
 use std::str::FromStr;
@@ -39,9 +39,9 @@ pub enum FramePrecision {
     /// As the other networks.
     #[default]
     Same,
-    /// bfloat16 on a processor that computes in it; else 8-bit integers on one that multiplies them in
-    /// 32 bits; elsewhere as the other networks. A processor that only emulates bfloat16 is several
-    /// times slower than in 32 bits, and one that multiplies bytes in 16 bits loses half the steps.
+    /// bfloat16 on a processor that computes in it; else 8-bit integers on one that has kernels for them;
+    /// elsewhere as the other networks. A processor that only emulates bfloat16 is several times slower
+    /// than in 32 bits.
     Auto,
     /// This one.
     Fixed(Precision),
@@ -131,7 +131,7 @@ impl FramePrecision {
         match self {
             Self::Fixed(precision) => precision,
             Self::Auto if device == Device::Cpu && computes_in_bf16() => Precision::Bf16,
-            Self::Auto if device == Device::Cpu && multiplies_bytes() => Precision::Int8,
+            Self::Auto if device == Device::Cpu && has_byte_kernels() => Precision::Int8,
             Self::Auto | Self::Same => others,
         }
     }
@@ -155,8 +155,8 @@ fn computes_in_bf16() -> bool {
 }
 
 /// Whether this processor has instructions for products of bytes that are summed in 32 bits: the VNNI of
-/// AVX-512 or of AVX.
-pub(super) fn multiplies_bytes() -> bool {
+/// AVX-512 or of AVX. Without, two are added in 16 bits.
+pub(super) fn sums_bytes_widely() -> bool {
     processor_has!("avx512vnni" | "avxvnni")
 }
 
@@ -213,7 +213,7 @@ mod tests {
         assert_eq!(on_cpu(FramePrecision::Same), Precision::Fp16);
         let fixed = FramePrecision::Fixed(Precision::Fp32);
         assert_eq!(on_cpu(fixed), Precision::Fp32);
-        let auto = match (computes_in_bf16(), multiplies_bytes()) {
+        let auto = match (computes_in_bf16(), has_byte_kernels()) {
             (true, _) => Precision::Bf16,
             (false, true) => Precision::Int8,
             (false, false) => Precision::Fp16,

@@ -4,7 +4,11 @@ use super::super::Precision;
 use super::super::manifest::ViTShape;
 use super::super::weights::Scope;
 use super::layers::{LayerNorm, Linear, SelfAttention};
-use super::vit::{Block, Gelu, PatchProjection, VisionTransformer};
+use super::vit::{Block, PatchProjection, Ramp, VisionTransformer};
+
+/// Slope of CLIP's ramp, x·σ(1.702x). As `silu(1.702x) / 1.702` it is one operation instead of three, with
+/// both factors in the weights around it.
+const SLOPE: f64 = 1.702;
 
 /// Keys `conv1.weight`, `class_embedding` and so on, up to `ln_post`.
 pub(super) fn take(
@@ -37,12 +41,14 @@ pub(super) fn take(
 }
 
 fn block(mut scope: Scope<'_>, width: i64, heads: i64) -> Block {
+    let widen = Linear::take(scope.at("mlp.c_fc"), width, 4 * width);
+    let narrow = Linear::take(scope.at("mlp.c_proj"), 4 * width, width);
     Block {
         norm1: LayerNorm::take(scope.at("ln_1"), width),
         attention: SelfAttention::take(scope.at("attn"), width, heads),
         norm2: LayerNorm::take(scope.at("ln_2"), width),
-        widen: Linear::take(scope.at("mlp.c_fc"), width, 4 * width).into(),
-        gelu: Gelu::Quick,
-        narrow: Linear::take(scope.at("mlp.c_proj"), 4 * width, width).into(),
+        widen: widen.with_outputs_times(SLOPE).into(),
+        ramp: Ramp::Silu,
+        narrow: narrow.with_inputs_times(SLOPE.recip()).into(),
     }
 }

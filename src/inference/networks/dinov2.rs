@@ -19,7 +19,7 @@ use super::super::weights::Scope;
 use super::layers::{LayerNorm, Linear, SelfAttention};
 use super::picture::{PictureLogits, PictureMaps};
 use super::relevance::TowardsFake;
-use super::vit::{Block, Gelu, PatchProjection, VisionTransformer};
+use super::vit::{Block, PatchProjection, Ramp, VisionTransformer};
 
 const NORM_EPSILON: f64 = 1e-6;
 /// The mask head's logit of a patch that was not looked at: a probability of 1e-7.
@@ -186,7 +186,7 @@ fn block(mut scope: Scope<'_>, width: i64, heads: i64) -> Block {
         attention: SelfAttention::joining(&apart, out.scaled_by(&after_attention), heads),
         norm2: norm(scope.at("norm2"), width),
         widen: widen.into(),
-        gelu: Gelu::Exact,
+        ramp: Ramp::Gelu,
         narrow: narrow.scaled_by(&after_perceptron).into(),
     }
 }

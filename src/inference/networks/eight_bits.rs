@@ -1,23 +1,24 @@
 //! Matrix products in 8-bit integers, on processors.
 //!
-//! libtorch has them (`quantized::linear_dynamic`, by FBGEMM or oneDNN), but its C interface and so tch
-//! do not. TorchScript reaches every operator there is, so that a product is a module of a few lines,
-//! kept here as text and put together as `torch.jit.save` would have written it.
+//! libtorch has them (`quantized::linear_dynamic`, by FBGEMM or oneDNN), and [`script`] reaches them.
 //!
 //! The weights that make one output share a scale and are rounded once, to whole numbers from −127 to
-//! 127. What comes in is rounded at every call, between its smallest and its largest number: to 256
-//! steps, and to 128 on a processor whose older instructions would otherwise overflow. Sums are exact.
+//! 127. What comes in is rounded at every call, to 256 steps between its smallest and its largest number.
 //! Nothing here has a gradient.
-
-use std::io::{Cursor, Write};
+//!
+//! Sums are exact. Older processors (AVX2 without VNNI) add two neighbouring products in 16 bits, which
+//! 255·(127 + 127) would overflow. There the scale is as much larger as keeps the weights of every two
+//! neighbours that pull one way at 128 together: of the frame model's, about 102 steps are left of 127. The
+//! other ways were worse: 128 steps for what comes in moved its logits twice as far
+//! (`models/frame-dino-s/README.md`), and letting sums overflow is right for these weights only.
 
 use tch::{CModule, Kind, Tensor};
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, ZipWriter};
 
-use super::super::precision::multiplies_bytes;
+use super::super::precision::sums_bytes_widely;
+use super::script;
 
-/// Largest number that a weight is rounded to.
+/// Largest number that a weight is rounded to, and the largest that two neighbours are before they are
+/// rounded, by which they may become 128: 255 · 128 is less than 2^15.
 const LARGEST: f64 = 127.0;
 /// A scale for outputs whose weights are all zero.
 const SMALLEST_SCALE: f64 = 1e-12;
@@ -29,10 +30,9 @@ impl EightBitProduct {
     /// Rounds the weights, `[outputs, inputs]`; the bias, `[outputs]`, stays as it is.
     pub(super) fn of(weight: &Tensor, bias: &Tensor) -> Self {
         let weight = weight.detach().to_kind(Kind::Float).contiguous();
-        let scales = weight.abs().amax([1i64].as_slice(), false) / LARGEST;
-        let scales = scales.clamp_min(SMALLEST_SCALE).to_kind(Kind::Double);
+        let scales = scales(&weight, sums_bytes_widely());
         let zeros = scales.zeros_like().to_kind(Kind::Int64);
-        let module = CModule::load_data(&mut archive().as_slice())
+        let module = script::module("Product", CODE, &["packed"])
             .expect("the module is ours and the same on every machine");
         // It gives a tensor because every function of TorchScript that tch can call does.
         let _bias = module
@@ -48,34 +48,29 @@ impl EightBitProduct {
     }
 }
 
-/// The module, before it has weights.
-fn archive() -> Vec<u8> {
-    let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
-    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
-    for (name, bytes) in [
-        ("data.pkl", state()),
-        ("code/__torch__.py", code().into_bytes()),
-        ("constants.pkl", NOTHING.to_vec()),
-        ("version", b"3\n".to_vec()),
-        ("byteorder", b"little".to_vec()),
-    ] {
-        archive
-            .start_file(format!("product/{name}"), stored)
-            .and_then(|()| Ok(archive.write_all(&bytes)?))
-            .expect("memory takes a few hundred bytes");
+/// What one step of each output's weights is worth, `[outputs]`. Where sums are `wide`, 32 bits, only single
+/// weights have to fit.
+fn scales(weight: &Tensor, wide: bool) -> Tensor {
+    let mut largest = weight.abs().amax([1i64].as_slice(), false);
+    if !wide {
+        for pulling in [weight.clamp_min(0.0), weight.neg().clamp_min(0.0)] {
+            largest = largest.maximum(&pairs(&pulling).amax([1i64].as_slice(), false));
+        }
     }
-    let written = archive.finish().expect("memory takes a few hundred bytes");
-    written.into_inner()
+    let scales = largest.to_kind(Kind::Double) / LARGEST;
+    scales.clamp_min(SMALLEST_SCALE)
 }
 
-/// What the module does, in TorchScript's own notation. 12 is `torch.qint8`.
-fn code() -> String {
-    let half_range = match multiplies_bytes() {
-        true => "False",
-        false => "True",
-    };
-    format!(
-        "\
+/// `[outputs, inputs]` → the sums of the two weights that are multiplied and added in one go, `[outputs, ⌈inputs / 2⌉]`.
+fn pairs(weight: &Tensor) -> Tensor {
+    let (outputs, inputs) = weight.size2().expect("a matrix");
+    let even = weight.constant_pad_nd([0, inputs % 2]);
+    even.view([outputs, -1, 2])
+        .sum_dim_intlist([2i64].as_slice(), false, Kind::Float)
+}
+
+/// What the module does, in TorchScript's own notation. 12 is `torch.qint8`; inputs keep all their steps.
+const CODE: &str = "\
 class Product(Module):
   __parameters__ = []
   __buffers__ = []
@@ -84,7 +79,7 @@ class Product(Module):
   def forward(self: __torch__.Product,
     x: Tensor) -> Tensor:
     packed = unchecked_cast(__torch__.torch.classes.quantized.LinearPackedParamsBase, self.packed)
-    return ops.quantized.linear_dynamic(x, packed, {half_range})
+    return ops.quantized.linear_dynamic(x, packed, False)
   def pack(self: __torch__.Product,
     weight: Tensor,
     scales: Tensor,
@@ -93,25 +88,7 @@ class Product(Module):
     rounded = torch.quantize_per_channel(weight, scales, zeros, 0, 12)
     self.packed = ops.quantized.linear_prepack(rounded, bias)
     return bias
-"
-    )
-}
-
-/// An empty tuple, pickled.
-const NOTHING: &[u8] = b"\x80\x02).";
-
-/// A `Product` whose `training` is false and whose `packed` is none, pickled.
-fn state() -> Vec<u8> {
-    let mut pickle = b"\x80\x02c__torch__\nProduct\n)\x81}(".to_vec();
-    for (name, value) in [("training", b'\x89'), ("packed", b'N')] {
-        pickle.push(b'X');
-        pickle.extend((name.len() as u32).to_le_bytes());
-        pickle.extend(name.as_bytes());
-        pickle.push(value);
-    }
-    pickle.extend(b"ub.");
-    pickle
-}
+";
 
 #[cfg(test)]
 mod tests {
@@ -133,6 +110,31 @@ mod tests {
         let off = f64::try_from((rounded - &exact).abs().mean(Kind::Float)).unwrap();
         let size = f64::try_from(exact.abs().mean(Kind::Float)).unwrap();
         assert!(off > 0.0 && off < 0.03 * size, "{off} of {size}");
+    }
+
+    #[test]
+    fn sums_are_exact_where_every_weight_and_every_input_is_the_largest() {
+        // Of whole numbers 0 to 255 the range that inputs are rounded in is 1 a step.
+        let x = Tensor::full([1, 64], 255.0, (Kind::Float, Device::Cpu));
+        let _zero = x.get(0).get(63).fill_(0.0);
+        for largest in [1.0, -1.0] {
+            let weight = Tensor::full([4, 64], largest, (Kind::Float, Device::Cpu));
+            let bias = Tensor::zeros([4], (Kind::Float, Device::Cpu));
+            let found = EightBitProduct::of(&weight, &bias).run(&x);
+            let apart = (found - x.linear(&weight, Some(&bias))).abs().max();
+            let apart = f64::try_from(apart).unwrap() / (63.0 * 255.0);
+            assert!(apart < 0.01, "{largest}: {apart}");
+        }
+    }
+
+    #[test]
+    fn two_neighbours_that_pull_one_way_share_the_range_where_sums_are_narrow() {
+        let weight = Tensor::from_slice(&[0.5f32, -0.75, 0.25, 0.5, 1.0]).view([1, 5]);
+        let scale = |wide| f64::try_from(scales(&weight, wide).get(0) * LARGEST).unwrap();
+        assert_eq!([scale(true), scale(false)], [1.0, 1.0]);
+        let weight = Tensor::from_slice(&[-0.5f32, -0.75, 1.0, -1.0]).view([1, 4]);
+        let scale = |wide| f64::try_from(scales(&weight, wide).get(0) * LARGEST).unwrap();
+        assert_eq!([scale(true), scale(false)], [1.0, 1.25]);
     }
 
     #[test]

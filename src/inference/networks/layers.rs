@@ -11,7 +11,7 @@ use super::super::weights::Scope;
 use super::eight_bits::EightBitProduct;
 
 /// PyTorch's default in batch and layer normalisation, and CLIP's.
-const NORM_EPS: f64 = 1e-5;
+pub(super) const NORM_EPS: f64 = 1e-5;
 
 /// `y = x·Wᵀ + b` over the last axis.
 pub(super) struct Linear {
@@ -32,6 +32,22 @@ impl Linear {
         Self {
             weight: self.weight * scale.unsqueeze(1),
             bias: self.bias * scale,
+        }
+    }
+
+    /// With every output multiplied by `factor`.
+    pub(super) fn with_outputs_times(self, factor: f64) -> Self {
+        Self {
+            weight: self.weight * factor,
+            bias: self.bias * factor,
+        }
+    }
+
+    /// As if every input were multiplied by `factor`.
+    pub(super) fn with_inputs_times(self, factor: f64) -> Self {
+        Self {
+            weight: self.weight * factor,
+            bias: self.bias,
         }
     }
 
@@ -201,84 +217,6 @@ fn mixed_by_products(q: &Tensor, k: &Tensor, v: &Tensor) -> Tensor {
     Tensor::stack(&pictures, 0)
 }
 
-/// Convolution and batch normalisation as one: with frozen statistics the second is an affine map
-/// per channel and folds into the first, `W' = W·γ/√(σ²+ε)`, `b' = β − μ·γ/√(σ²+ε)`.
-pub(super) struct ConvNorm {
-    weight: Tensor,
-    bias: Tensor,
-    stride: i64,
-    padding: i64,
-    groups: i64,
-}
-
-/// Shape of a convolution without bias.
-pub(super) struct ConvShape {
-    pub(super) inputs: i64,
-    pub(super) outputs: i64,
-    pub(super) kernel: i64,
-    pub(super) stride: i64,
-    pub(super) groups: i64,
-}
-
-impl ConvNorm {
-    /// Takes `<conv>.weight` and the five tensors of `<norm>`.
-    pub(super) fn take(scope: &mut Scope<'_>, conv: &str, norm: &str, shape: &ConvShape) -> Self {
-        let ConvShape {
-            inputs,
-            outputs,
-            kernel,
-            stride,
-            groups,
-        } = *shape;
-        let dims = [outputs, inputs / groups, kernel, kernel];
-        let weight = scope.at(conv).tensor("weight", &dims);
-        let mut norm = scope.at(norm);
-        let mut channel = |name| norm.tensor(name, &[outputs]).to_kind(Kind::Double);
-        let (gain, shift) = (channel("weight"), channel("bias"));
-        let (mean, variance) = (channel("running_mean"), channel("running_var"));
-        norm.counter("num_batches_tracked");
-        let factor = gain / (variance + NORM_EPS).sqrt();
-        Self {
-            weight: laid_out((weight * factor.view([-1, 1, 1, 1])).to_kind(Kind::Float)),
-            bias: (shift - mean * factor).to_kind(Kind::Float),
-            stride,
-            padding: kernel / 2,
-            groups,
-        }
-    }
-
-    pub(super) fn in_kind(self, kind: Kind) -> Self {
-        Self {
-            weight: self.weight.to_kind(kind),
-            bias: self.bias.to_kind(kind),
-            ..self
-        }
-    }
-
-    /// `[n, inputs, h, w]` → `[n, outputs, h/stride, w/stride]`, laid out as the weights are.
-    pub(super) fn run(&self, x: &Tensor) -> Tensor {
-        let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
-        x.to_kind(self.weight.kind()).conv2d(
-            &self.weight,
-            Some(&self.bias),
-            stride,
-            padding,
-            [1, 1],
-            self.groups,
-        )
-    }
-}
-
-/// The same weights with the channels of a cell side by side in memory, on a processor: what comes out is
-/// laid out like them, and from one layer to the next nothing has to be rearranged. cuDNN chooses for itself.
-fn laid_out(weight: Tensor) -> Tensor {
-    if weight.device().is_cuda() {
-        return weight;
-    }
-    let channels_last = weight.permute([0, 2, 3, 1]).contiguous();
-    channels_last.permute([0, 3, 1, 2])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -303,18 +241,5 @@ mod tests {
         let rounded = largest_difference(&mixed_by_products(&q, &k, &v), &exact);
         // Of values about as large as 1, of which bfloat16 keeps eight bits.
         assert!(rounded < 0.02, "{rounded}");
-    }
-
-    #[test]
-    fn a_convolution_gives_the_same_however_its_weights_are_laid_out() {
-        tch::manual_seed(7);
-        let x = Tensor::randn([2, 8, 9, 9], (Kind::Float, Device::Cpu));
-        let weight = Tensor::randn([16, 4, 3, 3], (Kind::Float, Device::Cpu));
-        let convolved =
-            |weight: &Tensor| x.conv2d(weight, None::<&Tensor>, [2, 2], [1, 1], [1, 1], 2);
-        let laid_out = laid_out(weight.shallow_clone());
-        assert_eq!(laid_out.size(), weight.size());
-        assert_ne!(laid_out.stride(), weight.stride());
-        assert!(largest_difference(&convolved(&laid_out), &convolved(&weight)) < 1e-5);
     }
 }

@@ -4,10 +4,12 @@
 
 mod clip_heads;
 mod clip_vit;
+mod convolution;
 mod d3;
 mod dinov2;
 mod eight_bits;
 mod frame;
+mod fused;
 mod layers;
 mod lstm;
 mod picture;
@@ -15,6 +17,7 @@ mod recurrent;
 mod relevance;
 mod resnet;
 mod resnext;
+mod script;
 mod sequence;
 mod temporal;
 mod vit;

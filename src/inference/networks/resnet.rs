@@ -5,14 +5,15 @@ use tch::{Kind, Tensor};
 
 use super::super::manifest::{ResNetHead, ResNetShape};
 use super::super::weights::Scope;
-use super::layers::{ConvNorm, ConvShape, Linear};
+use super::convolution::{ConvNorm, ConvShape, Convolution};
+use super::layers::Linear;
 use super::picture::{PictureLogits, PictureMaps};
 use super::relevance::{TowardsFake, followed_back, of_pooled};
 use super::resnext::{halve, stem_shape};
 
 /// Pictures to two logits.
 pub(in crate::inference) struct ResNet {
-    stem: ConvNorm,
+    stem: Convolution,
     blocks: Vec<BasicBlock>,
     classifier: Linear,
 }
@@ -46,9 +47,9 @@ impl ResNet {
 
     /// `[n, 3, side, side]` → `[n, 2]`.
     pub(super) fn run(&self, pictures: &Tensor, towards: TowardsFake<'_>) -> PictureLogits {
-        let mut x = halve(&self.stem.run(pictures).relu_());
+        let mut x = halve(&self.stem.rectified(pictures));
         for block in &self.blocks {
-            x = block.run(&x);
+            x = block.run(x);
         }
         let features = x.mean_dim([2i64, 3].as_slice(), false, Kind::Float);
         let (outputs, gradient) = followed_back(&features, |features| {
@@ -65,9 +66,9 @@ impl ResNet {
 
 /// Two 3×3 convolutions, the first of which carries the stride, around a shortcut.
 struct BasicBlock {
-    first: ConvNorm,
-    second: ConvNorm,
-    shortcut: Option<ConvNorm>,
+    first: Convolution,
+    second: Convolution,
+    shortcut: Option<Convolution>,
 }
 
 impl BasicBlock {
@@ -90,12 +91,13 @@ impl BasicBlock {
         }
     }
 
-    fn run(&self, x: &Tensor) -> Tensor {
-        let mut sum = self.second.run(&self.first.run(x).relu_());
-        sum += self
-            .shortcut
-            .as_ref()
-            .map_or_else(|| x.shallow_clone(), |s| s.run(x));
-        sum.relu_()
+    /// Takes its input, over which the result may be written.
+    fn run(&self, x: Tensor) -> Tensor {
+        let inner = self.first.rectified(&x);
+        let shortcut = match &self.shortcut {
+            Some(shortcut) => shortcut.run(&x),
+            None => x,
+        };
+        self.second.joined(&inner, shortcut)
     }
 }

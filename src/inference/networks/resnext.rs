@@ -5,11 +5,11 @@ use tch::{Kind, Tensor};
 
 use super::super::manifest::ResNeXtShape;
 use super::super::weights::Scope;
-use super::layers::{ConvNorm, ConvShape};
+use super::convolution::{ConvNorm, ConvShape, Convolution};
 
 /// Stem, stages and pooling: a picture to one feature.
 pub(super) struct ResNeXt {
-    stem: ConvNorm,
+    stem: Convolution,
     stages: Vec<Vec<Bottleneck>>,
 }
 
@@ -69,10 +69,10 @@ impl ResNeXt {
         count: usize,
         mut seen: impl FnMut(usize, &Tensor),
     ) -> Tensor {
-        let mut x = halve(&self.stem.run(pictures).relu_());
+        let mut x = halve(&self.stem.rectified(pictures));
         for (index, blocks) in self.stages.iter().take(count).enumerate() {
             for block in blocks {
-                x = block.run(&x);
+                x = block.run(x);
             }
             seen(index + 1, &x);
         }
@@ -121,10 +121,10 @@ struct BlockShape {
 
 /// 1×1 down, grouped 3×3 (which carries the stride), 1×1 up, around a shortcut.
 struct Bottleneck {
-    down: ConvNorm,
-    grouped: ConvNorm,
-    up: ConvNorm,
-    shortcut: Option<ConvNorm>,
+    down: Convolution,
+    grouped: Convolution,
+    up: Convolution,
+    shortcut: Option<Convolution>,
 }
 
 impl Bottleneck {
@@ -158,13 +158,13 @@ impl Bottleneck {
         }
     }
 
-    fn run(&self, x: &Tensor) -> Tensor {
-        let inner = self.down.run(x).relu_();
-        let mut sum = self.up.run(&self.grouped.run(&inner).relu_());
-        sum += self
-            .shortcut
-            .as_ref()
-            .map_or_else(|| x.shallow_clone(), |s| s.run(x));
-        sum.relu_()
+    /// Takes its input, over which the result may be written.
+    fn run(&self, x: Tensor) -> Tensor {
+        let inner = self.grouped.rectified(&self.down.rectified(&x));
+        let shortcut = match &self.shortcut {
+            Some(shortcut) => shortcut.run(&x),
+            None => x,
+        };
+        self.up.joined(&inner, shortcut)
     }
 }

@@ -136,7 +136,7 @@ pub(super) struct Block {
     pub(super) attention: SelfAttention,
     pub(super) norm2: LayerNorm,
     pub(super) widen: Product,
-    pub(super) gelu: Gelu,
+    pub(super) ramp: Ramp,
     pub(super) narrow: Product,
 }
 
@@ -152,25 +152,25 @@ impl Block {
 
     fn run(&self, x: Tensor) -> Tensor {
         let x = &x + self.attention.run(&self.norm1.run(&x));
-        let inner = self.gelu.run(&self.widen.run(&self.norm2.run(&x)));
+        let inner = self.ramp.run(&self.widen.run(&self.norm2.run(&x)));
         &x + self.narrow.run(&inner)
     }
 }
 
 /// Which smooth ramp a perceptron was trained with.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Gelu {
+pub(super) enum Ramp {
     /// `x·Φ(x)`, Φ the normal distribution's.
-    Exact,
-    /// `x·σ(1.702x)`, CLIP's.
-    Quick,
+    Gelu,
+    /// `x·σ(x)`.
+    Silu,
 }
 
-impl Gelu {
+impl Ramp {
     fn run(self, x: &Tensor) -> Tensor {
         match self {
-            Self::Exact => x.gelu("none"),
-            Self::Quick => x * (x * 1.702).sigmoid(),
+            Self::Gelu => x.gelu("none"),
+            Self::Silu => x.silu(),
         }
     }
 }

@@ -16,7 +16,6 @@ use super::model::{Running, load_network};
 use super::networks::{
     FrameNetwork, PictureLogits, PictureMaps, SequenceNetwork, dinov2_class_features,
 };
-use super::precision::multiplies_bytes;
 use super::preprocess::Preparation;
 use super::weights::Tensors;
 use fixture::{FOUNDATIONS, Reference, model};
@@ -27,8 +26,8 @@ const LOGIT_TOLERANCE: f64 = 1e-4;
 /// Largest difference in half precisions as [`Precision`] promises it, relative to the largest
 /// logit the network gives for the pictures (absolute where that is below 1).
 const HALF_TOLERANCES: [(Precision, f64); 2] = [(Precision::Bf16, 0.05), (Precision::Fp16, 0.005)];
-/// The same in 8-bit integers, and where the processor makes do with half the steps.
-const EIGHT_BIT_TOLERANCES: [f64; 2] = [0.10, 0.20];
+/// The same in 8-bit integers.
+const EIGHT_BIT_TOLERANCE: f64 = 0.10;
 
 /// The one that `scripts/setup.sh` fetches.
 const PUBLISHED_FOUNDATION: &str = r#"
@@ -258,11 +257,6 @@ fn moved_too_far(name: &str, precision: Precision, tolerance: f64) -> Vec<String
 
 #[test]
 fn eight_bits_move_no_logit_of_a_transformer_further_than_they_promise() {
-    let [of_all_steps, of_half] = EIGHT_BIT_TOLERANCES;
-    let tolerance = match multiplies_bytes() {
-        true => of_all_steps,
-        false => of_half,
-    };
     let names = [
         "tiny-d3",
         "tiny-ufd",
@@ -274,7 +268,7 @@ fn eight_bits_move_no_logit_of_a_transformer_further_than_they_promise() {
     ];
     let broken = names
         .iter()
-        .flat_map(|name| moved_too_far(name, Precision::Int8, tolerance));
+        .flat_map(|name| moved_too_far(name, Precision::Int8, EIGHT_BIT_TOLERANCE));
     let broken: Vec<String> = broken.collect();
     assert!(broken.is_empty(), "{broken:#?}");
 }
