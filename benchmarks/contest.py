@@ -83,6 +83,22 @@ def geometric_mean(values: list[float]) -> float:
     return statistics.geometric_mean(values)
 
 
+def instructions() -> str:
+    """The newest set of vector instructions that matters to networks."""
+    flags = next((line.split() for line in open("/proc/cpuinfo") if line.startswith("flags")), [])
+    return next((known for known in ("avx512_bf16", "avx512_vnni", "avx_vnni", "avx2") if known in flags), "none")
+
+
+def served_precision() -> str:
+    """What the frame model is served in on this processor, as `frame_model_precision = auto` decides."""
+    return "bf16" if instructions() == "avx512_bf16" else "int8"
+
+
+def of_this_kind(name: str) -> str:
+    """Results of processors without bfloat16 lie beside those of processors with it."""
+    return name if served_precision() == "bf16" else f"{name}-int8"
+
+
 def machine() -> dict:
     """What the figures rest on."""
     cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.processor())
@@ -90,6 +106,7 @@ def machine() -> dict:
     changed = subprocess.run(["git", "status", "--porcelain", "src"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
     return {
         "cpu": cpu,
+        "instructions": instructions(),
         "cores": os.cpu_count(),
         "kernel": platform.release(),
         "load_before": os.getloadavg()[0],

@@ -28,7 +28,11 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 def taken(result: dict) -> str:
     facts = result["machine"]
-    return f"{facts['taken_at'][:16].replace('T', ' ')} UTC, {facts['cores']} cores ({facts['cpu']}), commit {facts['commit'][:7]}."
+    return f"{facts['taken_at'][:16].replace('T', ' ')} UTC, {facts['cores']} cores ({processor(facts)}), commit {facts['commit'][:7]}."
+
+
+def processor(facts: dict) -> str:
+    return ", ".join(facts[key].replace("_", "-").upper() if key == "instructions" else facts[key] for key in ("cpu", "instructions") if key in facts)
 
 
 def ratio(figure: dict | None) -> str:
@@ -48,14 +52,15 @@ def faces() -> str:
     return f"{taken(result)}\n\n" + table(["search beside a look at every frame", ""], rows)
 
 
-def service() -> str:
-    result = stored("service")
+def service(name: str = "service") -> str:
+    result = stored(name)
+    served, exact = (key for key in next(iter(result["inputs"].values())) if key != "memory")
     rows = [[name, *(f"{figures[kind][who]['median_s']:.2f}" if who else f"**{figures[kind]['ratio']:.2f}**"
-                     for kind in ("bf16", "fp32") for who in ("ours", "peer", "")),
+                     for kind in (served, exact) for who in ("ours", "peer", "")),
              *(str(at["pss_mb"]) for at in figures["memory"].values())] for name, figures in result["inputs"].items()]
-    head = ["10 s of", "ours, s", "peer, s", "ratio", "ours fp32, s", "peer fp32, s", "ratio", "ours, peak MB", "peer, peak MB"]
+    head = [f"10 s of, in {served}", "ours, s", "peer, s", "ratio", "ours fp32, s", "peer fp32, s", "ratio", "ours, peak MB", "peer, peak MB"]
     steps = ["upload", "decode", "faces", "inference", "store", "rest"]
-    where = [[name, *(f"{figures['bf16']['ours_ms'][step]:.0f}" for step in steps)] for name, figures in result["inputs"].items()]
+    where = [[name, *(f"{figures[served]['ours_ms'][step]:.0f}" for step in steps)] for name, figures in result["inputs"].items()]
     return f"{taken(result)} Medians of {result['rounds']} rounds.\n\n{table(head, rows)}\n\n{table(['ours, ms', *steps], where)}"
 
 
@@ -94,12 +99,12 @@ def growth() -> str:
     return f"{taken(result)} Seconds a unit and peak memory.\n\n{table(['', *[''] * 5], rows)}\n\n{summary}\n\n{plot}"
 
 
-def inference() -> str:
-    result = stored("inference")
+def inference(name: str = "inference") -> str:
+    result = stored(name)
     full, reduced = [], []
     for name, figures in result["networks"].items():
         def own(who: str, figures: dict = figures) -> list[str]:
-            at = figures[who]
+            at = figures.get(who, {"error": "not run"})
             return ["–", "–"] if "error" in at else [f"{1000 * at['median_s']:.1f}", f"{at['share_of_matrix_rate']:.0%}"]
 
         best = max((at["share_of_matrix_rate"] for peer in PEERS_OF_INFERENCE if "error" not in (at := figures.get(peer, {"error": ""}))), default=None)
@@ -107,10 +112,18 @@ def inference() -> str:
         eight_bits = f"{1000 * figures['ours_int8']['median_s']:.1f}" if "median_s" in figures.get("ours_int8", {}) else "–"
         reduced.append([name, *own("ours_bf16"), eight_bits, *(ratio(figures.get(peer)) for peer in REDUCED)])
     rates = result["gflop_per_s"]
-    limit = f"Products of large matrices on this machine: {rates['fp32']:.0f} GFLOP/s in fp32, {rates['bf16']:.0f} in bf16."
+    limit = f"Products of large matrices on this machine: {', '.join(f'{rate:.0f} GFLOP/s in {kind}' for kind, rate in rates.items())}."
     head = ["fp32", "GFLOP", "ours, ms", "of the matrix rate", *PEERS_OF_INFERENCE.values(), "best peer, of the matrix rate"]
     return (f"{taken(result)} {limit}\n\n{table(head, full)}\n\n"
             f"{table(['reduced', 'ours bf16, ms', 'of the matrix rate', 'ours int8, ms', *REDUCED.values()], reduced)}")
+
+
+def inference_int8() -> str:
+    return inference("inference-int8")
+
+
+def service_int8() -> str:
+    return service("service-int8")
 
 
 def size() -> str:
@@ -120,15 +133,16 @@ def size() -> str:
     return f"{result['taken_at']}, commit {result['commit'][:7]}.\n\n" + table(["", ""], rows)
 
 
-TABLES = (sampling, faces, inference, service, load, growth, start, size)
+TABLES = (sampling, faces, inference, inference_int8, service, service_int8, load, growth, start, size)
 
 
 def main():
     path = HERE / "README.md"
     text = path.read_text()
     for make in TABLES:
-        if (HERE / "results" / f"{make.__name__}.json").exists():
-            place = re.compile(f"(<!-- {make.__name__} -->\n).*?(<!-- end -->)", re.DOTALL)
+        name = make.__name__.replace("_", "-")
+        if (HERE / "results" / f"{name}.json").exists():
+            place = re.compile(f"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
             text = place.sub(lambda found, made=make(): f"{found[1]}\n{made}\n\n{found[2]}", text)
     path.write_text(text)
 

@@ -20,7 +20,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parent.parent), str(Path(__file__).
 import numpy as np
 from clips import clip
 from clips import FOLDER as CLIPS
-from contest import ROOT, Contestant, geometric_mean, machine, middle_half, store, take_turns
+from contest import ROOT, Contestant, geometric_mean, machine, middle_half, of_this_kind, served_precision, store, take_turns
 from models import FOLDER, TIMED, bundle
 from services import Service, ours, upload
 
@@ -59,6 +59,13 @@ class OursTimed:
             self.service = self.told = None
 
 
+def worth_running(who: str, network: str) -> bool:
+    """bfloat16 is only emulated, many times slower, where the processor has no instructions for it; of 8-bit integers transformers have the
+    use."""
+    emulated = who.endswith("bf16") and served_precision() != "bf16"
+    return not emulated and (who != "ours_int8" or network in TRANSFORMERS)
+
+
 def body() -> bytes:
     return upload(clip(CLIPS, "h264", "360p", 2))
 
@@ -88,7 +95,7 @@ def main():
                                           OursTimed("ours_int8", arguments.ours, "int8")]
     facts, table = machine(), {}
     meter = Contestant("meter", [sys.executable, program, "eager"], json.dumps)
-    rates = {kind: meter.run({"gemm": kind})["gflop_per_s"] for kind in ("fp32", "bf16")}
+    rates = {kind: meter.run({"gemm": kind})["gflop_per_s"] for kind in ("fp32", "bf16") if kind == "fp32" or served_precision() == "bf16"}
     print("products of matrices: " + ", ".join(f"{kind} {rate:.0f} GFLOP/s" for kind, rate in rates.items()))
     try:
         for name, timed in TIMED.items():
@@ -97,13 +104,12 @@ def main():
                 operations = meter.run({"operations": name, "batch": batch})["gflop"]
                 meter.end()
                 if arguments.prepare:
-                    for peer in peers.values():
+                    for peer in (each for each in peers.values() if worth_running(each.name, name)):
                         print(name, batch, peer.name, peer.run(task), flush=True)
                         peer.end()
                     continue
-                # A network of convolutions computes in 32 bits where others compute in eight.
-                running = [each for each in own if each.name != "ours_int8" or name in TRANSFORMERS]
-                answers = take_turns([*running, *peers.values()], task, arguments.rounds)
+                running = [each for each in [*own, *peers.values()] if worth_running(each.name, name)]
+                answers = take_turns(running, task, arguments.rounds)
                 table[f"{name} x{batch}"] = figures(answers, operations, rates)
                 print(row(f"{name} x{batch}", table[f"{name} x{batch}"]), flush=True)
     finally:
@@ -111,13 +117,13 @@ def main():
             contestant.end()
     if arguments.prepare:
         return
-    stored = ROOT / "benchmarks/results/inference.json"
+    stored = ROOT / f"benchmarks/results/{of_this_kind('inference')}.json"
     if arguments.only != [""] and stored.exists():
         table = json.loads(stored.read_text())["networks"] | table
     summary = summarise(table)
     print("\n".join(f"{key}: {value}" for key, value in summary.items()))
     versions = {package: version(package) for package in PACKAGES}
-    store("inference", {"machine": facts, "versions": versions, "rounds": arguments.rounds, "gflop_per_s": rates, "summary": summary, "networks": table})
+    store(of_this_kind("inference"), {"machine": facts, "versions": versions, "rounds": arguments.rounds, "gflop_per_s": rates, "summary": summary, "networks": table})
 
 
 def figures(answers: dict[str, list[dict]], gflop: float, rates: dict[str, float]) -> dict:

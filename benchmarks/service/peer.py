@@ -3,7 +3,7 @@
     uvicorn peer:app --app-dir benchmarks/service --workers 1
 
 `PEER_THREADS`: threads of the libraries in each worker. `PEER_JOBS`: analyses at a time in each worker. `PEER_PRECISION`: `fp32`, or
-`bf16` for the frame model as the service computes it. The upload goes to a temporary file, as FastAPI's documentation has it, and
+`bf16` or `int8` for the frame model as the service computes it. The upload goes to a temporary file, as FastAPI's documentation has it, and
 the analysis to a small pool of threads, so that the event loop stays free.
 """
 
@@ -24,7 +24,7 @@ from pipeline import Pipeline
 @asynccontextmanager
 async def loaded(app: FastAPI):
     threads = int(os.environ.get("PEER_THREADS", os.cpu_count()))
-    app.state.pipeline = Pipeline(threads=threads, bf16=os.environ.get("PEER_PRECISION") == "bf16")
+    app.state.pipeline = Pipeline(threads=threads, precision=os.environ.get("PEER_PRECISION", "fp32"))
     app.state.pool = ThreadPoolExecutor(int(os.environ.get("PEER_JOBS", "1")))
     yield
     app.state.pool.shutdown()

@@ -75,10 +75,18 @@ class OpenCvDetector:
         return max(faces, key=lambda face: face[2] * face[3])[4:14].reshape(5, 2) if len(faces) else None
 
 
+def in_eight_bits(network: torch.nn.Module) -> torch.nn.Module:
+    """Its linear layers dynamically quantised, as PyTorch's documentation has it for transformers."""
+    for module in network.modules():
+        if isinstance(module, torch.nn.Linear):
+            module.__class__ = torch.nn.Linear  # the merged layers of training are of a class of their own, which is not looked for
+    return torch.ao.quantization.quantize_dynamic(network, {torch.nn.Linear}, torch.qint8)
+
+
 class Pipeline:
     """Loaded once, used from any number of threads."""
 
-    def __init__(self, models: Path = ROOT / "models", threads: int = os.cpu_count(), bf16: bool = False):
+    def __init__(self, models: Path = ROOT / "models", threads: int = os.cpu_count(), precision: str = "fp32"):
         torch.set_num_threads(threads)
         cv2.setNumThreads(threads)
         self.bundle = tomllib.loads((models / "bundle.toml").read_text())
@@ -87,7 +95,9 @@ class Pipeline:
         for kind in ("sequence", "frame"):
             network, self.manifests[kind] = stored_network(models / self.bundle[kind])
             self.networks[kind] = network.requires_grad_(False).to(memory_format=torch.channels_last)
-        self.bf16 = bf16
+        if precision == "int8":
+            self.networks["frame"] = in_eight_bits(self.networks["frame"])
+        self.bf16 = precision == "bf16"
 
     def probability(self, path: str) -> tuple[float | None, int]:
         """P(fake) and the number of faces it rests on."""

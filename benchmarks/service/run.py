@@ -2,7 +2,8 @@
 
     scripts/bench.sh service [--rounds 3] [--only 1080p]
 
-Four take turns: ours as served (the frame model in bfloat16 where the processor has it) and in 32 bits, and the peer in either. An
+Four take turns: ours as served (the frame model in bfloat16 where the processor has it, else in 8-bit integers) and in 32 bits, and the
+peer in either. An
 answer counts only where all agree: their probabilities may lie TOLERANCE apart. Ratios are taken between equals in precision.
 Memory is watched in a round of its own, which is not timed.
 """
@@ -17,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from clips import FOLDER, clip
-from contest import geometric_mean, machine, middle_half, store, take_turns
+from contest import geometric_mean, machine, middle_half, of_this_kind, served_precision, store, take_turns
 from services import PACKAGES, MemoryWatch, Service, ours, peer, upload
 
 INPUTS = (("h264", "360p"), ("h264", "720p"), ("h264", "1080p"), ("h264", "4k"), ("hevc", "1080p"), ("vp9", "720p"))
@@ -25,13 +26,15 @@ GROUP_S = 2
 # The service follows faces through windows of 192 px, the peer looks at whole frames; landmarks lie a few percent of an eye distance
 # apart, frames are converted by FFmpeg 5.1's swscale here and OpenCV's there, and OpenCV 4.6 warps by 1/32 of a pixel.
 TOLERANCE = 0.05
+SERVED = served_precision()
+PRECISIONS = (SERVED, "fp32")
 STEPS = ("upload", "wait", "decode", "faces", "queue", "inference", "store")
 
 
 def contestants(program: Path) -> dict[str, tuple[Service, Service]]:
     """Ours and the peer by precision, the one as served first."""
     return {
-        "bf16": (ours(program), peer("fastapi", precision="bf16")),
+        SERVED: (ours(program), peer("fastapi", precision=SERVED)),
         "fp32": (ours(program, "framewitness fp32", FRAME_MODEL_PRECISION="fp32"), peer("fastapi fp32", precision="fp32")),
     }
 
@@ -52,7 +55,7 @@ def main():
         for name, body in bodies.items():
             answers = take_turns(everybody, {"body": body}, arguments.rounds)
             table[name] = {precision: compare(*(answers[service.name] for service in pair)) for precision, pair in pairs.items()}
-            table[name]["memory"] = {service.name: peak(service, body) for service in pairs["bf16"]}
+            table[name]["memory"] = {service.name: peak(service, body) for service in pairs[SERVED]}
             check(name, answers)
             print(row(name, table[name]), flush=True)
     finally:
@@ -62,7 +65,7 @@ def main():
     print("\n".join(f"{key}: {value}" for key, value in summary.items()))
     if not arguments.only:
         versions = {package: version(package) for package in PACKAGES}
-        store("service", {"machine": facts, "versions": versions, "rounds": arguments.rounds, "summary": summary, "inputs": table})
+        store(of_this_kind("service"), {"machine": facts, "versions": versions, "rounds": arguments.rounds, "summary": summary, "inputs": table})
 
 
 def check(name: str, answers: dict[str, list[dict]]):
@@ -94,19 +97,18 @@ def peak(service: Service, body: bytes) -> dict[str, float]:
 
 def row(name: str, figures: dict) -> str:
     cells = [f"{precision}: ours {figures[precision]['ours']['median_s']:.2f} s, peer {figures[precision]['peer']['median_s']:.2f} s "
-             f"({figures[precision]['ratio']:.2f} times)" for precision in ("bf16", "fp32")]
-    steps = ", ".join(f"{step} {took:.0f}" for step, took in figures["bf16"]["ours_ms"].items())
+             f"({figures[precision]['ratio']:.2f} times)" for precision in PRECISIONS]
+    steps = ", ".join(f"{step} {took:.0f}" for step, took in figures[SERVED]["ours_ms"].items())
     memory = ", ".join(f"{who} {at['pss_mb']} MB" for who, at in figures["memory"].items())
     return f"{name:12} {'; '.join(cells)}\n{'':12} ours, ms: {steps}; peak {memory}"
 
 
 def summarise(table: dict[str, dict]) -> dict:
-    ratios = {precision: [figures[precision]["ratio"] for figures in table.values()] for precision in ("bf16", "fp32")}
+    ratios = {precision: [figures[precision]["ratio"] for figures in table.values()] for precision in PRECISIONS}
     shares = [own["pss_mb"] / theirs["pss_mb"] for own, theirs in (figures["memory"].values() for figures in table.values())]
     return {
-        "times the peer's speed, geometric mean, bf16": round(geometric_mean(ratios["bf16"]), 2),
-        "times the peer's speed, geometric mean, fp32": round(geometric_mean(ratios["fp32"]), 2),
-        "lowest, bf16": round(min(ratios["bf16"]), 2),
+        **{f"times the peer's speed, geometric mean, {precision}": round(geometric_mean(ratios[precision]), 2) for precision in PRECISIONS},
+        f"lowest, {SERVED}": round(min(ratios[SERVED]), 2),
         "share of the peer's peak memory, largest": round(max(shares), 2),
         "share of the peer's peak memory, geometric mean": round(geometric_mean(shares), 2),
     }

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from contest import ROOT
+from contest import ROOT, served_precision
 
 BOUNDARY = "framewitness-benchmark"
 CORES = os.cpu_count()
@@ -102,7 +102,7 @@ def ours(program: Path, name: str = "framewitness", **settings: str) -> Service:
     return Service(name, [str(program), "serve", "--bind", "127.0.0.1:{port}"], {f"FRAMEWITNESS_{key}": value for key, value in chosen.items()})
 
 
-def peer(name: str, workers: int = 1, precision: str = "bf16", jobs: int = 1, **environment: str) -> Service:
+def peer(name: str, workers: int = 1, precision: str = served_precision(), jobs: int = 1, **environment: str) -> Service:
     """FastAPI behind uvicorn. The libraries' threads and the workers share the cores."""
     command = [sys.executable, "-m", "uvicorn", "peer:app", "--app-dir", "benchmarks/service", "--port", "{port}", "--workers", str(workers)]
     threads = max(1, CORES // workers)
