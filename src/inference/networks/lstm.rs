@@ -1,6 +1,6 @@
 //! `torch.nn.LSTM`, in one direction or both, with biases or without.
 
-use tch::{Cuda, Kind, Tensor};
+use tch::{Cuda, Device, Kind, Tensor};
 
 use super::super::weights::Scope;
 
@@ -92,8 +92,16 @@ impl Lstm {
         ];
         let zeros = Tensor::zeros(start, (Kind::Float, features.device()));
         let state = [zeros.shallow_clone(), zeros];
+        match features.device() {
+            Device::Cpu => self.run_packed(features, &state),
+            _ => self.run_together(features, &state),
+        }
+    }
+
+    fn run_together(&self, features: &Tensor, state: &[Tensor]) -> Tensor {
+        let shape = &self.shape;
         let (states, _, _) = features.lstm(
-            &state,
+            state,
             &self.flat,
             shape.biases,
             shape.layers,
@@ -104,5 +112,78 @@ impl Lstm {
             true,
         );
         states
+    }
+
+    /// As if the sequences were of different lengths, step after step. On a processor libtorch otherwise
+    /// hands them to oneDNN, which gives the gradients of the weights along with those that are asked for:
+    /// with ResNeXt-50's features one step took ten times as long, thirty two and a half
+    /// (`benchmarks/README.md`).
+    fn run_packed(&self, features: &Tensor, state: &[Tensor]) -> Tensor {
+        let shape = &self.shape;
+        let (sequences, steps, _) = (features.size3()).expect("[sequences, steps, inputs]");
+        let in_each_step = Tensor::full([steps], sequences, (Kind::Int64, Device::Cpu));
+        let (states, _, _) = Tensor::lstm_data(
+            &features.transpose(0, 1).flatten(0, 1),
+            &in_each_step,
+            state,
+            &self.flat,
+            shape.biases,
+            shape.layers,
+            0.0,
+            false,
+            shape.bidirectional,
+        );
+        let by_step = states.view([steps, sequences, shape.outputs()]);
+        by_step.transpose(0, 1).contiguous()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn random(shape: &[i64]) -> Tensor {
+        Tensor::randn(shape, (Kind::Float, Device::Cpu)) * 0.3
+    }
+
+    #[test]
+    fn sequences_side_by_side_give_the_same_states_and_gradients_step_after_step() {
+        tch::manual_seed(7);
+        for (bidirectional, biases) in [(true, true), (false, false)] {
+            let shape = LstmShape {
+                inputs: 6,
+                hidden: 4,
+                layers: 2,
+                bidirectional,
+                biases,
+            };
+            let mut flat = Vec::new();
+            for inputs in [shape.inputs, shape.outputs()] {
+                for _ in 0..shape.directions() {
+                    flat.extend([random(&[16, inputs]), random(&[16, 4])]);
+                    flat.extend((0..2).filter(|_| biases).map(|_| random(&[16])));
+                }
+            }
+            let lstm = Lstm { shape, flat };
+            let state = [(); 2].map(|()| {
+                Tensor::zeros([2 * shape.directions(), 3, 4], (Kind::Float, Device::Cpu))
+            });
+            let features = random(&[3, 5, 6]);
+            let told = random(&[3, 5, shape.outputs()]);
+            let followed = |run: &dyn Fn(&Tensor) -> Tensor| {
+                let leaf = features.detach().set_requires_grad(true);
+                let states = run(&leaf);
+                let sum = (&states * &told).sum(Kind::Float);
+                let gradient = Tensor::run_backward(&[sum], &[&leaf], false, false);
+                [states.detach(), gradient[0].shallow_clone()]
+            };
+            let packed = followed(&|x| lstm.run_packed(x, &state));
+            let together = followed(&|x| lstm.run_together(x, &state));
+            for (one, other) in packed.iter().zip(&together) {
+                assert_eq!(one.size(), other.size());
+                let apart = f64::try_from((one - other).abs().max()).unwrap();
+                assert!(apart < 1e-5, "{bidirectional} {biases}: {apart}");
+            }
+        }
     }
 }
