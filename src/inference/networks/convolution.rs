@@ -4,7 +4,7 @@
 use tch::{Kind, Tensor};
 
 use super::super::weights::Scope;
-use super::fused::{FusedConvolution, Geometry};
+use super::fused::{FusedConvolution, Geometry, Kernels};
 use super::layers::NORM_EPS;
 
 /// Convolution and batch normalisation as one: with frozen statistics the second is an affine map
@@ -54,9 +54,9 @@ impl ConvNorm {
     }
 
     /// As a trunk computes it, with what follows taken along where that can be.
-    pub(super) fn in_kind(self, kind: Kind) -> Convolution {
+    pub(super) fn in_kind(self, kind: Kind, kernels: &mut Kernels) -> Convolution {
         let (weight, bias) = (self.weight.to_kind(kind), self.bias.to_kind(kind));
-        match FusedConvolution::of(&weight, &bias, self.geometry) {
+        match FusedConvolution::of(&weight, &bias, self.geometry, kernels) {
             Some(fused) => Convolution::Fused(fused),
             None => Convolution::Plain(Self {
                 weight,

@@ -11,22 +11,41 @@
 //! for a single picture and for many. A few use the weights as they are.
 
 use std::cell::OnceCell;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use tch::{CModule, Device, Kind, Tensor};
 
 use super::script;
 
 /// What is the same for every input of a convolution.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Geometry {
     pub(super) stride: i64,
     pub(super) padding: i64,
     pub(super) groups: i64,
 }
 
+/// The modules of a trunk, one for all its convolutions of a geometry: libtorch looks at each for some
+/// hundredths of a second before it runs as fast as it will.
+#[derive(Default)]
+pub(super) struct Kernels(HashMap<Geometry, Arc<CModule>>);
+
+impl Kernels {
+    /// None where libtorch was built without oneDNN.
+    fn of(&mut self, geometry: Geometry) -> Option<Arc<CModule>> {
+        if let Some(module) = self.0.get(&geometry) {
+            return Some(Arc::clone(module));
+        }
+        let module = Arc::new(script::module("Convolution", &code(geometry), &[]).ok()?);
+        self.0.insert(geometry, Arc::clone(&module));
+        Some(module)
+    }
+}
+
 /// A convolution with its bias, and what may follow it.
 pub(super) struct FusedConvolution {
-    module: CModule,
+    module: Arc<CModule>,
     weight: Tensor,
     bias: Tensor,
     for_one: OnceCell<Tensor>,
@@ -39,13 +58,18 @@ const MANY: i64 = 8;
 impl FusedConvolution {
     /// Of weights `[outputs, inputs / groups, kernel, kernel]` and a bias `[outputs]`. None where libtorch
     /// has no such kernels: on a GPU, in half precision, and built without oneDNN.
-    pub(super) fn of(weight: &Tensor, bias: &Tensor, geometry: Geometry) -> Option<Self> {
+    pub(super) fn of(
+        weight: &Tensor,
+        bias: &Tensor,
+        geometry: Geometry,
+        kernels: &mut Kernels,
+    ) -> Option<Self> {
         let is_served = weight.device() == Device::Cpu && weight.kind() == Kind::Float;
         if !is_served {
             return None;
         }
         Some(Self {
-            module: script::module("Convolution", &code(geometry), &[]).ok()?,
+            module: kernels.of(geometry)?,
             weight: weight.shallow_clone(),
             bias: bias.shallow_clone(),
             for_one: OnceCell::new(),
@@ -158,6 +182,7 @@ mod tests {
     fn what_follows_a_convolution_is_the_same_taken_along_for_one_picture_a_few_and_many() {
         let _no_grad = tch::no_grad_guard();
         tch::manual_seed(7);
+        let mut kernels = Kernels::default();
         for (kernel, stride, groups) in [(1, 1, 1), (3, 1, 4), (3, 2, 1), (7, 2, 1)] {
             let (weight, bias) = (random(&[16, 8 / groups, kernel, kernel]), random(&[16]));
             let geometry = Geometry {
@@ -165,8 +190,8 @@ mod tests {
                 padding: kernel / 2,
                 groups,
             };
-            let fused =
-                FusedConvolution::of(&weight, &bias, geometry).expect("libtorch has oneDNN");
+            let fused = FusedConvolution::of(&weight, &bias, geometry, &mut kernels)
+                .expect("libtorch has oneDNN");
             // Both layouts are used again, for other numbers of pictures and for larger ones.
             for (pictures, side) in [
                 (1, 12),
@@ -206,6 +231,6 @@ mod tests {
             padding: 1,
             groups: 1,
         };
-        assert!(FusedConvolution::of(&weight, &bias, geometry).is_none());
+        assert!(FusedConvolution::of(&weight, &bias, geometry, &mut Kernels::default()).is_none());
     }
 }

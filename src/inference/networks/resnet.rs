@@ -6,6 +6,7 @@ use tch::{Kind, Tensor};
 use super::super::manifest::{ResNetHead, ResNetShape};
 use super::super::weights::Scope;
 use super::convolution::{ConvNorm, ConvShape, Convolution};
+use super::fused::Kernels;
 use super::layers::Linear;
 use super::picture::{PictureLogits, PictureMaps};
 use super::relevance::{TowardsFake, followed_back, of_pooled};
@@ -22,7 +23,7 @@ impl ResNet {
     /// Keys `conv1`, `bn1`, `layer1` onwards, and the classifier's.
     pub(super) fn take(scope: &mut Scope<'_>, shape: &ResNetShape, kind: Kind) -> Self {
         let stem = ConvNorm::take(scope, "conv1", "bn1", &stem_shape(shape.stem_width));
-        let mut blocks = Vec::new();
+        let (mut blocks, mut kernels) = (Vec::new(), Kernels::default());
         let mut inputs = shape.stem_width;
         for (stage, &count) in shape.layers.iter().enumerate() {
             let mut stage_scope = scope.at(format_args!("layer{}", stage + 1));
@@ -30,7 +31,7 @@ impl ResNet {
                 let outputs = shape.stem_width << stage;
                 let stride = if stage > 0 && index == 0 { 2 } else { 1 };
                 let (block_scope, sizes) = (stage_scope.at(index), [inputs, outputs, stride]);
-                blocks.push(BasicBlock::take(block_scope, sizes, kind));
+                blocks.push(BasicBlock::take(block_scope, sizes, kind, &mut kernels));
                 inputs = outputs;
             }
         }
@@ -39,7 +40,7 @@ impl ResNet {
             ResNetHead::Fc1 => scope.at("fc.1"),
         };
         Self {
-            stem: stem.in_kind(kind),
+            stem: stem.in_kind(kind, &mut kernels),
             blocks,
             classifier: Linear::take(head, shape.feature_width(), 2),
         }
@@ -72,7 +73,12 @@ struct BasicBlock {
 }
 
 impl BasicBlock {
-    fn take(mut scope: Scope<'_>, [inputs, outputs, stride]: [i64; 3], kind: Kind) -> Self {
+    fn take(
+        mut scope: Scope<'_>,
+        [inputs, outputs, stride]: [i64; 3],
+        kind: Kind,
+        kernels: &mut Kernels,
+    ) -> Self {
         let mut part = |conv_name, norm_name, inputs, kernel, stride| {
             let shape = ConvShape {
                 inputs,
@@ -81,7 +87,7 @@ impl BasicBlock {
                 stride,
                 groups: 1,
             };
-            ConvNorm::take(&mut scope, conv_name, norm_name, &shape).in_kind(kind)
+            ConvNorm::take(&mut scope, conv_name, norm_name, &shape).in_kind(kind, kernels)
         };
         Self {
             first: part("conv1", "bn1", inputs, 3, stride),

@@ -6,6 +6,7 @@ use tch::{Kind, Tensor};
 use super::super::manifest::ResNeXtShape;
 use super::super::weights::Scope;
 use super::convolution::{ConvNorm, ConvShape, Convolution};
+use super::fused::Kernels;
 
 /// Stem, stages and pooling: a picture to one feature.
 pub(super) struct ResNeXt {
@@ -17,7 +18,7 @@ impl ResNeXt {
     /// Keys as in `nn.Sequential(*children[:-2])`: 0 and 1 the stem, 4 onwards the stages.
     pub(super) fn take(mut scope: Scope<'_>, shape: &ResNeXtShape, kind: Kind) -> Self {
         let stem = ConvNorm::take(&mut scope, "0", "1", &stem_shape(shape.stem_width));
-        let mut stages = Vec::new();
+        let (mut stages, mut kernels) = (Vec::new(), Kernels::default());
         let mut inputs = shape.stem_width;
         for (stage, &count) in shape.layers.iter().enumerate() {
             let mut stage_scope = scope.at(4 + stage);
@@ -31,12 +32,13 @@ impl ResNeXt {
                     groups: shape.groups,
                 };
                 inputs = block.outputs;
-                blocks.push(Bottleneck::take(stage_scope.at(index), &block, kind));
+                let block_scope = stage_scope.at(index);
+                blocks.push(Bottleneck::take(block_scope, &block, kind, &mut kernels));
             }
             stages.push(blocks);
         }
         Self {
-            stem: stem.in_kind(kind),
+            stem: stem.in_kind(kind, &mut kernels),
             stages,
         }
     }
@@ -128,7 +130,7 @@ struct Bottleneck {
 }
 
 impl Bottleneck {
-    fn take(mut scope: Scope<'_>, shape: &BlockShape, kind: Kind) -> Self {
+    fn take(mut scope: Scope<'_>, shape: &BlockShape, kind: Kind, kernels: &mut Kernels) -> Self {
         let BlockShape {
             inputs,
             width,
@@ -145,7 +147,7 @@ impl Bottleneck {
         };
         let reshapes = stride != 1 || inputs != outputs;
         let mut part = |conv_name, norm_name, shape| {
-            ConvNorm::take(&mut scope, conv_name, norm_name, &shape).in_kind(kind)
+            ConvNorm::take(&mut scope, conv_name, norm_name, &shape).in_kind(kind, kernels)
         };
         Self {
             down: part("conv1", "bn1", conv(inputs, width, 1, 1, 1)),
