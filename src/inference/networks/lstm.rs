@@ -92,9 +92,10 @@ impl Lstm {
         ];
         let zeros = Tensor::zeros(start, (Kind::Float, features.device()));
         let state = [zeros.shallow_clone(), zeros];
-        match features.device() {
-            Device::Cpu => self.run_packed(features, &state),
-            _ => self.run_together(features, &state),
+        if features.device() == Device::Cpu {
+            self.run_packed(features, &state)
+        } else {
+            self.run_together(features, &state)
         }
     }
 
