@@ -33,8 +33,8 @@ class EightBits(nn.Module):
 
     def __init__(self, linear: nn.Linear, way: str):
         super().__init__()
-        weight, steps = linear.weight.detach(), torch.zeros(linear.out_features, dtype=torch.long)
-        rounded = torch.quantize_per_channel(weight, WAYS[way](weight).double().clamp_min(1e-12), steps, 0, torch.qint8)
+        weight, zeros = linear.weight.detach(), torch.zeros(linear.out_features, dtype=torch.long)
+        rounded = torch.quantize_per_channel(weight, WAYS[way](weight).double().clamp_min(1e-12), zeros, 0, torch.qint8)
         self.packed = torch.ops.quantized.linear_prepack(rounded, linear.bias.detach())
         self.halves_its_input = way == "half"
 
