@@ -3,6 +3,7 @@
 use super::super::Precision;
 use super::super::manifest::ViTShape;
 use super::super::weights::Scope;
+use super::eight_bits::Multiplier;
 use super::layers::{LayerNorm, Linear, SelfAttention};
 use super::vit::{Block, PatchProjection, Ramp, VisionTransformer};
 
@@ -32,8 +33,12 @@ pub(super) fn take(
                 true => precision.with_gradients(),
                 false => precision,
             };
+            let multiplier = Multiplier::default();
             (0..shape.layers)
-                .map(|n| block(blocks.at(n), width, shape.heads).computing_in(of_block(n)))
+                .map(|n| {
+                    let block = block(blocks.at(n), width, shape.heads);
+                    block.computing_in(of_block(n), &multiplier)
+                })
                 .collect()
         },
         after: LayerNorm::take(scope.at("ln_post"), width),

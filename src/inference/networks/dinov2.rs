@@ -16,6 +16,7 @@ use tch::Tensor;
 use super::super::Precision;
 use super::super::manifest::{DinoV2Head, DinoV2Shape, PatchField};
 use super::super::weights::Scope;
+use super::eight_bits::Multiplier;
 use super::layers::{LayerNorm, Linear, SelfAttention};
 use super::picture::{PictureLogits, PictureMaps};
 use super::relevance::TowardsFake;
@@ -159,8 +160,12 @@ fn tower(root: &mut Scope<'_>, shape: &DinoV2Shape, precision: Precision) -> Vis
                 true => precision.with_gradients(),
                 false => precision,
             };
+            let multiplier = Multiplier::default();
             (0..shape.tower.layers)
-                .map(|n| block(layers.at(n), width, shape.tower.heads).computing_in(of_block(n)))
+                .map(|n| {
+                    let block = block(layers.at(n), width, shape.tower.heads);
+                    block.computing_in(of_block(n), &multiplier)
+                })
                 .collect()
         },
         after: norm(root.at("layernorm"), width),

@@ -12,7 +12,10 @@
 //! other ways were worse: 128 steps for what comes in moved its logits twice as far
 //! (`models/frame-dino-s/README.md`), and letting sums overflow is right for these weights only.
 
-use tch::{CModule, Kind, Tensor};
+use std::cell::OnceCell;
+use std::rc::Rc;
+
+use tch::{CModule, IValue, Kind, Tensor};
 
 use super::super::precision::sums_bytes_widely;
 use super::script;
@@ -23,28 +26,47 @@ const LARGEST: f64 = 127.0;
 /// A scale for outputs whose weights are all zero.
 const SMALLEST_SCALE: f64 = 1e-12;
 
+/// What multiplies, one for all products of a network and made for the first of them: libtorch looks at each
+/// for some hundredths of a second before it runs as fast as it will.
+#[derive(Default)]
+pub(super) struct Multiplier(OnceCell<Rc<CModule>>);
+
+impl Multiplier {
+    fn module(&self) -> Rc<CModule> {
+        let made = self.0.get_or_init(|| {
+            let module = script::module("Multiplier", CODE);
+            Rc::new(module.expect("the module is ours and the same on every machine"))
+        });
+        Rc::clone(made)
+    }
+}
+
 /// `y = x·Wᵀ + b` over the last axis.
-pub(super) struct EightBitProduct(CModule);
+pub(super) struct EightBitProduct {
+    multiplier: Rc<CModule>,
+    /// Weights and bias as the processor's kernels read them.
+    packed: IValue,
+}
 
 impl EightBitProduct {
     /// Rounds the weights, `[outputs, inputs]`; the bias, `[outputs]`, stays as it is.
-    pub(super) fn of(weight: &Tensor, bias: &Tensor) -> Self {
+    pub(super) fn of(weight: &Tensor, bias: &Tensor, multiplier: &Multiplier) -> Self {
         let weight = weight.detach().to_kind(Kind::Float).contiguous();
         let scales = scales(&weight, sums_bytes_widely());
         let zeros = scales.zeros_like().to_kind(Kind::Int64);
-        let module = script::module("Product", CODE, &["packed"])
-            .expect("the module is ours and the same on every machine");
-        // It gives a tensor because every function of TorchScript that tch can call does.
-        let _bias = module
-            .method_ts("pack", &[&weight, &scales, &zeros, bias])
+        let multiplier = multiplier.module();
+        let arguments = [weight, scales, zeros, bias.shallow_clone()].map(IValue::Tensor);
+        let packed = (multiplier.method_is("packed", &arguments))
             .expect("whoever asks for eight bits has asked the processor (Precision::check_on)");
-        Self(module)
+        Self { multiplier, packed }
     }
 
     /// `[…, inputs]` → `[…, outputs]`, in 32 bits. One range holds for all of `x`.
     pub(super) fn run(&self, x: &Tensor) -> Tensor {
-        let product = self.0.forward_ts(&[x.to_kind(Kind::Float)]);
-        product.expect("a packed product takes every tensor of its width")
+        let x = IValue::Tensor(x.to_kind(Kind::Float));
+        let product = self.multiplier.method_is("product", &[&x, &self.packed]);
+        let product = product.and_then(Tensor::try_from);
+        product.expect("packed weights take every tensor of their width")
     }
 }
 
@@ -53,9 +75,9 @@ impl EightBitProduct {
 fn scales(weight: &Tensor, wide: bool) -> Tensor {
     let mut largest = weight.abs().amax([1i64].as_slice(), false);
     if !wide {
-        for pulling in [weight.clamp_min(0.0), weight.neg().clamp_min(0.0)] {
-            largest = largest.maximum(&pairs(&pulling).amax([1i64].as_slice(), false));
-        }
+        // Of two that pull apart the sum is smaller than the larger.
+        let together = pairs(weight).abs_().amax([1i64].as_slice(), false);
+        largest = largest.maximum(&together);
     }
     let scales = largest.to_kind(Kind::Double) / LARGEST;
     scales.clamp_min(SMALLEST_SCALE)
@@ -63,31 +85,29 @@ fn scales(weight: &Tensor, wide: bool) -> Tensor {
 
 /// `[outputs, inputs]` → the sums of the two weights that are multiplied and added in one go, `[outputs, ⌈inputs / 2⌉]`.
 fn pairs(weight: &Tensor) -> Tensor {
-    let (outputs, inputs) = weight.size2().expect("a matrix");
+    let (_, inputs) = weight.size2().expect("a matrix");
     let even = weight.constant_pad_nd([0, inputs % 2]);
-    even.view([outputs, -1, 2])
-        .sum_dim_intlist([2i64].as_slice(), false, Kind::Float)
+    let every_other = |first: i64| even.slice(1, first, None, 2);
+    every_other(0) + every_other(1)
 }
 
 /// What the module does, in TorchScript's own notation. 12 is `torch.qint8`; inputs keep all their steps.
 const CODE: &str = "\
-class Product(Module):
+class Multiplier(Module):
   __parameters__ = []
   __buffers__ = []
   training : bool
-  packed : Optional[__torch__.torch.classes.quantized.LinearPackedParamsBase]
-  def forward(self: __torch__.Product,
-    x: Tensor) -> Tensor:
-    packed = unchecked_cast(__torch__.torch.classes.quantized.LinearPackedParamsBase, self.packed)
+  def product(self: __torch__.Multiplier,
+    x: Tensor,
+    packed: __torch__.torch.classes.quantized.LinearPackedParamsBase) -> Tensor:
     return ops.quantized.linear_dynamic(x, packed, False)
-  def pack(self: __torch__.Product,
+  def packed(self: __torch__.Multiplier,
     weight: Tensor,
     scales: Tensor,
     zeros: Tensor,
-    bias: Tensor) -> Tensor:
+    bias: Tensor) -> __torch__.torch.classes.quantized.LinearPackedParamsBase:
     rounded = torch.quantize_per_channel(weight, scales, zeros, 0, 12)
-    self.packed = ops.quantized.linear_prepack(rounded, bias)
-    return bias
+    return ops.quantized.linear_prepack(rounded, bias)
 ";
 
 #[cfg(test)]
@@ -105,7 +125,7 @@ mod tests {
         tch::manual_seed(7);
         let (x, weight, bias) = (random(&[2, 37, 64]), random(&[48, 64]), random(&[48]));
         let exact = x.linear(&weight, Some(&bias));
-        let rounded = EightBitProduct::of(&weight, &bias).run(&x);
+        let rounded = EightBitProduct::of(&weight, &bias, &Multiplier::default()).run(&x);
         assert_eq!(rounded.size(), exact.size());
         let off = f64::try_from((rounded - &exact).abs().mean(Kind::Float)).unwrap();
         let size = f64::try_from(exact.abs().mean(Kind::Float)).unwrap();
@@ -120,7 +140,7 @@ mod tests {
         for largest in [1.0, -1.0] {
             let weight = Tensor::full([4, 64], largest, (Kind::Float, Device::Cpu));
             let bias = Tensor::zeros([4], (Kind::Float, Device::Cpu));
-            let found = EightBitProduct::of(&weight, &bias).run(&x);
+            let found = EightBitProduct::of(&weight, &bias, &Multiplier::default()).run(&x);
             let apart = (found - x.linear(&weight, Some(&bias))).abs().max();
             let apart = f64::try_from(apart).unwrap() / (63.0 * 255.0);
             assert!(apart < 0.01, "{largest}: {apart}");
@@ -143,7 +163,7 @@ mod tests {
             Tensor::zeros([3, 8], (Kind::Float, Device::Cpu)),
             random(&[3]),
         );
-        let y = EightBitProduct::of(&weight, &bias).run(&random(&[5, 8]));
+        let y = EightBitProduct::of(&weight, &bias, &Multiplier::default()).run(&random(&[5, 8]));
         assert_eq!(y, bias.expand([5, 3], false));
     }
 }

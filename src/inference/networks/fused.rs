@@ -37,7 +37,7 @@ impl Kernels {
         if let Some(module) = self.0.get(&geometry) {
             return Some(Arc::clone(module));
         }
-        let module = Arc::new(script::module("Convolution", &code(geometry), &[]).ok()?);
+        let module = Arc::new(script::module("Convolution", &code(geometry)).ok()?);
         self.0.insert(geometry, Arc::clone(&module));
         Some(module)
     }

@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::super::Precision;
 use super::super::weights::Scope;
-use super::eight_bits::EightBitProduct;
+use super::eight_bits::{EightBitProduct, Multiplier};
 
 /// PyTorch's default in batch and layer normalisation, and CLIP's.
 pub(super) const NORM_EPS: f64 = 1e-5;
@@ -65,12 +65,12 @@ pub(super) enum Product {
 }
 
 impl Product {
-    pub(super) fn computing_in(self, precision: Precision) -> Self {
+    pub(super) fn computing_in(self, precision: Precision, multiplier: &Multiplier) -> Self {
         let Self::Floats(Linear { weight, bias }) = self else {
             return self;
         };
         if precision == Precision::Int8 {
-            return Self::EightBits(EightBitProduct::of(&weight, &bias));
+            return Self::EightBits(EightBitProduct::of(&weight, &bias, multiplier));
         }
         let kind = precision.kind();
         Self::Floats(Linear {
@@ -168,10 +168,10 @@ impl SelfAttention {
         }
     }
 
-    pub(super) fn computing_in(self, precision: Precision) -> Self {
+    pub(super) fn computing_in(self, precision: Precision, multiplier: &Multiplier) -> Self {
         Self {
-            joint: self.joint.computing_in(precision),
-            out: self.out.computing_in(precision),
+            joint: self.joint.computing_in(precision, multiplier),
+            out: self.out.computing_in(precision, multiplier),
             heads: self.heads,
             kind: precision.attention_kind(),
         }

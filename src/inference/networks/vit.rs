@@ -6,6 +6,7 @@
 use tch::{Device, Kind, Tensor};
 
 use super::super::Precision;
+use super::eight_bits::Multiplier;
 use super::layers::{LayerNorm, Product, SelfAttention};
 use super::picture::{PictureLogits, PictureMaps};
 use super::relevance::{TowardsFake, followed_back, of_tokens};
@@ -141,11 +142,11 @@ pub(super) struct Block {
 }
 
 impl Block {
-    pub(super) fn computing_in(self, precision: Precision) -> Self {
+    pub(super) fn computing_in(self, precision: Precision, multiplier: &Multiplier) -> Self {
         Self {
-            attention: self.attention.computing_in(precision),
-            widen: self.widen.computing_in(precision),
-            narrow: self.narrow.computing_in(precision),
+            attention: self.attention.computing_in(precision, multiplier),
+            widen: self.widen.computing_in(precision, multiplier),
+            narrow: self.narrow.computing_in(precision, multiplier),
             ..self
         }
     }
