@@ -21,7 +21,7 @@ use crate::analysis::{self, AnalysisError, AnalysisSettings, Analyzer};
 use crate::config::Settings;
 use crate::credentials::{self, TrustListError};
 use crate::http::{self, HttpState, Tls, TlsError, TlsSettings};
-use crate::inference::{self, InferenceError, InferenceSettings, ModelSlot};
+use crate::inference::{self, Bundle, InferenceError, InferenceSettings, ModelSlot};
 use crate::integrity::{IntegrityError, Keyring};
 use crate::jobs::{self, JobSettings, Runner, Workshop};
 use crate::outward::{FetchError, Fetcher};
@@ -289,7 +289,7 @@ pub fn start_analysis(settings: &Settings) -> Result<Analyzer, AppError> {
         models_dir: models_dir.clone(),
         source,
     };
-    let models = ModelSlot::start(InferenceSettings {
+    let inference = InferenceSettings {
         models_dir: models_dir.clone(),
         device: settings.device,
         precision: settings.precision,
@@ -299,13 +299,15 @@ pub fn start_analysis(settings: &Settings) -> Result<Analyzer, AppError> {
         max_batch_frames: settings.max_batch_frames,
         queue_frames: settings.max_queued_frames,
         threads: or_one_a_core(settings.inference_threads),
-    })
-    .map_err(do_not_load)?;
+    };
     let settings = AnalysisSettings {
         trust_list: trust_list(&settings.content_credentials_trust_list)?,
         ..analysis_settings(settings)
     };
-    Ok(Analyzer::start(settings, models)?)
+    let bundle = Bundle::read(models_dir).map_err(do_not_load)?;
+    Analyzer::start(settings, &bundle.detector_folder(), || {
+        ModelSlot::start(inference).map_err(do_not_load)
+    })
 }
 
 /// The certificates in the file of a setting; `None` where it names none.

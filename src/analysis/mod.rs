@@ -28,6 +28,7 @@ mod stability;
 mod table;
 mod varied;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -84,18 +85,24 @@ pub struct Analyzer {
 }
 
 impl Analyzer {
-    /// Starts the decode workers, each with its own detector, the one that the models name. The
-    /// program that calls this must serve them: see [`serve_decoding`].
+    /// Starts the decode workers, each with the detector in `detector_folder`, which is the one that the models
+    /// name, and has `load` load these meanwhile. The program that calls this must serve the workers: see
+    /// [`serve_decoding`].
     ///
     /// # Errors
-    /// [`AnalysisError::DecoderStart`] when the detector does not load,
+    /// That of `load`; else [`AnalysisError::DecoderStart`] when the detector does not load,
     /// [`AnalysisError::Unsandboxed`] when the system cannot shut a worker in,
     /// [`AnalysisError::Worker`] and [`AnalysisError::Threads`] when it gives none.
-    pub fn start(settings: AnalysisSettings, models: ModelSlot) -> Result<Self, AnalysisError> {
+    pub fn start<E: From<AnalysisError>>(
+        settings: AnalysisSettings,
+        detector_folder: &Path,
+        load: impl FnOnce() -> Result<ModelSlot, E>,
+    ) -> Result<Self, E> {
         let settings = Arc::new(settings);
-        let pool = DecodePool::start(Arc::clone(&settings), &models.facts().detector_folder)?;
+        let pool = DecodePool::start(&settings, detector_folder)?;
+        let models = load()?;
         Ok(Self {
-            pool: Arc::new(pool),
+            pool: Arc::new(pool.ready()?),
             models,
             places: Arc::new(Semaphore::new(settings.places())),
             settings,
@@ -254,22 +261,6 @@ impl Analyzer {
         done.unwrap_or(Err(AnalysisError::Deadline {
             deadline: self.settings.deadline,
         }))
-    }
-
-    /// Adds [`RESULT_PICTURE`] to the pictures of `outcome`: the input, or the most suspect frame of
-    /// a video, with faces, scores and verdict drawn on it.
-    ///
-    /// # Errors
-    /// [`AnalysisError::Media`] when the picture cannot be made, [`AnalysisError::Closed`] when the
-    /// service is ending.
-    pub async fn draw(&self, outcome: Outcome) -> Result<Outcome, AnalysisError> {
-        let settings = Arc::clone(&self.settings);
-        let drawing = tokio::task::spawn_blocking(move || {
-            let mut outcome = outcome;
-            result_picture::add(&mut outcome, &settings)?;
-            Ok(outcome)
-        });
-        drawing.await.map_err(|_| AnalysisError::Closed)?
     }
 
     async fn run(

@@ -2,7 +2,9 @@
 //!
 //! It is drawn on request, because most callers only want the numbers; see [`super::Analyzer::draw`].
 
-use super::{AnalysisError, AnalysisSettings, Artifact, Outcome};
+use std::sync::Arc;
+
+use super::{AnalysisError, AnalysisSettings, Analyzer, Artifact, Outcome};
 use crate::domain::{
     Analysis, FaceObservation, FrameResult, Probability, Thresholds, VerdictLabel,
 };
@@ -11,11 +13,29 @@ use crate::media::{self, Mark, Tone};
 /// Name of the picture among the artifacts.
 pub const RESULT_PICTURE: &str = "result.jpg";
 
+impl Analyzer {
+    /// Adds [`RESULT_PICTURE`] to the pictures of `outcome`: the input, or the most suspect frame of
+    /// a video, with faces, scores and verdict drawn on it.
+    ///
+    /// # Errors
+    /// [`AnalysisError::Media`] when the picture cannot be made, [`AnalysisError::Closed`] when the
+    /// service is ending.
+    pub async fn draw(&self, outcome: Outcome) -> Result<Outcome, AnalysisError> {
+        let settings = Arc::clone(&self.settings);
+        let drawing = tokio::task::spawn_blocking(move || {
+            let mut outcome = outcome;
+            add(&mut outcome, &settings)?;
+            Ok(outcome)
+        });
+        drawing.await.map_err(|_| AnalysisError::Closed)?
+    }
+}
+
 /// Draws the answer on the frame that speaks for it most; adds it to the pictures of `outcome`.
 ///
 /// # Errors
 /// [`AnalysisError::Media`] when a picture of the outcome is none.
-pub(super) fn add(outcome: &mut Outcome, settings: &AnalysisSettings) -> Result<(), AnalysisError> {
+fn add(outcome: &mut Outcome, settings: &AnalysisSettings) -> Result<(), AnalysisError> {
     let Some(frame) = telling_frame(&outcome.analysis) else {
         return Ok(());
     };

@@ -64,17 +64,43 @@ struct Job {
 /// Fixed threads with a worker each. Dropping it lets the running jobs end, then the threads, and
 /// with them the workers.
 pub(in crate::analysis) struct DecodePool {
-    jobs: Option<SyncSender<Job>>,
-    threads: Vec<JoinHandle<()>>,
+    crew: Crew,
     ready: Ready,
     faults: Arc<Faults>,
 }
 
+/// A pool whose workers are being started, which takes half a second and a core each: time in which others can
+/// get ready too.
+pub(in crate::analysis) struct StartingPool {
+    crew: Crew,
+    starts: Receiver<Result<Ready, AnalysisError>>,
+    faults: Arc<Faults>,
+}
+
+/// The threads, and the end of the queue that feeds them.
+struct Crew {
+    jobs: Option<SyncSender<Job>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl StartingPool {
+    /// Waits for the first worker of each thread.
+    pub(in crate::analysis) fn ready(self) -> Result<DecodePool, AnalysisError> {
+        let ready = all_ready(&self.starts, self.crew.threads.len())?;
+        Ok(DecodePool {
+            crew: self.crew,
+            ready,
+            faults: self.faults,
+        })
+    }
+}
+
 impl DecodePool {
+    /// Begins to start a worker a thread.
     pub(in crate::analysis) fn start(
-        settings: Arc<AnalysisSettings>,
+        settings: &Arc<AnalysisSettings>,
         detector_dir: &Path,
-    ) -> Result<Self, AnalysisError> {
+    ) -> Result<StartingPool, AnalysisError> {
         // Workers start in the root directory.
         let detector_dir = std::path::absolute(detector_dir).map_err(AnalysisError::Threads)?;
         let (jobs, queue) = sync_channel(settings.places());
@@ -82,27 +108,27 @@ impl DecodePool {
         let (started, starts) = channel();
         let faults = Arc::new(Faults::default());
         let at_work = Arc::new(AtWork::default());
-        let threads = (0..settings.decode_threads)
-            .map(|number| {
-                let post = Post {
-                    queue: Arc::clone(&queue),
-                    settings: Arc::clone(&settings),
-                    detector_dir: detector_dir.clone(),
-                    faults: Arc::clone(&faults),
-                    at_work: Arc::clone(&at_work),
-                };
-                let started = started.clone();
-                std::thread::Builder::new()
-                    .name(format!("decode-{number}"))
-                    .spawn(move || post.man(&started))
-                    .map_err(AnalysisError::Threads)
-            })
-            .collect::<Result<Vec<_>, _>>()?;
-        let ready = all_ready(&starts, threads.len())?;
-        Ok(Self {
+        let mut crew = Crew {
             jobs: Some(jobs),
-            threads,
-            ready,
+            threads: Vec::new(),
+        };
+        for number in 0..settings.decode_threads {
+            let post = Post {
+                queue: Arc::clone(&queue),
+                settings: Arc::clone(settings),
+                detector_dir: detector_dir.clone(),
+                faults: Arc::clone(&faults),
+                at_work: Arc::clone(&at_work),
+            };
+            let started = started.clone();
+            let thread = std::thread::Builder::new()
+                .name(format!("decode-{number}"))
+                .spawn(move || post.man(&started));
+            crew.threads.push(thread.map_err(AnalysisError::Threads)?);
+        }
+        Ok(StartingPool {
+            crew,
+            starts,
             faults,
         })
     }
@@ -138,7 +164,7 @@ impl DecodePool {
             deadline,
             reply,
         };
-        let jobs = self.jobs.as_ref().ok_or(AnalysisError::Closed)?;
+        let jobs = self.crew.jobs.as_ref().ok_or(AnalysisError::Closed)?;
         jobs.try_send(job).map_err(|_| AnalysisError::Busy)?;
         result.await.map_err(|_| AnalysisError::Closed)?
     }
@@ -153,7 +179,7 @@ fn all_ready(
     all.pop().ok_or(AnalysisError::Closed)
 }
 
-impl Drop for DecodePool {
+impl Drop for Crew {
     fn drop(&mut self) {
         drop(self.jobs.take());
         for thread in self.threads.drain(..) {
