@@ -72,10 +72,25 @@ impl Preparation {
         let count = crops.len() as i64;
         // As rows: libtorch would otherwise go through the three channels of each pixel by themselves.
         let rows = Tensor::from_data_size(&bytes, &[count * side, side * 3], Kind::Uint8);
-        let rows = rows.to_device(self.device).to_kind(Kind::Float);
+        let rows = upload(&rows, self.device).to_kind(Kind::Float);
         let normalised = (rows / 255.0 - &self.mean) / &self.std;
         let pixels = normalised.view([count, side, side, 3]);
         pixels.permute([0, 3, 1, 2])
+    }
+}
+
+/// Bytes on the device. They go to a GPU from page-locked memory, which nobody waits for: the copy stands in the GPU's queue
+/// behind the passes before it while the next pictures are prepared here, and libtorch keeps the memory until it is done.
+/// Where no memory can be locked the copy is waited for instead.
+fn upload(bytes: &Tensor, device: Device) -> Tensor {
+    let locked = if device.is_cuda() {
+        bytes.f_pin_memory(device).ok()
+    } else {
+        None
+    };
+    match locked {
+        Some(locked) => locked.to_device_(device, Kind::Uint8, true, false),
+        None => bytes.to_device(device),
     }
 }
 
