@@ -126,6 +126,17 @@ def service_int8() -> str:
     return service("service-int8")
 
 
+def inner_loops() -> str:
+    result = stored("inner-loops")
+    rows = [[name, microseconds(at["median_us"]), " to ".join(map(microseconds, at["interval_us"])), f"{at['mb_per_s']:.0f}" if "mb_per_s" in at else "–"]
+            for name, at in result["loops"].items()]
+    return f"{taken(result)} One thread.\n\n{table(['', 'median, µs', '95 % interval', 'MB/s'], rows)}"
+
+
+def microseconds(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def size() -> str:
     result = stored("size")
     megabytes = {key: f"{value / 1e6:.0f} MB" for key, value in result.items() if key.endswith("_bytes")}
@@ -133,7 +144,7 @@ def size() -> str:
     return f"{result['taken_at']}, commit {result['commit'][:7]}.\n\n" + table(["", ""], rows)
 
 
-TABLES = (sampling, faces, inference, inference_int8, service, service_int8, load, growth, start, size)
+TABLES = (sampling, faces, inference, inference_int8, service, service_int8, load, growth, start, inner_loops, size)
 
 
 def main():

@@ -6,6 +6,7 @@
 #   scripts/bench.sh faces | inference | service | service/load | service/start | service/growth
 #   scripts/bench.sh service --ours PROGRAM        # a program that is built already
 #   scripts/bench.sh page [--rounds 9]         the program itself, in Chromium; no peers
+#   scripts/bench.sh inner_loops               by Criterion; no peers
 #
 # The environment is kept in ${XDG_CACHE_HOME:-$HOME/.cache}/framewitness/bench-venv (torch alone is 3 GB).
 set -euo pipefail
@@ -24,6 +25,12 @@ main() {
         cargo build --release --locked
         step "Taking turns"
         exec python3 "benchmarks/$name/run.py" "$@"
+    fi
+    if [ "$name" = inner_loops ]; then
+        step "Building ours"
+        set -- --ours "$(build "$name")" "$@"
+        step "Measuring"
+        exec python3 "$table" "$@"
     fi
     have ffmpeg || die "ffmpeg makes the inputs and is missing; run scripts/setup.sh --test"
     prepare_peers
@@ -50,11 +57,18 @@ table_of() {
 build() {
     local built
     if [ -f "benchmarks/$1/main.rs" ]; then
-        built=$(cargo bench --bench "$1" --no-run --message-format=json)
+        built=$(cargo build --release --package "$(package_of "$1")" --bin "$1" --message-format=json)
     else
         built=$(cargo build --release --bin framewitness --message-format=json)
     fi
     grep '"executable":"' <<<"$built" | tail -n 1 | sed 's/.*"executable":"\([^"]*\)".*/\1/'
+}
+
+package_of() {
+    case $1 in
+        inner_loops) echo framewitness-inner-loops ;;
+        *) echo framewitness-benchmarks ;;
+    esac
 }
 
 prepare_peers() {

@@ -26,9 +26,9 @@ main() {
         place "$name"
     done
     step "Checking the formatting"
-    cargo fmt --check
+    cargo fmt --all --check
     step "Running clippy"
-    cargo clippy --locked --all-targets -- -D warnings
+    cargo clippy --locked --workspace --all-targets -- -D warnings
     if [ ${#modules[@]} -gt 0 ]; then
         step "Testing ${modules[*]}"
         local tested

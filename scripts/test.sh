@@ -29,11 +29,11 @@ main() {
     step "Checking the scripts"
     shellcheck -x scripts/*.sh .ci/run
     step "Checking the formatting"
-    cargo fmt --check
+    cargo fmt --all --check
     step "Checking dependencies: licences, bans, sources, advisories"
     check_dependencies
     step "Running clippy"
-    cargo clippy --locked "${timings[@]}" --all-targets -- -D warnings
+    cargo clippy --locked "${timings[@]}" --workspace --all-targets -- -D warnings
     # The one feature there is, off.
     cargo clippy --locked "${timings[@]}" --no-default-features --lib --bins -- -D warnings
     step "Building the documentation"

@@ -32,7 +32,7 @@ fn main() -> ExitCode {
 fn serve() -> Result<(), Failure> {
     // As a decode worker does.
     faces::bound_threads(1)?;
-    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/face-detector-s");
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/face-detector-s");
     let mut detector = Detector::load(&models)?;
     let mut out = io::stdout().lock();
     for line in io::stdin().lock().lines() {
