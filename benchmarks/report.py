@@ -80,8 +80,8 @@ def load() -> str:
             f"{table(['', *result['contestants']], rows)}\n\n{summary}")
 
 
-def start() -> str:
-    result = stored("start")
+def start(name: str = "start") -> str:
+    result = stored(name)
     rows = [[name, f"{at['median_s']:.2f}", f"{at['spread_s'][0]:.2f} to {at['spread_s'][1]:.2f}", str(at["first_pss_mb"]), str(at["second_adds_pss_mb"]),
              str(at["second_shared_mb"])] for name, at in result["contestants"].items()]
     head = ["", "ready after, s", "middle half", "PSS of one, MB", "a second adds, MB", "of which it shares, MB"]
@@ -137,6 +137,10 @@ def microseconds(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
+def start_int8() -> str:
+    return start("start-int8")
+
+
 def size() -> str:
     result = stored("size")
     megabytes = {key: f"{value / 1e6:.0f} MB" for key, value in result.items() if key.endswith("_bytes")}
@@ -144,7 +148,7 @@ def size() -> str:
     return f"{result['taken_at']}, commit {result['commit'][:7]}.\n\n" + table(["", ""], rows)
 
 
-TABLES = (sampling, faces, inference, inference_int8, service, service_int8, load, growth, start, inner_loops, size)
+TABLES = (sampling, faces, inference, inference_int8, service, service_int8, load, growth, start, start_int8, inner_loops, size)
 
 
 def main():

@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from contest import machine, middle_half, store
+from contest import machine, middle_half, of_this_kind, store
 from services import PACKAGES, Service, memory, ours, peer
 
 
@@ -43,7 +43,7 @@ def main():
               f"and shares {figures['second_shared_mb']} MB")
     print("\n".join(f"{key}: {value}" for key, value in summary.items()))
     versions = {package: version(package) for package in PACKAGES}
-    store("start", {"machine": facts, "versions": versions, "rounds": arguments.rounds, "summary": summary, "contestants": table})
+    store(of_this_kind("start"), {"machine": facts, "versions": versions, "rounds": arguments.rounds, "summary": summary, "contestants": table})
 
 
 def second_process(one: Service, other: Service) -> dict[str, int]:
