@@ -40,6 +40,7 @@ fn archive(name: &str, code: &str) -> Vec<u8> {
 
 /// An empty tuple, pickled.
 const NOTHING: &[u8] = b"\x80\x02).";
+
 /// The module itself, pickled.
 fn state(name: &str) -> Vec<u8> {
     const TRAINING: &[u8] = b"training";
