@@ -26,14 +26,13 @@ main() {
         step "Taking turns"
         exec python3 "benchmarks/$name/run.py" "$@"
     fi
-    if [ "$name" = inner_loops ]; then
-        step "Building ours"
-        set -- --ours "$(build "$name")" "$@"
-        step "Measuring"
-        exec python3 "$table" "$@"
+    local python=python3
+    # It has no peers.
+    if [ "$name" != inner_loops ]; then
+        have ffmpeg || die "ffmpeg makes the inputs and is missing; run scripts/setup.sh --test"
+        prepare_peers
+        python=$VENV/bin/python
     fi
-    have ffmpeg || die "ffmpeg makes the inputs and is missing; run scripts/setup.sh --test"
-    prepare_peers
     if [[ " $* " != *" --ours"* ]]; then
         step "Building ours"
         local ours
@@ -42,7 +41,7 @@ main() {
         set -- --ours "$ours" "$@"
     fi
     step "Taking turns"
-    "$VENV/bin/python" "$table" "$@"
+    "$python" "$table" "$@"
 }
 
 # table_of NAME: the program that runs the benchmark `folder` or `folder/part`.
