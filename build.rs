@@ -1,9 +1,11 @@
-//! Lets the binary find libtorch where `scripts/setup.sh` put it, without `LD_LIBRARY_PATH`.
+//! Lets the binary find libtorch and ONNX Runtime where `scripts/setup.sh` put them, without `LD_LIBRARY_PATH`.
 
 fn main() {
-    println!("cargo:rerun-if-env-changed=LIBTORCH");
     println!("cargo:rerun-if-changed=migrations");
-    if let Ok(libtorch) = std::env::var("LIBTORCH") {
-        println!("cargo:rustc-link-arg=-Wl,-rpath,{libtorch}/lib");
+    for library in ["LIBTORCH", "ONNXRUNTIME"] {
+        println!("cargo:rerun-if-env-changed={library}");
+        if let Ok(folder) = std::env::var(library) {
+            println!("cargo:rustc-link-arg=-Wl,-rpath,{folder}/lib");
+        }
     }
 }

@@ -1,8 +1,11 @@
-//! Lets the benchmarks find libtorch where `scripts/setup.sh` put it, as the service's own build script does for the service.
+//! Lets the benchmarks find libtorch and ONNX Runtime where `scripts/setup.sh` put them, as the service's own build script
+//! does for the service.
 
 fn main() {
-    println!("cargo:rerun-if-env-changed=LIBTORCH");
-    if let Ok(libtorch) = std::env::var("LIBTORCH") {
-        println!("cargo:rustc-link-arg=-Wl,-rpath,{libtorch}/lib");
+    for library in ["LIBTORCH", "ONNXRUNTIME"] {
+        println!("cargo:rerun-if-env-changed={library}");
+        if let Ok(folder) = std::env::var(library) {
+            println!("cargo:rustc-link-arg=-Wl,-rpath,{folder}/lib");
+        }
     }
 }

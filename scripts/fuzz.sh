@@ -45,9 +45,12 @@ build() {
     step "Building the fuzz targets (the first time takes half an hour)"
     cargo +nightly fuzz build --target-dir fuzz/target
     # The run path of the program's build script reaches no program of another package.
-    LD_LIBRARY_PATH="$(sed -n 's/^LIBTORCH = "\(.*\)"/\1/p' .cargo/config.toml)/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+    LD_LIBRARY_PATH="$(folder_of LIBTORCH)/lib:$(folder_of ONNXRUNTIME)/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
     export LD_LIBRARY_PATH
 }
+
+# folder_of VARIABLE: as scripts/setup.sh wrote it for Cargo.
+folder_of() { sed -n "s/^$1 = \"\(.*\)\"/\1/p" .cargo/config.toml; }
 
 run() {
     local seconds=${1:-60} target rows=() findings=0

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Makes this machine ready to build and serve Framewitness: system packages, Rust, libtorch, the pre-trained weights
-# that models rest on, and the git-ignored .cargo/config.toml that tells Cargo where things are. Safe to repeat; does
+# Makes this machine ready to build and serve Framewitness: system packages, Rust, libtorch, ONNX Runtime, the pre-trained
+# weights that models rest on, and the git-ignored .cargo/config.toml that tells Cargo where things are. Safe to repeat; does
 # only what is missing.
 #
 #   scripts/setup.sh            what building and serving need
 #   scripts/setup.sh --test     also what the tests need (ffmpeg, jpegtran, openssl, PostgreSQL, pgbouncer, nginx, poppler-utils, python3-venv, node with npm, a headless browser)
 #   scripts/setup.sh --cuda     also the NVIDIA half of libtorch (about 3 GB to download, 6 GB on disk)
 #
-# libtorch and the weights are shared by every clone, under ${XDG_CACHE_HOME:-$HOME/.cache}/framewitness.
+# libtorch, ONNX Runtime and the weights are shared by every clone, under ${XDG_CACHE_HOME:-$HOME/.cache}/framewitness.
 set -euo pipefail
 # shellcheck source=scripts/steps.sh
 source "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
@@ -15,6 +15,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
 readonly TORCH_VERSION=2.11.0
 readonly LIBTORCH="$CACHE/libtorch-$TORCH_VERSION"
 readonly CUDA_HALF="$CACHE/libtorch-$TORCH_VERSION-cuda"
+readonly ONNXRUNTIME_VERSION=1.28.0
+readonly ONNXRUNTIME="$CACHE/onnxruntime-$ONNXRUNTIME_VERSION"
 readonly FOUNDATION="$CACHE/foundations/vit_s_focus.onnx"
 readonly FOUNDATION_SHA256=198644e37de36674974f453a9aebfc0120b168b9414cce18d4dceb576fbdf355
 readonly AXE="$CACHE/tools/axe.min.js"
@@ -22,7 +24,7 @@ readonly TUS_CLIENTS="$CACHE/tools/tus-clients"
 readonly BUILD_PACKAGES=(
     build-essential ca-certificates clang curl libclang-dev pkg-config
     libavcodec-dev libavfilter-dev libavformat-dev libavutil-dev libswresample-dev libswscale-dev
-    libopencv-core-dev libopencv-dnn-dev libopencv-imgproc-dev
+    libopencv-core-dev libopencv-imgproc-dev
     libheif-dev
 )
 readonly WHEEL_PACKAGES=(python3 python3-pip unzip)
@@ -49,6 +51,7 @@ main() {
     install_system_packages "$for_tests" "$with_cuda" "$foundation_is_here"
     install_rust
     prepare_libtorch
+    prepare_onnxruntime
     [ "$with_cuda" = false ] || prepare_cuda
     [ "$foundation_is_here" = true ] || prepare_foundation
     [ "$for_tests" = false ] || prepare_axe
@@ -68,7 +71,7 @@ install_system_packages() {
     # Who has Node.js from elsewhere than Debian has npm with it.
     [ "$for_tests" = false ] || { have node && have npm; } || wanted+=(nodejs npm)
     # Reading wheels takes Python, but only as long as there is a wheel to read.
-    if [ ! -d "$LIBTORCH" ] || { [ "$with_cuda" = true ] && [ ! -d "$CUDA_HALF" ]; } || [ "$foundation_is_here" = false ]; then
+    if [ ! -d "$LIBTORCH" ] || [ ! -d "$ONNXRUNTIME" ] || { [ "$with_cuda" = true ] && [ ! -d "$CUDA_HALF" ]; } || [ "$foundation_is_here" = false ]; then
         wanted+=("${WHEEL_PACKAGES[@]}")
     fi
     local missing
@@ -188,6 +191,28 @@ unpack_libtorch() {
     echo "$TORCH_VERSION" >"$work/libtorch/build-version"
 }
 
+# Takes the library out of ONNX Runtime's wheel under the name that programs load it by; otherwise as libtorch.
+prepare_onnxruntime() {
+    [ ! -d "$ONNXRUNTIME" ] || return 0
+    exec {lock}>"$CACHE/onnxruntime.lock"
+    flock "$lock"
+    if [ ! -d "$ONNXRUNTIME" ]; then
+        step "Preparing ONNX Runtime $ONNXRUNTIME_VERSION in $ONNXRUNTIME (downloads 18 MB once)"
+        local work
+        work=$(mktemp -d "$CACHE/.onnxruntime-XXXXXX")
+        # shellcheck disable=SC2064 # the folder of now is meant
+        trap "rm -rf '$work'" EXIT
+        download_wheels scripts/onnxruntime-requirements.txt "$work/wheels"
+        mkdir -p "$work/onnxruntime/lib"
+        unzip -q -j "$work"/wheels/onnxruntime-*.whl "onnxruntime/capi/libonnxruntime.so.$ONNXRUNTIME_VERSION" \
+            onnxruntime/LICENSE onnxruntime/ThirdPartyNotices.txt -d "$work/onnxruntime"
+        mv "$work/onnxruntime/libonnxruntime.so.$ONNXRUNTIME_VERSION" "$work/onnxruntime/lib/libonnxruntime.so.1"
+        mv -T "$work/onnxruntime" "$ONNXRUNTIME"
+        rm -rf "$work"
+    fi
+    exec {lock}>&-
+}
+
 # Adds the CUDA half beside the CPU half. The service asks the loader for libtorch_cuda.so at start, and its
 # run path names the libtorch folder, so the same binary finds it there. The library in turn looks for NVIDIA's
 # under ../../nvidia, seen from that folder; hence the second link. Layout checked by loading it without a GPU;
@@ -297,7 +322,8 @@ write_cargo_config() {
 # Written by scripts/setup.sh for this machine.
 [env]
 LIBTORCH = "$LIBTORCH"
-OPENCV_LINK_LIBS = "opencv_core,opencv_imgproc,opencv_dnn"
+ONNXRUNTIME = "$ONNXRUNTIME"
+OPENCV_LINK_LIBS = "opencv_core,opencv_imgproc"
 OPENCV_LINK_PATHS = "/usr/lib/$multiarch"
 OPENCV_INCLUDE_PATHS = "/usr/include/opencv4,/usr/include/$multiarch/opencv4"
 EOF
@@ -307,7 +333,7 @@ EOF
         mkdir -p .cargo
         printf '%s\n' "$wanted" >.cargo/config.toml
     fi
-    say "set up: libtorch $TORCH_VERSION, $(cargo --version), $(pkg-config --modversion libavcodec | sed 's/^/libavcodec /')"
+    say "set up: libtorch $TORCH_VERSION, ONNX Runtime $ONNXRUNTIME_VERSION, $(cargo --version), $(pkg-config --modversion libavcodec | sed 's/^/libavcodec /')"
 }
 
 main "$@"

@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | [`domain`] | plain values: media facts, frame, face, score, analysis, verdict | – |
 //! | [`media`] | probing, frame sampling, image decoding and encoding | FFmpeg, libheif |
-//! | [`faces`] | detection, tracking through frames, aligned crops, sharpness | OpenCV |
+//! | [`faces`] | detection, tracking through frames, aligned crops, sharpness | OpenCV, ONNX Runtime |
 //! | [`inference`] | devices, weights, networks, preprocessing, the batching model worker | libtorch |
 //! | [`credentials`] | reading and checking the C2PA manifest in a file | c2pa |
 //! | [`analysis`] | the story: media → faces → scores → verdict; CSV | – |

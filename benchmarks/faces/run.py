@@ -3,7 +3,9 @@
     scripts/bench.sh faces [--rounds 3] FILE_OR_FOLDER …
 
 Both use the same network in the same process with one thread, as a decode worker does. The faces that every-frame looks find
-are the yardstick: who of them is found, who is found beside them, and how far landmarks lie apart.
+are the yardstick: who of them is found, who is found beside them, and how far landmarks lie apart. Peers (`peers.py`) run the
+network on every whole frame in OpenCV's and ONNX Runtime's Python packages. `--before` names the same benchmark of an older
+commit, whose looks at every frame take part.
 """
 
 from __future__ import annotations
@@ -16,6 +18,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from contest import ROOT, Contestant, compare, geometric_mean, machine, store, take_turns
 
+HERE = Path(__file__).resolve().parent
+PEERS = {
+    "opencv": "times faster than the network in OpenCV 4.14 (Python) on every frame",
+    "onnxruntime": "times faster than the network in ONNX Runtime (Python) on every frame",
+    "before": "times faster than every frame in OpenCV 4.6, as until 2026-11-30",
+}
 SURE = 0.65  # the detector's confirm_score
 MATCH_IOU = 0.5
 FILMS = {".mp4", ".mov", ".avi", ".mkv", ".webm", ".mpg"}
@@ -77,8 +85,13 @@ def main():
     parser.add_argument("paths", nargs="*", type=Path, default=[ROOT / "videos"])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--ours", type=Path, required=True, help="the built benchmark `faces`")
+    parser.add_argument("--before", type=Path, help="the benchmark `faces` as an older commit built it")
     arguments = parser.parse_args()
     ways = [Contestant(way, [str(arguments.ours)], lambda task, way=way: f"{way} {task['path']}") for way in ("search", "every-frame")]
+    peers = [Contestant(name, [sys.executable, str(HERE / "peers.py"), name], lambda task: task["path"]) for name in ("opencv", "onnxruntime")]
+    if arguments.before:
+        peers.append(Contestant("before", [str(arguments.before)], lambda task: f"every-frame {task['path']}"))
+    ways += peers
     facts, table = machine(), {}
     for path in films(arguments.paths):
         answers = take_turns(ways, {"path": str(path.resolve())}, arguments.rounds)
@@ -88,24 +101,28 @@ def main():
         figures = compare(answers, "search")
         seen = agreement(answers["every-frame"][-1]["frames"], answers["search"][-1]["frames"])
         table[path.name] = {**seen, "seconds": figures["search"]["median_s"], "spread_s": figures["search"]["spread_s"],
-                            "every_seconds": figures["every-frame"]["median_s"], "ratio": figures["every-frame"]["ratio"]}
+                            "every_seconds": figures["every-frame"]["median_s"], "ratio": figures["every-frame"]["ratio"],
+                            **{f"ratio_{peer.name}": figures[peer.name].get("ratio") for peer in peers}}
         mean = statistics.mean(seen["apart"]) if seen["apart"] else 0
         print(f"{path.name:34} {figures['search']['median_s']:.3f} s, every frame {figures['every-frame']['ratio']:.2f} times that; "
+              f"{', '.join(f'{peer.name} {figures[peer.name].get('ratio', 0):.2f}' for peer in peers)}; "
               f"sure faces {seen['found']} of {seen['sure']}, {seen['added']} more, landmarks {mean:.3f} apart", flush=True)
     for way in ways:
         way.end()
-    summary = summarise(table)
+    summary = summarise(table, [peer.name for peer in peers])
     print("\n".join(f"{key}: {value}" for key, value in summary.items()))
     rows = {name: {key: value for key, value in row.items() if not isinstance(value, list) or key == "spread_s"} for name, row in table.items()}
     store("faces", {"machine": facts, "rounds": arguments.rounds, "summary": summary, "films": rows})
 
 
-def summarise(table: dict[str, dict]) -> dict:
+def summarise(table: dict[str, dict], peers: list[str]) -> dict:
     total = lambda key: sum(row[key] for row in table.values())
     every = lambda key: [value for row in table.values() for value in row[key]]
+    ratios = lambda key: [row[key] for row in table.values() if row[key]]
     return {
         "films": len(table),
-        "times faster than every frame, geometric mean": round(geometric_mean([row["ratio"] for row in table.values()]), 2),
+        "times faster than every frame, geometric mean": round(geometric_mean(ratios("ratio")), 2),
+        **{PEERS[peer]: round(geometric_mean(ratios(f"ratio_{peer}")), 2) for peer in peers},
         "share of the time": round(total("seconds") / total("every_seconds"), 3),
         "sure faces found again": f"{total('found')} of {total('sure')} ({total('found') / max(1, total('sure')):.4f})",
         "sure faces beside them": total("added"),

@@ -1,22 +1,20 @@
-//! The face detector: an ONNX network through OpenCV's DNN module.
+//! The face detector: from a picture to the faces on it.
 
 use std::path::Path;
 
-use opencv::core::{
-    CV_32F, Mat, MatExprTraitConst, MatTraitConst, MatTraitConstManual, Scalar, Size, Vector,
-};
-use opencv::dnn::{self, Net, NetTrait, NetTraitConst};
+use opencv::core::{Mat, MatExprTraitConst, MatTraitConst, Size};
 
 use super::FacesError;
 use super::decode::{Level, candidates, unscale};
 use super::fit::Fit;
 use super::manifest::{Architecture, Manifest, SIZE_MULTIPLE_PX};
+use super::network::{Map, Network};
 use super::suppress::settle;
 use super::window::{WINDOW_PX, Window};
 use crate::domain::{Face, ModelIdentity, ModelRole, Rgb8Image};
 
 /// The kinds of maps a level has, and their channels.
-const MAPS: [(&str, i32); 3] = [("cls", 1), ("bbox", 4), ("kps", 10)];
+const MAPS: [(&str, i64); 3] = [("cls", 1), ("bbox", 4), ("kps", 10)];
 /// Square on which a freshly loaded network proves that it gives what it should.
 const PROOF_PX: u32 = 64;
 
@@ -24,11 +22,9 @@ const PROOF_PX: u32 = 64;
 pub struct Detector {
     identity: ModelIdentity,
     architecture: Architecture,
-    network: Net,
-    /// The same network for [`Window`]s: one that changes between sizes plans its layers anew each time.
-    window_network: Net,
+    network: Network,
     /// `cls_8, bbox_8, kps_8, cls_16, …`
-    map_names: Vector<String>,
+    map_names: Vec<String>,
 }
 
 impl Detector {
@@ -37,7 +33,7 @@ impl Detector {
     /// # Errors
     /// [`FacesError::Manifest`], [`FacesError::Unreadable`], [`FacesError::Digest`] when the file
     /// is not the stated one (checked before it is parsed), [`FacesError::Network`] when it does
-    /// not give the maps of its family.
+    /// not give the maps of its family, [`FacesError::Runtime`] when there is nothing to run it.
     pub fn load(folder: &Path) -> Result<Self, FacesError> {
         let manifest = Manifest::read(folder)?;
         let bytes = manifest.read_weights(folder)?;
@@ -45,8 +41,7 @@ impl Detector {
             path: manifest.weights_path(folder),
             problem,
         };
-        let parse = || parse_onnx(&bytes).map_err(|e| refused(e.to_string()));
-        let (network, window_network) = (parse()?, parse()?);
+        let network = Network::parse(bytes, refused)?;
         let mut detector = Self {
             identity: ModelIdentity {
                 name: manifest.name.clone(),
@@ -58,7 +53,6 @@ impl Detector {
             map_names: map_names(&manifest.architecture.strides),
             architecture: manifest.architecture.clone(),
             network,
-            window_network,
         };
         detector.prove().map_err(refused)?;
         Ok(detector)
@@ -75,16 +69,24 @@ impl Detector {
         self.architecture.confirmed_at()
     }
 
+    /// How many threads the network may use, the caller's among them; 1 until told otherwise. Faces do not depend on it.
+    ///
+    /// # Errors
+    /// [`FacesError::Inference`] when they cannot be had.
+    pub fn bound_threads(&mut self, threads: u32) -> Result<(), FacesError> {
+        self.network.bound_threads(threads)
+    }
+
     /// Faces of an upright picture, in its pixels, largest first. Boxes and points may reach past
     /// the edges.
     ///
     /// # Errors
-    /// [`FacesError::Vision`] when OpenCV fails.
+    /// [`FacesError::Vision`], [`FacesError::Inference`] when OpenCV or ONNX Runtime fail.
     pub fn detect(&mut self, image: &Rgb8Image) -> Result<Vec<Face>, FacesError> {
         let fit = Fit::of(image, self.architecture.input_px);
         let padded = fit.apply(image)?;
-        let maps = forward(&mut self.network, &padded, &self.map_names)?;
-        let found = self.distinct_faces(&maps, fit.padded)?;
+        let maps = self.network.run(&padded, &self.map_names)?;
+        let found = self.distinct_faces(&maps, fit.padded);
         let mut faces: Vec<Face> = found.into_iter().map(|f| unscale(f, fit.ratio)).collect();
         faces.sort_by(|a, b| b.bounds.area().total_cmp(&a.bounds.area()));
         Ok(faces)
@@ -93,7 +95,7 @@ impl Detector {
     /// Faces seen through a window of an upright picture, in its pixels, surest first.
     ///
     /// # Errors
-    /// [`FacesError::Vision`] when OpenCV fails.
+    /// As [`Self::detect`].
     pub(super) fn detect_through(
         &mut self,
         window: &Window,
@@ -103,8 +105,8 @@ impl Detector {
         let size = square
             .size()
             .map_err(FacesError::while_doing("measure a window"))?;
-        let maps = forward(&mut self.window_network, &square, &self.map_names)?;
-        let found = self.distinct_faces(&maps, size)?;
+        let maps = self.network.run(&square, &self.map_names)?;
+        let found = self.distinct_faces(&maps, size);
         Ok(found
             .into_iter()
             .map(|face| window.to_frame(face))
@@ -117,63 +119,55 @@ impl Detector {
         (WINDOW_PX * WINDOW_PX) as f32 / whole.area() as f32
     }
 
-    fn distinct_faces(&self, maps: &Vector<Mat>, input: Size) -> Result<Vec<Face>, FacesError> {
-        let found = self.read_maps(maps, input)?;
-        Ok(settle(found, self.architecture.nms_iou))
-    }
-
-    fn read_maps(&self, maps: &Vector<Mat>, input: Size) -> Result<Vec<Face>, FacesError> {
-        let mut found = Vec::new();
-        for (index, &stride) in self.architecture.strides.iter().enumerate() {
-            let map = |kind: usize| maps.get(index * MAPS.len() + kind);
-            let (scores, boxes, points) = map(0)
-                .and_then(|s| Ok((s, map(1)?, map(2)?)))
-                .map_err(FacesError::while_doing("read the detector's maps"))?;
+    fn distinct_faces(&self, maps: &[Map], input: Size) -> Vec<Face> {
+        let levels = self
+            .architecture
+            .strides
+            .iter()
+            .zip(maps.chunks(MAPS.len()));
+        let found = levels.flat_map(|(&stride, maps)| {
             let level = Level {
                 stride,
                 rows: input.height as usize / stride as usize,
                 columns: input.width as usize / stride as usize,
-                scores: floats(&scores)?,
-                boxes: floats(&boxes)?,
-                points: floats(&points)?,
+                scores: &maps[0].values,
+                boxes: &maps[1].values,
+                points: &maps[2].values,
             };
-            found.extend(candidates(&level, self.architecture.score_threshold));
-        }
-        Ok(found)
+            candidates(&level, self.architecture.score_threshold)
+        });
+        settle(found.collect(), self.architecture.nms_iou)
     }
 
     /// Runs the network once on black and checks the shape of every map, so that a wrong file is
     /// refused at start and [`Self::detect`] may rely on the shapes.
     fn prove(&mut self) -> Result<(), String> {
-        let outputs = self.network.get_unconnected_out_layers_names();
-        let outputs = outputs.map_err(|e| e.to_string())?;
-        let absent: Vec<String> = self
-            .map_names
-            .iter()
-            .filter(|n| !outputs.iter().any(|o| o == *n))
+        let is_absent = |name: &&String| !self.network.outputs().any(|output| output == *name);
+        let absent: Vec<&str> = (self.map_names.iter().filter(is_absent))
+            .map(String::as_str)
             .collect();
         if !absent.is_empty() {
             return Err(format!("outputs {} are missing", absent.join(", ")));
         }
         for side in [PROOF_PX, PROOF_PX + SIZE_MULTIPLE_PX] {
-            self.prove_at(side as i32)?;
+            self.prove_at(i64::from(side))?;
         }
         Ok(())
     }
 
-    fn prove_at(&mut self, side: i32) -> Result<(), String> {
-        let black = Mat::zeros(side, side, opencv::core::CV_8UC3).and_then(|m| m.to_mat());
-        let black = black.map_err(|e| e.to_string())?;
-        let maps = forward(&mut self.network, &black, &self.map_names);
+    fn prove_at(&mut self, side: i64) -> Result<(), String> {
+        let black = Mat::zeros(side as i32, side as i32, opencv::core::CV_8UC3);
+        let black = black.and_then(|m| m.to_mat()).map_err(|e| e.to_string())?;
+        let maps = self.network.run(&black, &self.map_names);
         let maps = maps.map_err(|e| e.to_string())?;
         for (index, map) in maps.iter().enumerate() {
-            let stride = self.architecture.strides[index / MAPS.len()] as i32;
+            let stride = i64::from(self.architecture.strides[index / MAPS.len()]);
             let (kind, channels) = MAPS[index % MAPS.len()];
             let expected = [1, channels, side / stride, side / stride];
-            let actual: Vec<i32> = map.mat_size().to_vec();
-            if actual != expected || map.typ() != CV_32F {
+            if map.shape != expected {
                 return Err(format!(
-                    "{kind}_{stride} has shape {actual:?}, expected {expected:?} of f32"
+                    "{kind}_{stride} has shape {:?}, expected {expected:?} of f32",
+                    map.shape
                 ));
             }
         }
@@ -190,38 +184,9 @@ pub fn bound_threads(threads: u32) -> Result<(), FacesError> {
         .map_err(FacesError::while_doing("bound its threads"))
 }
 
-/// RGB bytes in, maps out in the order of `map_names`.
-fn forward(
-    network: &mut Net,
-    padded: &Mat,
-    map_names: &Vector<String>,
-) -> Result<Vector<Mat>, FacesError> {
-    let (same_size, swap_to_bgr) = (Size::default(), true);
-    let no_mean = Scalar::default();
-    let mut maps = Vector::<Mat>::new();
-    dnn::blob_from_image(padded, 1.0, same_size, no_mean, swap_to_bgr, false, CV_32F)
-        .and_then(|blob| network.set_input_def(&blob))
-        .and_then(|()| network.forward(&mut maps, map_names))
-        .map_err(FacesError::while_doing("run the face detector"))?;
-    Ok(maps)
-}
-
-fn parse_onnx(bytes: &[u8]) -> opencv::Result<Net> {
-    let mut network = dnn::read_net_from_onnx_buffer(&Vector::from_slice(bytes))?;
-    network.set_preferable_backend(dnn::DNN_BACKEND_OPENCV)?;
-    network.set_preferable_target(dnn::DNN_TARGET_CPU)?;
-    Ok(network)
-}
-
-fn map_names(strides: &[u32]) -> Vector<String> {
+fn map_names(strides: &[u32]) -> Vec<String> {
     let level = |stride: &u32| MAPS.map(|(kind, _)| format!("{kind}_{stride}"));
-    let names: Vec<String> = strides.iter().flat_map(level).collect();
-    names.iter().map(String::as_str).collect()
-}
-
-fn floats(map: &Mat) -> Result<&[f32], FacesError> {
-    map.data_typed()
-        .map_err(FacesError::while_doing("read the detector's maps"))
+    strides.iter().flat_map(level).collect()
 }
 
 #[cfg(test)]
@@ -334,11 +299,9 @@ mod tests {
         let noise = Rgb8Image::new(640, 384, pixels.collect()).unwrap();
         let padded = Fit::of(&noise, 640).apply(&noise).unwrap();
         let mut seen_with = |threads| -> Vec<Vec<f32>> {
-            bound_threads(threads).unwrap();
-            let maps = forward(&mut detector.network, &padded, &detector.map_names).unwrap();
-            maps.iter()
-                .map(|map| floats(&map).unwrap().to_vec())
-                .collect()
+            detector.bound_threads(threads).unwrap();
+            let maps = detector.network.run(&padded, &detector.map_names);
+            maps.unwrap().into_iter().map(|map| map.values).collect()
         };
         let alone = seen_with(1);
         assert!(
@@ -346,7 +309,9 @@ mod tests {
                 .iter()
                 .any(|map| map.iter().any(|value| *value != 0.0))
         );
-        assert_eq!(seen_with(4), alone);
+        for threads in [4, 2, 1] {
+            assert_eq!(seen_with(threads), alone, "{threads}");
+        }
     }
 
     #[test]

@@ -41,6 +41,23 @@ pub enum FacesError {
         /// What is missing or misshapen.
         problem: String,
     },
+    /// ONNX Runtime, which runs the detector, is not there or is no version that this program knows.
+    #[error(
+        "ONNX Runtime (libonnxruntime.so.1) cannot be loaded: {problem}; scripts/setup.sh fetches it, and \
+         LD_LIBRARY_PATH names the folder of one from elsewhere"
+    )]
+    Runtime {
+        /// What the loader says.
+        problem: String,
+    },
+    /// ONNX Runtime failed at something.
+    #[error("ONNX Runtime could not {action}: {source}")]
+    Inference {
+        /// What was being done.
+        action: &'static str,
+        /// Its message.
+        source: ort::Error,
+    },
     /// Landmarks that fix no position, size and angle: all in one point, mirrored, or not numbers.
     #[error("the five landmarks fix no similarity transform: {0:?}")]
     DegenerateLandmarks([[f32; 2]; 5]),
@@ -62,6 +79,8 @@ impl FacesError {
             Self::Unreadable { .. } => "detector-unreadable",
             Self::Digest { .. } => "detector-digest",
             Self::Network { .. } => "detector-network",
+            Self::Runtime { .. } => "detector-runtime",
+            Self::Inference { .. } => "detector-failed",
             Self::DegenerateLandmarks(_) => "degenerate-landmarks",
             Self::Vision { .. } => "vision-failed",
         }
@@ -70,5 +89,10 @@ impl FacesError {
     /// For `map_err`: names what OpenCV was asked to do.
     pub(super) fn while_doing(action: &'static str) -> impl FnOnce(opencv::Error) -> Self {
         move |source| Self::Vision { action, source }
+    }
+
+    /// For `map_err`: names what ONNX Runtime was asked to do.
+    pub(super) fn while_inferring(action: &'static str) -> impl FnOnce(ort::Error) -> Self {
+        move |source| Self::Inference { action, source }
     }
 }

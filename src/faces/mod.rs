@@ -1,4 +1,4 @@
-//! Detection, tracking and aligned crops: the only place that names OpenCV.
+//! Detection, tracking and aligned crops: the only place that names OpenCV and ONNX Runtime.
 //!
 //! 1. [`Detector::detect`] finds faces with five landmarks in a picture, and [`Detector::detect_all`] those
 //!    of a film's frames, most of which it looks at through small windows.
@@ -8,7 +8,7 @@
 //!    [`sharpness`] says whether the crop shows enough to judge.
 //!
 //! OpenCV keeps thread-local state: use a [`Detector`] on one thread, and bound OpenCV's own
-//! threads once at start with [`bound_threads`].
+//! threads with [`bound_threads`], the network's with [`Detector::bound_threads`].
 
 mod assignment;
 mod crop;
@@ -18,6 +18,7 @@ mod error;
 mod film;
 mod fit;
 mod manifest;
+mod network;
 mod picture;
 mod search;
 mod similarity;

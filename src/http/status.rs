@@ -169,6 +169,8 @@ fn of_faces(error: &FacesError) -> StatusCode {
         | FacesError::Unreadable { .. }
         | FacesError::Digest { .. }
         | FacesError::Network { .. }
+        | FacesError::Runtime { .. }
+        | FacesError::Inference { .. }
         | FacesError::DegenerateLandmarks(_)
         | FacesError::Vision { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }

@@ -135,6 +135,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("image", &["media"]),
     ("jpeg_encoder", &["media"]),
     ("opencv", &["faces"]),
+    ("ort", &["faces"]),
     ("tch", &["inference"]),
     ("safetensors", &["inference"]),
     ("zip", &["inference"]),

@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+import onnxruntime
 
 from geometry import box_iou
 from layout import OUTPUT_NAMES, STRIDES
@@ -65,16 +66,21 @@ def vote(face: np.ndarray, ranked: np.ndarray) -> np.ndarray:
 
 
 class OnnxDetector:
-    """The exported file through OpenCV's dnn module."""
+    """The exported file through ONNX Runtime on one thread, as the service runs it."""
 
     def __init__(self, path: str, deploy: dict):
-        self.network, self.deploy = cv2.dnn.readNetFromONNX(path), deploy
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        self.network, self.deploy = onnxruntime.InferenceSession(path, options), deploy
+
+    def maps(self, blob: np.ndarray) -> list[np.ndarray]:
+        """OUTPUT_NAMES of a [1,3,H,W] blob."""
+        return self.network.run(OUTPUT_NAMES, {self.network.get_inputs()[0].name: blob})
 
     def detect(self, image: np.ndarray, threshold: float | None = None) -> np.ndarray:
         """Faces [n,15] of a BGR image, in its pixels; `threshold` overrides the manifest's."""
         padded, scale = fit_frame(image, self.deploy["input_px"])
-        self.network.setInput(cv2.dnn.blobFromImage(padded))
-        outputs = list(self.network.forward(OUTPUT_NAMES))
+        outputs = self.maps(padded.transpose(2, 0, 1)[None].astype(np.float32))
         threshold = self.deploy["score_threshold"] if threshold is None else threshold
         faces = decode(outputs, threshold, self.deploy["nms_iou"])
         faces[:, :14] /= scale

@@ -3,18 +3,20 @@
     python scripts/train/detector/evaluate.py --config scripts/train/detector/config.toml models/face-detector-s
 
 The test part is people that neither training nor the choice of anything has seen; use `--part validation` while
-choosing. With `--system-python` (default /usr/bin/python3, Debian's OpenCV 4.6) the file is also run there, its maps
-are compared and a frame is timed.
+choosing. With `--system-python` (default /usr/bin/python3, Debian's OpenCV 4.6) the file is also run there, and its maps
+and its time are compared with ONNX Runtime's, which serves.
 """
 
 import argparse
 import subprocess
 import tempfile
+import time
 import tomllib
 from pathlib import Path
 
 import cv2
 import numpy as np
+import onnxruntime
 
 import test_sets
 from configuration import Settings, load_settings
@@ -39,7 +41,7 @@ def main() -> None:
     memory = settings.cache / "evaluation_labels.npz"
     detector = (WindowDetector if arguments.windows else OnnxDetector)(str(model), deploy)
     teacher = RememberingTeacher(settings.teacher, settings.data["ignore_score"], memory)
-    check_on_system(model, arguments.system_python)
+    compare_with_opencv(model, deploy, arguments.system_python)
     print(f"\nFaces of 40 px and more, {arguments.part} part\n\n{HEADER}")
     report_people(settings, arguments.part, detector, teacher)
     if arguments.part == "test":
@@ -148,8 +150,8 @@ def print_row(
     print(f"| {' | '.join(cells)} |", flush=True)
 
 
-def check_on_system(model: Path, python: Path) -> None:
-    """The file through the system's OpenCV: version, largest difference to this environment's, milliseconds."""
+def compare_with_opencv(model: Path, deploy: dict, python: Path) -> None:
+    """The file through the OpenCV of another Python: both programs' milliseconds and the largest difference of their maps."""
     script = Path(__file__).with_name("opencv46.py")
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "maps.npz"
@@ -158,15 +160,19 @@ def check_on_system(model: Path, python: Path) -> None:
         if done.returncode:
             raise SystemExit(f"{' '.join(command)} failed (apt-get install python3-opencv?):\n{done.stderr}")
         stored = np.load(output)
-        network, worst = cv2.dnn.readNetFromONNX(str(model)), 0.0
-        for index, blob in enumerate(frames()):
-            network.setInput(blob)
-            for name, expected in zip(OUTPUT_NAMES, network.forward(OUTPUT_NAMES)):
-                worst = max(worst, float(np.abs(stored[f"{index}_{name}"] - expected).max()))
-        print(
-            f"OpenCV {stored['version']}: {stored['milliseconds']:.1f} ms per 640x360 frame on one thread; "
-            f"largest difference to OpenCV {cv2.__version__}: {worst:.2e}; {model.stat().st_size} bytes"
-        )
+    detector, worst = OnnxDetector(str(model), deploy), 0.0
+    for index, blob in enumerate(frames()):
+        for name, map_ in zip(OUTPUT_NAMES, detector.maps(blob)):
+            worst = max(worst, float(np.abs(stored[f"{index}_{name}"] - map_).max()))
+    wide, times = frames()[1], []
+    for _ in range(40):
+        start = time.perf_counter()
+        detector.maps(wide)
+        times.append(time.perf_counter() - start)
+    print(
+        f"ONNX Runtime {onnxruntime.__version__}: {1000 * np.median(times[5:]):.1f} ms per 640x360 frame on one thread; OpenCV "
+        f"{stored['version']}: {stored['milliseconds']:.1f} ms; largest difference {worst:.2e}; {model.stat().st_size} bytes"
+    )
 
 
 if __name__ == "__main__":

@@ -110,6 +110,7 @@ impl Bench {
         let detector = &mut self.detector;
         let seen = catch_unwind(AssertUnwindSafe(|| {
             faces::bound_threads(look.face_threads)?;
+            detector.bound_threads(look.face_threads)?;
             observe(file, detector, &settings, &mut pictures, tell)
         }));
         match seen {
