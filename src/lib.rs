@@ -22,6 +22,8 @@
 //! | [`http`] | server, uploads, errors, limits, routes, OpenAPI, the page | actix-web |
 //! | [`app`], [`config`], [`telemetry`], `main`, `cli` | composition, settings, logs and metrics, the command line | clap |
 //!
+//! A second program, `decode_worker`, is what decodes in a process of its own.
+//!
 //! Beside them stands `fuzzing`, for tests and cargo-fuzz alone.
 //!
 //! Dependencies run one way: `main → app → {http, jobs, webhooks} → analysis → {media, faces, inference,

@@ -1,9 +1,9 @@
 //! A child process that may be lost: how it is started, shut in, spoken to and ended. The only
 //! place that names landlock, seccompiler and rustix.
 //!
-//! Nothing here knows what the child is for. The parent holds a [`Worker`]: this same program,
-//! executed anew (never a fork of a threaded process), with one socket as its standard input, no
-//! other descriptor and next to no environment. Both ends speak over a [`Channel`]:
+//! Nothing here knows what the child is for. The parent holds a [`Worker`]: a program executed
+//! anew (never a fork of a threaded process), with one socket as its standard input, no other
+//! descriptor and next to no environment. Which one, [`WorkerProgram`] says. Both ends speak over a [`Channel`]:
 //!
 //! ```text
 //! message = length (u32, little endian) · JSON of that many bytes
@@ -36,4 +36,4 @@ pub use channel::Channel;
 pub use error::IsolationError;
 pub use region::{Region, RegionWriter, Span};
 pub use sandbox::{SandboxLimits, enter_sandbox};
-pub use worker::{Worker, prepare_worker, reopen_read_only};
+pub use worker::{Worker, WorkerProgram, prepare_worker, reopen_read_only};

@@ -24,6 +24,31 @@ const ENVIRONMENT: [(&str, &str); 4] = [
 /// Where the dynamic loader may have been told to look.
 const LOADER_PATH: &str = "LD_LIBRARY_PATH";
 
+/// What runs as a worker.
+#[derive(Debug)]
+pub struct WorkerProgram {
+    /// Held open: the files of a program may be replaced while it runs.
+    beside: Option<File>,
+    argument: &'static str,
+}
+
+impl WorkerProgram {
+    /// The program `name` in this one's own folder. Where there is none, this program itself does as well; either is
+    /// given `argument` alone.
+    pub fn find(name: &str, argument: &'static str) -> Self {
+        let own = std::env::current_exe().ok();
+        let beside = own.and_then(|own| File::open(own.with_file_name(name)).ok());
+        Self { beside, argument }
+    }
+
+    fn path(&self) -> String {
+        self.beside.as_ref().map_or_else(
+            || "/proc/self/exe".into(),
+            |program| format!("/proc/self/fd/{}", program.as_raw_fd()),
+        )
+    }
+}
+
 /// A running worker process. Dropping it kills and reaps it.
 #[derive(Debug)]
 pub struct Worker {
@@ -32,18 +57,16 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Executes this program anew with `argument` as its only one. The worker dies with the thread
-    /// that calls this.
+    /// Executes `program`. The worker dies with the thread that calls this.
     ///
     /// # Errors
     /// [`IsolationError::Start`].
-    pub fn start(argument: &str) -> Result<Self, IsolationError> {
+    pub fn start(program: &WorkerProgram) -> Result<Self, IsolationError> {
         let (ours, theirs) = UnixStream::pair().map_err(IsolationError::Start)?;
-        // Not the program's path: it may have been replaced since this process started.
-        let mut command = Command::new("/proc/self/exe");
+        let mut command = Command::new(program.path());
         command
             .arg0("framewitness")
-            .arg(argument)
+            .arg(program.argument)
             .env_clear()
             .envs(ENVIRONMENT)
             .envs(std::env::var_os(LOADER_PATH).map(|path| (LOADER_PATH, path)))

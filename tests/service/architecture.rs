@@ -105,6 +105,7 @@ const MODULES: &[(&str, &[&[&str]])] = &[
             LEAVES,
         ],
     ),
+    ("decode_worker", &[&["analysis"]]),
     (
         "main",
         &[

@@ -46,6 +46,7 @@ mod page_journey;
 mod page_strings;
 mod picture;
 mod problem;
+mod programs;
 mod proxied;
 mod published;
 mod pull;

@@ -19,7 +19,8 @@ const CLIP: &str = "videos/genuine.mp4";
 /// Files in a row without a worker after which readiness turns off.
 const FAULTS: usize = 3;
 
-/// A command that becomes a copy of the program at `copy`: workers are started from the same file.
+/// A command that becomes a copy of the program at `copy`: beside it there is no other, so workers are started from the
+/// same file.
 fn from_a_copy(copy: &Path) -> Command {
     let mut command = Command::new("sh");
     let script = format!("cp \"$0\" '{0}' && exec '{0}' \"$@\"", copy.display());
@@ -46,6 +47,10 @@ async fn files_without_a_decoder_fail_alone_and_several_turn_readiness_off_until
     let server = Server::start_through(from_a_copy(&copy), Home::new(), &settings).await;
     server.predict(CLIP).await;
     assert_eq!(health_of_decoding(&server).await, "ok");
+    for worker in workers(server.pid()) {
+        let program = fs::read_link(format!("/proc/{worker}/exe")).expect("a process of ours");
+        assert_eq!(program, copy);
+    }
 
     set_executable(&copy, false);
     for worker in workers(server.pid()) {

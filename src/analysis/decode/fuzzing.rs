@@ -172,7 +172,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     }
     let framed = |body: &[u8]| [&(body.len() as u32).to_le_bytes()[..], body].concat();
     let ready = Started::Ready(Ready {
-        protocol: PROTOCOL,
+        protocol: PROTOCOL.into(),
         isolation: ISOLATION,
         detector: ModelIdentity {
             name: "d".into(),

@@ -21,10 +21,10 @@ use super::wire::{
     ANSWER_BYTES, Answer, Look, PROTOCOL, Ready, Report, SHORT_MESSAGE_BYTES, Setup, Started,
     describe,
 };
-use super::worker::WORKER_ARGUMENT;
+use super::worker::{WORKER_ARGUMENT, WORKER_PROGRAM};
 use crate::credentials;
 use crate::domain::Stage;
-use crate::isolation::{IsolationError, Region, Worker, reopen_read_only};
+use crate::isolation::{IsolationError, Region, Worker, WorkerProgram, reopen_read_only};
 use crate::media::SampleOptions;
 
 /// Loading libraries and the detector takes under a second; on a machine at its limits, never this.
@@ -45,6 +45,7 @@ pub(super) struct Assignment<'a> {
 
 /// One worker, always the next one ready.
 pub(super) struct RemoteDecoder {
+    program: WorkerProgram,
     settings: Arc<AnalysisSettings>,
     detector_dir: PathBuf,
     current: Option<Attendant>,
@@ -59,9 +60,11 @@ impl RemoteDecoder {
         settings: Arc<AnalysisSettings>,
         detector_dir: PathBuf,
     ) -> Result<(Self, Ready), AnalysisError> {
-        let mut attendant = Attendant::start(&settings, &detector_dir)?;
+        let program = WorkerProgram::find(WORKER_PROGRAM, WORKER_ARGUMENT);
+        let mut attendant = Attendant::start(&program, &settings, &detector_dir)?;
         let ready = attendant.ready(&settings, &|| false)?;
         let decoder = Self {
+            program,
             settings,
             detector_dir,
             current: Some(attendant),
@@ -106,7 +109,7 @@ impl RemoteDecoder {
                     *how = status.to_string();
                 }
                 // Where it does not start now, the next file tries again, and says so.
-                self.current = Attendant::start(&self.settings, &self.detector_dir).ok();
+                self.current = self.another().ok();
             }
         }
         result
@@ -116,8 +119,12 @@ impl RemoteDecoder {
     fn take_attendant(&mut self) -> Result<Attendant, AnalysisError> {
         match self.current.take().and_then(Attendant::alive) {
             Some(waiting) => Ok(waiting),
-            None => Attendant::start(&self.settings, &self.detector_dir),
+            None => self.another(),
         }
+    }
+
+    fn another(&self) -> Result<Attendant, AnalysisError> {
+        Attendant::start(&self.program, &self.settings, &self.detector_dir)
     }
 
     /// Sees to it that a worker waits, and waits for it.
@@ -170,10 +177,14 @@ struct Attendant {
 
 impl Attendant {
     /// Does not wait for it.
-    fn start(settings: &AnalysisSettings, detector_dir: &Path) -> Result<Self, AnalysisError> {
-        let mut worker = Worker::start(WORKER_ARGUMENT)?;
+    fn start(
+        program: &WorkerProgram,
+        settings: &AnalysisSettings,
+        detector_dir: &Path,
+    ) -> Result<Self, AnalysisError> {
+        let mut worker = Worker::start(program)?;
         let setup = Setup {
-            protocol: PROTOCOL,
+            protocol: PROTOCOL.into(),
             detector_dir: detector_dir.to_owned(),
             settings: settings.clone(),
         };
@@ -282,9 +293,11 @@ fn milliseconds(time: Duration) -> u64 {
 /// Refuses a worker of another version, and one that is not shut in unless that is allowed.
 fn check(ready: &Ready, allow_unsandboxed: bool) -> Result<(), AnalysisError> {
     if ready.protocol != PROTOCOL {
-        return Err(AnalysisError::DecoderStart(
-            "it is of another version".into(),
-        ));
+        return Err(AnalysisError::DecoderStart(format!(
+            "it is of another version ({}) than this program ({PROTOCOL}); {WORKER_PROGRAM} comes with framewitness: \
+             put both of one build side by side",
+            ready.protocol
+        )));
     }
     let missing = ready.isolation.missing();
     if missing.is_empty() || allow_unsandboxed {
@@ -302,7 +315,7 @@ mod tests {
 
     fn ready(seccomp: bool) -> Ready {
         Ready {
-            protocol: PROTOCOL,
+            protocol: PROTOCOL.into(),
             isolation: Isolation {
                 no_new_privileges: true,
                 resource_limits: true,
@@ -332,8 +345,10 @@ mod tests {
     #[test]
     fn a_worker_of_another_version_is_refused() {
         let mut foreign = ready(true);
-        foreign.protocol += 1;
-        assert_eq!(check(&foreign, true).unwrap_err().code(), "no-decoder");
+        foreign.protocol = "0.0.1, protocol 7".into();
+        let refused = check(&foreign, true).unwrap_err();
+        assert_eq!(refused.code(), "no-decoder");
+        assert!(refused.to_string().contains("(0.0.1, protocol 7)"));
     }
 
     #[test]

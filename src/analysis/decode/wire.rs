@@ -10,8 +10,8 @@ use crate::domain::{ContentCredentials, Face, Isolation, MediaInfo, ModelIdentit
 use crate::isolation::Span;
 use crate::media::{MediaError, SampleOptions};
 
-/// Both ends are the same program, started at different times: a mismatch means a foreign worker.
-pub(super) const PROTOCOL: u32 = 6;
+/// Both ends come from one build: a mismatch means that one program was replaced without the other.
+pub(super) const PROTOCOL: &str = concat!(env!("CARGO_PKG_VERSION"), ", protocol 7");
 
 /// Longest [`Setup`], bytes: it may carry a trust list.
 pub(super) const SETUP_BYTES: u32 = 4 * 1024 * 1024;
@@ -27,7 +27,7 @@ const MAX_TEXT_CHARS: usize = 500;
 /// What a worker is to be.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Setup {
-    pub(super) protocol: u32,
+    pub(super) protocol: String,
     /// Absolute.
     pub(super) detector_dir: PathBuf,
     pub(super) settings: AnalysisSettings,
@@ -45,7 +45,7 @@ pub(super) enum Started {
 /// A worker that waits.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Ready {
-    pub(super) protocol: u32,
+    pub(super) protocol: String,
     pub(super) isolation: Isolation,
     pub(super) detector: ModelIdentity,
 }

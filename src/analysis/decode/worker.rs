@@ -19,7 +19,10 @@ use crate::isolation::{
 };
 use crate::media;
 
-/// The command-line argument that makes this program a worker.
+/// The program that is a worker and nothing else. The service's own holds the same code, but loads libtorch first, for
+/// half a second.
+pub(super) const WORKER_PROGRAM: &str = "framewitness-decode";
+/// The command-line argument that makes the service's program a worker.
 pub const WORKER_ARGUMENT: &str = "decode-worker";
 
 /// Serves as a decode worker until the other end of the socket is closed. Call it first in `main`:
@@ -58,7 +61,7 @@ fn set_up(setup: Setup) -> Result<(Bench, Ready), AnalysisError> {
         file_bytes: settings.region_bytes(),
     })?;
     let ready = Ready {
-        protocol: PROTOCOL,
+        protocol: PROTOCOL.into(),
         isolation,
         detector: detector.identity().clone(),
     };
