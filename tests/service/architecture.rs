@@ -164,7 +164,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("landlock", &["isolation"]),
     ("seccompiler", &["isolation"]),
     ("rustix", &["isolation", "store"]),
-    ("libc", &["inference", "isolation", "media"]),
+    ("libc", &["cli", "inference", "isolation", "media"]),
     ("clap", &["main", "cli", "app", "config"]),
 ];
 
