@@ -1,12 +1,14 @@
 //! A real server of the S3 protocol for one test, in this process: signatures are checked, objects
 //! are files in a temporary folder, and it can be away and come back.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
+use rustix::net::{AddressFamily, SocketType, bind, listen, socket, sockopt};
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s_fs::FileSystem;
@@ -23,6 +25,8 @@ pub(crate) struct S3 {
     directory: TempDir,
     port: u16,
     running: Option<Running>,
+    /// Its port while it is away, so that no connection of another test is given it.
+    held: Option<OwnedFd>,
 }
 
 struct Running {
@@ -41,6 +45,7 @@ impl S3 {
             directory,
             port,
             running: None,
+            held: None,
         };
         server.serve(listener);
         server
@@ -64,6 +69,11 @@ impl S3 {
 
     /// Goes away: open connections break, new ones are refused.
     pub(crate) fn stop(&mut self) {
+        self.end();
+        self.held = Some(hold(self.port));
+    }
+
+    fn end(&mut self) {
         if let Some(Running { end, thread }) = self.running.take() {
             // It may have ended by itself, which its thread's end then tells.
             let _ = end.send(());
@@ -73,8 +83,9 @@ impl S3 {
 
     /// Comes back at the same address with what it had.
     pub(crate) fn start_again(&mut self) {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).expect("its own port");
-        self.serve(listener);
+        let held = self.held.take().expect("a server that went away");
+        listen(&held, 128).expect("its own port");
+        self.serve(TcpListener::from(held));
     }
 
     fn serve(&mut self, listener: TcpListener) {
@@ -101,8 +112,17 @@ impl S3 {
 
 impl Drop for S3 {
     fn drop(&mut self) {
-        self.stop();
+        self.end();
     }
+}
+
+/// A socket that has `port` and refuses connections.
+fn hold(port: u16) -> OwnedFd {
+    let held = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+    // Connections that were closed just now still have the port.
+    sockopt::set_socket_reuseaddr(&held, true).expect("an own socket");
+    bind(&held, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)).expect("its own port");
+    held
 }
 
 async fn accept(listener: TcpListener, service: S3Service) {
