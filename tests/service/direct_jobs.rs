@@ -72,7 +72,7 @@ async fn expect_one_record(server: &Server, job: &Value) {
 }
 
 async fn a_killed_process_leaves_its_requests_to_the_next(backend: Backend) {
-    let mut server = Server::start_in(Home::on(backend), &[SHORT_LEASE]).await;
+    let mut server = Server::start_in(Home::quick_on(backend), &[SHORT_LEASE]).await;
     let (job, request) = begun(&server).await;
     assert_eq!(standing(&server, &job).await["state"], "running");
     server.signal("KILL");
@@ -103,7 +103,7 @@ async fn a_process_that_may_wait_no_longer_gives_its_requests_to_the_next() {
         ("job_attempts", "1"),
         ("shutdown_grace_s", "1"),
     ];
-    let mut server = Server::start_in(Home::on(Backend::SqliteAndDisk), &settings).await;
+    let mut server = Server::start_in(Home::quick_on(Backend::SqliteAndDisk), &settings).await;
     let (job, request) = begun(&server).await;
     server.signal("TERM");
     let ended = server.wait(END_DEADLINE).await;
