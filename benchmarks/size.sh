@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What is shipped: the release binary with and without its debug information, the crates behind it, and the shared libraries it loads.
+# What is shipped: the release binaries with and without their debug information, the crates behind it, and the shared libraries it loads.
 # Prints them and stores benchmarks/results/size.json.
 #
 #   benchmarks/size.sh [PROGRAM]        # target/release/framewitness unless told
@@ -10,11 +10,11 @@ source "$(dirname "${BASH_SOURCE[0]}")/../scripts/steps.sh"
 main() {
     local program=${1:-${CARGO_TARGET_DIR:-target}/release/framewitness}
     [ -x "$program" ] || die "$program is missing; build it with: cargo build --release"
-    local stripped
-    stripped=$(mktemp)
-    strip --strip-all -o "$stripped" "$program"
-    local libraries
-    libraries=$(ldd "$program" | awk '$2 == "=>" && $3 ~ /^\// { print $3 }' | sort -u)
+    local decode=$program-decode stripped libraries decode_stripped decode_libraries
+    stripped=$(stripped_bytes "$program")
+    decode_stripped=$(stripped_bytes "$decode")
+    libraries=$(libraries_of "$program")
+    decode_libraries=$(libraries_of "$decode")
     local result=benchmarks/results/size.json
     mkdir -p benchmarks/results
     cat >"$result" <<JSON
@@ -22,12 +22,14 @@ main() {
  "commit": "$(git rev-parse HEAD)",
  "taken_at": "$(date -u +%FT%TZ)",
  "binary_bytes": $(stat -c %s "$program"),
- "stripped_bytes": $(stat -c %s "$stripped"),
+ "stripped_bytes": $stripped,
+ "decode_stripped_bytes": $decode_stripped,
  "crates": $(crates normal),
  "crates_with_build_and_tests": $(crates normal,build,dev),
  "crates_in_two_versions": $(cargo tree --offline --edges normal --duplicates --depth 0 --prefix none | sed 's/ .*//' | sort -u | grep -c .),
  "shared_libraries": $(wc -l <<<"$libraries"),
  "shared_libraries_bytes": $(total <<<"$libraries"),
+ "decode_shared_libraries_bytes": $(total <<<"$decode_libraries"),
  "libtorch_bytes": $(grep -E '/lib(torch|c10|gomp|cudart|cupti)[^/]*$' <<<"$libraries" | total),
  "opencv_libraries": $(grep -c '/libopencv_' <<<"$libraries"),
  "ffmpeg_libraries": $(grep -cE '/lib(avcodec|avformat|avfilter|avutil|swscale|swresample|postproc)\.' <<<"$libraries"),
@@ -37,8 +39,20 @@ main() {
  "image_stacks": "$(cargo tree --offline --edges normal --prefix none | grep -oE '^(image|zune-jpeg|png|jpeg-decoder|gif|image-webp) v[0-9.]+' | sort -u | paste -sd ';')"
 }
 JSON
-    rm "$stripped"
     cat "$result"
+}
+
+stripped_bytes() {
+    local without
+    without=$(mktemp)
+    strip --strip-all -o "$without" "$1"
+    stat -c %s "$without"
+    rm "$without"
+}
+
+# Shared libraries that the loader maps for a program.
+libraries_of() {
+    ldd "$1" | awk '$2 == "=>" && $3 ~ /^\// { print $3 }' | sort -u
 }
 
 # crates KINDS: how many different crates these kinds of edges lead to, versions apart, this one not counted.

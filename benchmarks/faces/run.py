@@ -104,8 +104,9 @@ def main():
                             "every_seconds": figures["every-frame"]["median_s"], "ratio": figures["every-frame"]["ratio"],
                             **{f"ratio_{peer.name}": figures[peer.name].get("ratio") for peer in peers}}
         mean = statistics.mean(seen["apart"]) if seen["apart"] else 0
+        others = ", ".join(f"{peer.name} {figures[peer.name].get('ratio', 0):.2f}" for peer in peers)
         print(f"{path.name:34} {figures['search']['median_s']:.3f} s, every frame {figures['every-frame']['ratio']:.2f} times that; "
-              f"{', '.join(f'{peer.name} {figures[peer.name].get('ratio', 0):.2f}' for peer in peers)}; "
+              f"{others}; "
               f"sure faces {seen['found']} of {seen['sure']}, {seen['added']} more, landmarks {mean:.3f} apart", flush=True)
     for way in ways:
         way.end()
