@@ -72,7 +72,7 @@ async fn expect_one_record(server: &Server, job: &Value) {
 }
 
 async fn a_killed_process_leaves_its_requests_to_the_next(backend: Backend) {
-    let mut server = Server::start_in(Home::quick_on(backend), &[SHORT_LEASE]).await;
+    let mut server = Server::start_in(Home::on(backend).quick(), &[SHORT_LEASE]).await;
     let (job, request) = begun(&server).await;
     assert_eq!(standing(&server, &job).await["state"], "running");
     server.signal("KILL");
@@ -103,7 +103,7 @@ async fn a_process_that_may_wait_no_longer_gives_its_requests_to_the_next() {
         ("job_attempts", "1"),
         ("shutdown_grace_s", "1"),
     ];
-    let mut server = Server::start_in(Home::quick_on(Backend::SqliteAndDisk), &settings).await;
+    let mut server = Server::start_in(Home::on(Backend::SqliteAndDisk).quick(), &settings).await;
     let (job, request) = begun(&server).await;
     server.signal("TERM");
     let ended = server.wait(END_DEADLINE).await;
@@ -116,7 +116,7 @@ async fn a_process_that_may_wait_no_longer_gives_its_requests_to_the_next() {
 
 #[tokio::test]
 async fn a_client_who_leaves_cancels_the_job_of_his_analysis() {
-    let server = Server::start().await;
+    let server = Server::start_quick().await;
     let (job, request) = begun(&server).await;
     request.abort();
     let job = ended(&server, &job).await;
@@ -127,7 +127,7 @@ async fn a_client_who_leaves_cancels_the_job_of_his_analysis() {
 
 #[tokio::test]
 async fn an_analysis_that_fails_fails_its_job_with_the_code_that_was_answered() {
-    let server = Server::start_with(&[("analysis_deadline_s", "1")]).await;
+    let server = Server::start_quick_with(&[("analysis_deadline_s", "1")]).await;
     let (job, request) = begun(&server).await;
     let answer = request.await.expect("no panic").expect("an answer");
     let answer: Value = answer.json().await.expect("JSON");
@@ -142,7 +142,7 @@ async fn an_analysis_that_fails_fails_its_job_with_the_code_that_was_answered() 
 
 #[tokio::test]
 async fn an_analysis_that_lasts_longer_than_its_lease_stays_this_processs() {
-    let server = Server::start_with(&[SHORT_LEASE]).await;
+    let server = Server::start_quick_with(&[SHORT_LEASE]).await;
     let (job, request) = begun(&server).await;
     tokio::time::sleep(Duration::from_secs(5)).await;
     signal_workers(&server, "CONT");
@@ -167,7 +167,7 @@ async fn drop_job(server: &Server, job: &Value) {
 }
 
 async fn expect_told_at_once(taking_away: impl AsyncFn(&Server, &Value)) {
-    let server = Server::start().await;
+    let server = Server::start_quick().await;
     let (job, request) = begun(&server).await;
     taking_away(&server, &job).await;
     // The worker still rests: whoever waited for it would wait for the deadline.

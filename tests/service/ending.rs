@@ -12,7 +12,7 @@ use crate::server::{Server, own_fields, repository};
 const CLIP: &str = "videos/genuine.mp4";
 
 async fn a_request_in_flight_finishes(signal: &str) {
-    let mut server = Server::start().await;
+    let mut server = Server::start_quick().await;
     let held = HeldUpload::begin(&server, "/predict", &repository(CLIP)).await;
     server.signal(signal);
     while server.get("/readyz").await.status() == 200 {
@@ -61,7 +61,7 @@ async fn on_ctrl_c_the_request_in_flight_finishes_and_newcomers_are_refused() {
 
 #[tokio::test]
 async fn a_request_that_does_not_end_is_given_up_after_the_grace() {
-    let mut server = Server::start_with(&[("shutdown_grace_s", "1")]).await;
+    let mut server = Server::start_quick_with(&[("shutdown_grace_s", "1")]).await;
     let held = HeldUpload::begin(&server, "/predict", &repository(CLIP)).await;
     server.signal("TERM");
     assert!(server.wait(Duration::from_secs(15)).await.success());

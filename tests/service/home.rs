@@ -77,10 +77,10 @@ impl Home {
 
     /// For tests that start many servers and ask nothing of verdicts: without the frame model they are ready in half of
     /// the time, and an analysis takes a fifth.
-    pub(crate) fn quick_on(backend: Backend) -> Self {
+    pub(crate) fn quick(self) -> Self {
         Self {
             is_quick: true,
-            ..Self::on(backend)
+            ..self
         }
     }
 

@@ -80,7 +80,7 @@ pub(crate) async fn begun(server: &Server) {
 
 #[tokio::test]
 async fn workers_are_shut_in_and_health_and_answers_say_so() {
-    let server = Server::start_with(&[("decode_threads", "2")]).await;
+    let server = Server::start_quick_with(&[("decode_threads", "2")]).await;
     let workers = workers(server.pid());
     assert_eq!(workers.len(), 2);
     for pid in &workers {
@@ -127,7 +127,7 @@ async fn workers_are_shut_in_and_health_and_answers_say_so() {
 
 #[tokio::test]
 async fn a_worker_that_dies_costs_its_own_request_and_is_replaced() {
-    let server = Server::start_with(&[("decode_threads", "1")]).await;
+    let server = Server::start_quick_with(&[("decode_threads", "1")]).await;
     let clip = long_clip();
     let before = workers(server.pid());
     let (response, ()) = tokio::join!(server.post_file("/predict", &clip), async {
@@ -157,7 +157,7 @@ async fn a_worker_that_dies_costs_its_own_request_and_is_replaced() {
 
 #[tokio::test]
 async fn a_worker_that_died_while_it_waited_costs_nobody_anything() {
-    let server = Server::start_with(&[("decode_threads", "1")]).await;
+    let server = Server::start_quick_with(&[("decode_threads", "1")]).await;
     let pid = *workers(server.pid()).first().expect("a worker");
     let killed = Command::new("kill")
         .args(["-KILL", &pid.to_string()])
@@ -174,7 +174,7 @@ async fn a_worker_is_replaced_after_its_number_of_files() {
         ("worker_requests", "2"),
         ("result_cache_entries", "0"),
     ];
-    let server = Server::start_with(&settings).await;
+    let server = Server::start_quick_with(&settings).await;
     let mut seen = vec![workers(server.pid())];
     for _ in 0..3 {
         server.predict("videos/no-face.mp4").await;
@@ -193,7 +193,7 @@ async fn a_deadline_that_passes_ends_the_work_and_frees_the_place() {
         ("waiting_places", "0"),
         ("analysis_deadline_s", "1"),
     ];
-    let server = Server::start_with(&settings).await;
+    let server = Server::start_quick_with(&settings).await;
     let clip = long_clip();
     let late = server.post_file("/predict", &clip).await;
     expect_problem(&server, PREDICT, late, (504, "deadline-exceeded")).await;
@@ -204,7 +204,7 @@ async fn a_deadline_that_passes_ends_the_work_and_frees_the_place() {
 #[tokio::test]
 async fn a_client_who_leaves_takes_the_worker_along_and_frees_the_place() {
     let settings = [("decode_threads", "1"), ("waiting_places", "0")];
-    let server = Server::start_with(&settings).await;
+    let server = Server::start_quick_with(&settings).await;
     let clip = long_clip();
     let before = workers(server.pid());
     tokio::select! {
@@ -230,7 +230,7 @@ async fn all_places_free(server: &Server) {
 #[tokio::test]
 async fn no_worker_outlives_the_service_however_it_ends() {
     for signal in ["KILL", "TERM"] {
-        let mut server = Server::start().await;
+        let mut server = Server::start_quick().await;
         let workers = workers(server.pid());
         assert!(!workers.is_empty());
         server.signal(signal);
@@ -245,7 +245,7 @@ async fn no_worker_outlives_the_service_however_it_ends() {
 /// A service manager may signal every process of the service at once.
 #[tokio::test]
 async fn a_signal_to_end_that_reaches_the_workers_leaves_them_to_the_service() {
-    let server = Server::start_with(&[("decode_threads", "1")]).await;
+    let server = Server::start_quick_with(&[("decode_threads", "1")]).await;
     let before = workers(server.pid());
     let pid = before.first().expect("a worker").to_string();
     let sent = Command::new("kill").args(["-TERM", &pid]).status();

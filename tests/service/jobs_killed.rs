@@ -47,7 +47,7 @@ async fn expect_each_once(server: &Server, jobs: &[Value], moment: &str) {
 }
 
 async fn an_end_at_every_step_ends_each_job_once(backend: Backend) {
-    let mut home = Home::quick_on(backend);
+    let mut home = Home::on(backend).quick();
     let mut jobs = Vec::new();
     for step in [
         "announced",
@@ -80,7 +80,7 @@ async fn a_process_that_ends_at_any_step_of_keeping_ends_each_job_once_on_postgr
 #[tokio::test]
 async fn a_process_that_ends_while_it_places_an_upload_leaves_neither_the_upload_nor_a_job() {
     let settings = [IDLE, ("FWTEST_END_AT", "pictures-written")];
-    let mut server = Server::start_in(Home::quick_on(Backend::SqliteAndDisk), &settings).await;
+    let mut server = Server::start_in(Home::on(Backend::SqliteAndDisk).quick(), &settings).await;
     let file = repository(CLIP);
     assert!(sending(&server, ANALYSES, &file).send().await.is_err());
     server.wait(END_DEADLINE).await;
@@ -95,7 +95,7 @@ async fn a_process_that_ends_while_it_places_an_upload_leaves_neither_the_upload
 
 #[tokio::test]
 async fn a_process_that_is_killed_while_it_decodes_leaves_the_job_to_the_next() {
-    let home = Home::quick_on(Backend::SqliteAndDisk);
+    let home = Home::on(Backend::SqliteAndDisk).quick();
     let mut server = Server::start_in(home, &[SHORT_LEASE]).await;
     let job = accepted(sending(&server, ANALYSES, &long_clip())).await;
     once(&server, &job, |job| job["stage"] == "decoding").await;
@@ -115,7 +115,7 @@ async fn a_process_that_is_killed_while_it_decodes_leaves_the_job_to_the_next() 
 async fn a_process_that_is_told_to_end_gives_its_jobs_back_and_the_try_does_not_count() {
     // Who waited for the lease, or counted the try, would not end this job.
     let settings = [("job_lease_s", "600"), ("job_attempts", "1")];
-    let mut server = Server::start_in(Home::quick_on(Backend::SqliteAndDisk), &settings).await;
+    let mut server = Server::start_in(Home::on(Backend::SqliteAndDisk).quick(), &settings).await;
     let job = accepted(sending(&server, ANALYSES, &long_clip())).await;
     let following = follow(&server, &job, None).await;
     once(&server, &job, |job| job["stage"] == "decoding").await;
@@ -131,7 +131,7 @@ async fn a_process_that_is_told_to_end_gives_its_jobs_back_and_the_try_does_not_
 
 /// A second process on the stores of `first`, with a folder of its own.
 async fn beside(first: &Server, settings: &[(&str, &str)]) -> Server {
-    beside_in(Home::quick_on(Backend::SqliteAndDisk), first, settings).await
+    beside_in(Home::on(Backend::SqliteAndDisk).quick(), first, settings).await
 }
 
 /// The same in a folder that another left.
@@ -144,7 +144,7 @@ async fn beside_in(home: Home, first: &Server, settings: &[(&str, &str)]) -> Ser
 
 #[tokio::test]
 async fn two_processes_share_one_queue_and_what_a_killed_one_had_ends_at_the_other() {
-    let home = Home::quick_on(Backend::PostgresAndS3);
+    let home = Home::on(Backend::PostgresAndS3).quick();
     let mut first = Server::start_in(home, &[SHORT_LEASE]).await;
     let second = beside(&first, &[SHORT_LEASE, IDLE]).await;
     let third = beside(&first, &[SHORT_LEASE]).await;
@@ -178,7 +178,7 @@ async fn many_jobs_through_two_processes_killed_at_random_end_once_each() {
     // A process that dies often enough has a job tried often; none is to be set aside for it.
     let settings = [SHORT_LEASE, ("job_attempts", "100")];
     let takes = [&settings[..], &[IDLE, ("max_queued_jobs", "1000")]].concat();
-    let front = Server::start_in(Home::quick_on(Backend::PostgresAndS3), &takes).await;
+    let front = Server::start_in(Home::on(Backend::PostgresAndS3).quick(), &takes).await;
     let clips = ["videos/genuine.mp4", CLIP, "videos/no-face.mp4"];
     let mut jobs = Vec::new();
     for clip in clips.iter().cycle().take(count) {

@@ -44,7 +44,7 @@ async fn analysed(server: &Server, secret: &str) -> Value {
 
 #[tokio::test]
 async fn the_first_key_closes_the_service_at_once_and_what_is_open_stays_open() {
-    let server = Server::start().await;
+    let server = Server::start_quick().await;
     assert_eq!(server.get(RECENT).await.status(), 200);
     // Nobody ever made a key, so nobody looks at one: clients of older services send theirs.
     assert_eq!(get_with(&server, RECENT, "theirs").await.status(), 200);
@@ -77,14 +77,14 @@ async fn the_first_key_closes_the_service_at_once_and_what_is_open_stays_open() 
 
 #[tokio::test]
 async fn a_service_that_requires_keys_asks_for_one_before_the_first_is_made() {
-    let server = Server::start_with(&[("require_keys", "true")]).await;
+    let server = Server::start_quick_with(&[("require_keys", "true")]).await;
     let refused = server.post_file("/predict", &repository(CLIP)).await;
     let route = (Method::POST, "/predict");
     expect_problem(&server, route, refused, (401, "key-missing")).await;
 }
 
 async fn a_wrong_and_a_revoked_key_are_refused_in_the_same_words(backend: Backend) {
-    let server = Server::start_in(Home::on(backend), &[]).await;
+    let server = Server::start_in(Home::on(backend).quick(), &[]).await;
     let secret = make_key(&server, &["one"]);
     assert_eq!(get_with(&server, RECENT, &secret).await.status(), 200);
     let wrong = get_with(&server, RECENT, &format!("{secret}0")).await;
@@ -119,7 +119,7 @@ async fn a_wrong_and_a_revoked_key_are_refused_in_the_same_words_on_postgres() {
 
 #[tokio::test]
 async fn a_key_is_refused_by_the_scope_it_lacks() {
-    let server = Server::start().await;
+    let server = Server::start_quick().await;
     let history = make_key(&server, &["reader", "--scope", "history"]);
     let refused = predict_with(&server, &history).await;
     let route = (Method::POST, "/predict");
@@ -134,7 +134,7 @@ async fn a_key_is_refused_by_the_scope_it_lacks() {
 }
 
 async fn another_keys_analysis_is_not_there(backend: Backend) {
-    let server = Server::start_in(Home::on(backend), &[]).await;
+    let server = Server::start_in(Home::on(backend).quick(), &[]).await;
     let (mine, theirs) = (make_key(&server, &["mine"]), make_key(&server, &["theirs"]));
     let admin = make_key(&server, &["admin", "--scope", "admin"]);
     let answer = analysed(&server, &mine).await;
@@ -178,7 +178,7 @@ fn number(headers: &HeaderMap, name: &str) -> u64 {
 
 #[tokio::test]
 async fn too_many_requests_of_an_address_are_told_when_to_come_back() {
-    let server = Server::start_with(&[("address_requests_per_minute", "5")]).await;
+    let server = Server::start_quick_with(&[("address_requests_per_minute", "5")]).await;
     for left in (0..5).rev() {
         let answer = server.get(RECENT).await;
         assert_eq!(answer.status(), 200);
@@ -217,7 +217,7 @@ async fn behind_a_trusted_proxy_each_client_has_a_rate_of_its_own() {
         ("address_requests_per_minute", "1"),
         ("trust_forwarded", "true"),
     ];
-    let server = Server::start_with(&settings).await;
+    let server = Server::start_quick_with(&settings).await;
     for (forwarded, status) in [
         ("192.0.2.1", 200),
         ("192.0.2.2", 200),
@@ -233,7 +233,7 @@ async fn behind_a_trusted_proxy_each_client_has_a_rate_of_its_own() {
 
 #[tokio::test]
 async fn each_key_has_a_rate_of_its_own() {
-    let server = Server::start_with(&[("key_requests_per_minute", "2")]).await;
+    let server = Server::start_quick_with(&[("key_requests_per_minute", "2")]).await;
     let (one, two) = (make_key(&server, &["one"]), make_key(&server, &["two"]));
     for (secret, status) in [(&one, 200), (&one, 200), (&one, 429), (&two, 200)] {
         assert_eq!(get_with(&server, RECENT, secret).await.status(), status);
@@ -242,7 +242,7 @@ async fn each_key_has_a_rate_of_its_own() {
 
 #[tokio::test]
 async fn a_quota_is_used_up_by_analyses_and_outlives_a_restart() {
-    let server = Server::start().await;
+    let server = Server::start_quick().await;
     let secret = make_key(&server, &["small", "--quota-per-day", "1"]);
     analysed(&server, &secret).await;
     let server = Server::start_in(server.give_up_home(), &[]).await;
@@ -274,7 +274,7 @@ async fn pages_of_stated_sites_may_ask_and_no_others() {
         ("cors_origins", "https://news.example"),
         ("require_keys", "true"),
     ];
-    let server = Server::start_with(&settings).await;
+    let server = Server::start_quick_with(&settings).await;
     let allowed = preflight(&server, "https://news.example").await;
     assert_eq!(allowed.status(), 200);
     let headers = allowed.headers();
@@ -339,7 +339,7 @@ async fn logged(server: &Server) -> Vec<Logged> {
 
 #[tokio::test]
 async fn answered_requests_are_in_the_log_by_route_and_without_contents() {
-    let server = Server::start_in(Home::on(Backend::SqliteAndDisk), &[]).await;
+    let server = Server::start_in(Home::on(Backend::SqliteAndDisk).quick(), &[]).await;
     let secret = make_key(&server, &["one"]);
     assert_eq!(
         server.get("/api/v1/predictions/secret-path").await.status(),
@@ -379,7 +379,7 @@ async fn the_last_requests_before_the_end_are_in_the_log_and_none_without_the_se
 #[tokio::test]
 async fn a_service_that_others_reach_warns_until_there_is_a_key() {
     const WARNING: &str = "anybody who reaches this address";
-    let server = Server::start().await;
+    let server = Server::start_quick().await;
     assert!(!server.log().contains(WARNING), "{}", server.log());
     let everywhere = [("bind", "0.0.0.0:0")];
     let server = Server::start_in(server.give_up_home(), &everywhere).await;

@@ -78,7 +78,7 @@ fn folder_name(path: &Path) -> Option<String> {
 }
 
 async fn an_end_at_every_step_leaves_nothing_half(backend: Backend) {
-    let mut home = Home::quick_on(backend);
+    let mut home = Home::on(backend).quick();
     let mut expected = 0;
     for (step, is_recorded) in steps(backend) {
         let settings = [SHORT_LEASE, ("FWTEST_END_AT", step)];
@@ -113,7 +113,7 @@ async fn an_end_at_every_step_leaves_nothing_half_on_postgres_and_s3() {
 #[tokio::test]
 async fn kills_at_random_moments_leave_nothing_half_and_lose_no_answer() {
     let settings = [("result_cache_entries", "0"), SHORT_LEASE];
-    let mut server = Server::start_in(Home::quick_on(Backend::SqliteAndDisk), &settings).await;
+    let mut server = Server::start_in(Home::on(Backend::SqliteAndDisk).quick(), &settings).await;
     server.predict(CLIP).await;
     let started = Instant::now();
     server.predict(CLIP).await;
@@ -146,7 +146,7 @@ async fn kills_at_random_moments_leave_nothing_half_and_lose_no_answer() {
 #[tokio::test]
 async fn a_kept_video_is_whole_or_not_there_after_a_kill() {
     let mut server = Server::start_in(
-        Home::quick_on(Backend::SqliteAndDisk),
+        Home::on(Backend::SqliteAndDisk).quick(),
         &[("FWTEST_END_AT", "pictures-written")],
     )
     .await;

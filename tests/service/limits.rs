@@ -38,7 +38,7 @@ async fn each_limit_on_a_file_lets_pass_what_is_at_it_and_refuses_one_more() {
         ("worker_memory_bytes", "1073741824"),
         ("worker_requests", "5"),
     ];
-    let server = Server::start_with(&limits).await;
+    let server = Server::start_quick_with(&limits).await;
     let published: Value = server
         .get("/api/v1/limits")
         .await
@@ -108,7 +108,7 @@ async fn each_limit_on_a_file_lets_pass_what_is_at_it_and_refuses_one_more() {
 
 /// People seen, and the most faces in one frame.
 async fn people_and_faces(settings: &[(&str, &str)]) -> (usize, usize) {
-    let server = Server::start_with(settings).await;
+    let server = Server::start_quick_with(settings).await;
     let answer = server.predict("videos/two-people.mp4").await;
     let length = |value: &Value| value.as_array().map_or(0, Vec::len);
     let frames = answer["frames"].as_array().expect("frames");
@@ -128,7 +128,7 @@ async fn no_more_people_and_faces_are_looked_at_than_the_limits_say() {
 
 #[tokio::test]
 async fn a_disk_below_the_floor_takes_no_upload_and_the_rest_goes_on() {
-    let server = Server::start_with(&[("min_free_disk_bytes", "9000000000000000000")]).await;
+    let server = Server::start_quick_with(&[("min_free_disk_bytes", "9000000000000000000")]).await;
     for path in ["/predict", "/integrity/sign"] {
         let refused = server
             .post_file(path, &repository("videos/genuine.mp4"))

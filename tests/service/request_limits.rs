@@ -72,7 +72,7 @@ async fn a_head_as_long_as_allowed_is_answered_and_a_longer_one_is_refused_befor
 #[tokio::test]
 async fn limits_on_the_head_can_be_lower_and_are_named_where_one_is_passed() {
     let settings = [("max_headers", "8"), ("max_head_bytes", "2000")];
-    let server = Server::start_with(&settings).await;
+    let server = Server::start_quick_with(&settings).await;
     let plain = server.client().get(server.url("/api/v1/limits"));
     let with = |lines: usize, chars: usize| {
         let plain = plain.try_clone().expect("a request without a body");
@@ -110,7 +110,7 @@ async fn sign(server: &Server, form: Form) -> Response {
 
 #[tokio::test]
 async fn a_body_of_as_many_parts_as_allowed_is_read_and_one_more_is_refused() {
-    let server = Server::start_with(&[("max_parts", "7")]).await;
+    let server = Server::start_quick_with(&[("max_parts", "7")]).await;
     assert_eq!(limit(&server, "max_parts").await, 7);
     assert_eq!(sign(&server, parts(7)).await.status(), 200);
     let refused = sign(&server, parts(8)).await;
@@ -132,7 +132,7 @@ async fn a_hundred_thousand_empty_parts_are_refused_and_the_worker_is_free_again
 
 #[tokio::test]
 async fn a_file_name_as_long_as_allowed_is_kept_and_a_longer_one_loses_its_middle() {
-    let server = Server::start_with(&[("max_filename_chars", "40")]).await;
+    let server = Server::start_quick_with(&[("max_filename_chars", "40")]).await;
     let chars = limit(&server, "max_filename_chars").await;
     assert_eq!(chars, 40);
     let name = |chars: usize| format!("{}.bin", "a".repeat(chars - ".bin".len()));
@@ -159,7 +159,7 @@ async fn small_file_of(server: &Server, address: &str) -> Response {
 
 #[tokio::test]
 async fn one_sender_leaves_places_for_others_and_all_together_take_no_more_than_there_are() {
-    let server = Server::start_with(&[
+    let server = Server::start_quick_with(&[
         ("trust_forwarded", "true"),
         ("max_uploads", "2"),
         ("max_uploads_per_sender", "1"),
@@ -187,7 +187,7 @@ async fn one_sender_leaves_places_for_others_and_all_together_take_no_more_than_
 #[tokio::test]
 async fn as_many_are_at_work_and_wait_as_the_limits_say_and_one_more_is_told_to_come_back() {
     let settings = [("decode_threads", "2"), ("waiting_places", "1")];
-    let server = Server::start_with(&settings).await;
+    let server = Server::start_quick_with(&settings).await;
     let clip = long_clip();
     let post = || server.post_file("/predict", &clip);
     let (first, second, third, ()) = tokio::join!(post(), post(), post(), async {

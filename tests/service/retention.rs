@@ -7,7 +7,7 @@ use crate::server::Server;
 #[tokio::test]
 async fn pictures_over_the_total_size_are_swept_and_the_record_stays() {
     let server =
-        Server::start_with(&[("artifacts_max_bytes", "1"), ("sweep_interval_s", "1")]).await;
+        Server::start_quick_with(&[("artifacts_max_bytes", "1"), ("sweep_interval_s", "1")]).await;
     let answer = server.predict("videos/genuine.mp4").await;
     let picture = answer["frames"][0]["url"].as_str().expect("a url");
     let started = Instant::now();

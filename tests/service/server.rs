@@ -107,6 +107,16 @@ impl Server {
         Self::start_in(Home::new(), settings).await
     }
 
+    /// As [`Self::start`] for a test that asks nothing of verdicts: [`Home::quick`].
+    pub(crate) async fn start_quick() -> Self {
+        Self::start_quick_with(&[]).await
+    }
+
+    /// As [`Self::start_with`] for a test that asks nothing of verdicts: [`Home::quick`].
+    pub(crate) async fn start_quick_with(settings: &[(&str, &str)]) -> Self {
+        Self::start_in(Home::new().quick(), settings).await
+    }
+
     /// Starts a server in a home of its own, or in one that another left. A name that begins with
     /// `FWTEST_` is no setting but a variable as it stands.
     pub(crate) async fn start_in(home: impl Into<Home>, settings: &[(&str, &str)]) -> Self {

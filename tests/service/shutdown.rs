@@ -12,7 +12,7 @@ const END_DEADLINE: Duration = Duration::from_secs(60);
 /// Sends `signal` while a request is at work; the request is answered or refused, the program ends
 /// by itself with 0, and nothing is half-written.
 async fn ends_cleanly_with(signal: &str) {
-    let mut server = Server::start().await;
+    let mut server = Server::start_quick().await;
     let request = server.client().post(server.url("/predict")).multipart(
         reqwest::multipart::Form::new()
             .file("file", repository("videos/genuine.mp4"))
@@ -57,7 +57,7 @@ async fn sigterm_during_a_request_loses_nothing() {
 
 #[tokio::test]
 async fn an_idle_server_ends_at_once() {
-    let mut server = Server::start().await;
+    let mut server = Server::start_quick().await;
     server.signal("TERM");
     assert_eq!(server.wait(Duration::from_secs(15)).await.code(), Some(0));
 }

@@ -143,7 +143,7 @@ async fn an_empty_file_is_neither_signed_nor_checked() {
 
 #[tokio::test]
 async fn what_was_signed_before_the_key_changed_stays_valid() {
-    let server = Server::start().await;
+    let server = Server::start_quick().await;
     let before = sign(&server).await;
     let rotated = server.run_beside(&["rotate-key"]);
     assert_eq!(rotated.status.code(), Some(0), "{}", said(&rotated));
@@ -190,7 +190,7 @@ fn files_of(folder: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
 
 #[tokio::test]
 async fn with_a_damaged_key_the_service_does_not_start_and_makes_no_other() {
-    let server = Server::start().await;
+    let server = Server::start_quick().await;
     let signed = sign(&server).await;
     let keys = server.data_dir().join("keys");
     let home = server.give_up_home();
@@ -246,7 +246,7 @@ fn peak_memory_bytes(server: &Server) -> u64 {
 /// Signs so many zeros; tells how much memory that took at most, and how long.
 async fn sign_zeros(bytes: u64) -> (u64, Duration) {
     let most = (bytes + GIB).to_string();
-    let server = Server::start_with(&[("max_body_bytes", most.as_str())]).await;
+    let server = Server::start_quick_with(&[("max_body_bytes", most.as_str())]).await;
     // What the first request costs in any case.
     sign(&server).await;
     let before = peak_memory_bytes(&server);

@@ -42,7 +42,7 @@ async fn job(server: &Server, path: &str) -> Value {
 
 #[tokio::test]
 async fn what_the_service_can_do_is_told_and_other_versions_are_refused() {
-    let server = Server::start_with(&[("max_body_bytes", "4242")]).await;
+    let server = Server::start_quick_with(&[("max_body_bytes", "4242")]).await;
     let asked = server
         .client()
         .request(Method::OPTIONS, server.url(UPLOADS));
@@ -93,7 +93,7 @@ async fn what_the_service_can_do_is_told_and_other_versions_are_refused() {
 }
 
 async fn an_upload_in_pieces_becomes_the_analysis_of_its_name(backend: Backend) {
-    let server = Server::start_in(Home::on(backend), &[]).await;
+    let server = Server::start_in(Home::on(backend).quick(), &[]).await;
     let clip = clip();
     // "видео.mp4"
     let metadata = "filename 0LLQuNC00LXQvi5tcDQ=,more";
@@ -163,7 +163,7 @@ async fn an_upload_in_pieces_becomes_the_analysis_of_its_name_on_postgres_and_s3
 
 #[tokio::test]
 async fn bytes_in_the_wrong_place_or_too_many_are_refused_and_change_nothing() {
-    let server = Server::start_with(&[IDLE]).await;
+    let server = Server::start_quick_with(&[IDLE]).await;
     let path = begun(&server, 10).await;
     assert_eq!(patch(&server, &path, 0, b"0123").await.status(), 204);
     for offset in [0, 3, 5, 10, 11] {
@@ -209,7 +209,7 @@ async fn bytes_in_the_wrong_place_or_too_many_are_refused_and_change_nothing() {
 
 #[tokio::test]
 async fn one_at_a_time_writes_and_who_asks_how_far_it_is_goes_on() {
-    let server = Server::start_with(&[IDLE]).await;
+    let server = Server::start_quick_with(&[IDLE]).await;
     let path = begun(&server, 10).await;
     let held = HeldPatch::begin(&server, &path, 0, b"0123").await;
     let refused = patch(&server, &path, 0, b"01").await;
@@ -240,7 +240,7 @@ async fn one_at_a_time_writes_and_who_asks_how_far_it_is_goes_on() {
 
 #[tokio::test]
 async fn bytes_whose_checksum_does_not_hold_are_not_kept() {
-    let server = Server::start_with(&[IDLE]).await;
+    let server = Server::start_quick_with(&[IDLE]).await;
     let path = begun(&server, 6).await;
     let with = |checksum: &'static str, offset: u64, bytes: &'static str| {
         let request = tus(&server, Method::PATCH, &path).header("upload-checksum", checksum);
@@ -271,7 +271,7 @@ async fn bytes_whose_checksum_does_not_hold_are_not_kept() {
 
 #[tokio::test]
 async fn the_whole_file_may_come_along_and_a_post_may_mean_another_method() {
-    let server = Server::start_with(&[IDLE]).await;
+    let server = Server::start_quick_with(&[IDLE]).await;
     let with_bytes = |length: usize, bytes: &'static str| {
         let request = begin(&server, length);
         let request = request.header("content-type", "application/offset+octet-stream");
@@ -300,7 +300,7 @@ async fn the_whole_file_may_come_along_and_a_post_may_mean_another_method() {
 
 #[tokio::test]
 async fn an_upload_is_its_keys_own_and_takes_one_analysis_of_its_quota() {
-    let server = Server::start_with(&[IDLE]).await;
+    let server = Server::start_quick_with(&[IDLE]).await;
     let mine = make_key(&server, &["mine", "--quota-per-day", "1"]);
     let other = make_key(&server, &["other"]);
     let closed = begin(&server, 4).send().await.expect("an answer");
@@ -353,7 +353,7 @@ async fn uploads_that_are_not_finished_are_counted_and_in_the_end_removed() {
         ("sweep_interval_s", "5"),
         ("trust_forwarded", "true"),
     ];
-    let server = Server::start_with(&settings).await;
+    let server = Server::start_quick_with(&settings).await;
     let from = |address: &'static str| begin(&server, 4).header("x-forwarded-for", address).send();
     let first = from("192.0.2.1").await.expect("an answer");
     let path = told(first.headers(), "location").to_owned();
@@ -386,7 +386,7 @@ async fn uploads_that_are_not_finished_are_counted_and_in_the_end_removed() {
 
 #[tokio::test]
 async fn an_upload_too_old_is_gone_before_it_is_swept() {
-    let server = Server::start_with(&[IDLE, ("resumable_uploads_expire_s", "1")]).await;
+    let server = Server::start_quick_with(&[IDLE, ("resumable_uploads_expire_s", "1")]).await;
     let path = begun(&server, 4).await;
     tokio::time::sleep(Duration::from_millis(2100)).await;
     let late = patch(&server, &path, 0, b"0123").await;
@@ -396,7 +396,7 @@ async fn an_upload_too_old_is_gone_before_it_is_swept() {
 
 #[tokio::test]
 async fn where_there_is_no_room_for_the_job_the_last_byte_is_asked_for_again() {
-    let server = Server::start_with(&[IDLE, ("max_queued_jobs", "1")]).await;
+    let server = Server::start_quick_with(&[IDLE, ("max_queued_jobs", "1")]).await;
     let path = begun(&server, 6).await;
     assert_eq!(patch(&server, &path, 0, b"0123").await.status(), 204);
     let waiting = submit(&server, "videos/genuine.mp4").await;
@@ -420,7 +420,7 @@ async fn where_there_is_no_room_for_the_job_the_last_byte_is_asked_for_again() {
 
 #[tokio::test]
 async fn a_disk_without_room_for_the_whole_file_takes_none_of_it() {
-    let server = Server::start_with(&[("min_free_disk_bytes", "9000000000000000000")]).await;
+    let server = Server::start_quick_with(&[("min_free_disk_bytes", "9000000000000000000")]).await;
     let refused = begin(&server, 4).send().await.expect("an answer");
     expect_problem(&server, POST, refused, (507, "storage-full")).await;
     assert!(partial_files(&server).is_empty());
@@ -429,7 +429,7 @@ async fn a_disk_without_room_for_the_whole_file_takes_none_of_it() {
 #[tokio::test]
 async fn a_process_killed_between_the_job_and_the_end_of_the_upload_leaves_one_job() {
     let settings = [IDLE, ("FWTEST_END_AT", "upload-handed-on")];
-    let mut server = Server::start_in(Home::on(Backend::SqliteAndDisk), &settings).await;
+    let mut server = Server::start_in(Home::on(Backend::SqliteAndDisk).quick(), &settings).await;
     let clip = clip();
     let path = begun(&server, clip.len()).await;
     let last = tus(&server, Method::PATCH, &path).header("upload-offset", "0");
@@ -455,7 +455,7 @@ async fn a_process_killed_between_the_job_and_the_end_of_the_upload_leaves_one_j
 
 #[tokio::test]
 async fn pages_of_other_sites_may_send_and_read_what_it_takes() {
-    let server = Server::start_with(&[("cors_origins", "https://site.example")]).await;
+    let server = Server::start_quick_with(&[("cors_origins", "https://site.example")]).await;
     let path = begun(&server, 4).await;
     let preflight = server.client().request(Method::OPTIONS, server.url(&path));
     let preflight = preflight
@@ -483,7 +483,7 @@ async fn pages_of_other_sites_may_send_and_read_what_it_takes() {
 
 #[tokio::test]
 async fn a_query_at_the_beginning_says_how_the_file_is_to_be_looked_at() {
-    let server = Server::start().await;
+    let server = Server::start_quick().await;
     let bytes = std::fs::read(repository("videos/genuine.mp4")).expect("a clip");
     let create = tus(&server, Method::POST, "/api/v1/uploads?stream=5");
     let created = create.header("upload-length", bytes.len()).send().await;

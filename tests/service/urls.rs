@@ -113,7 +113,7 @@ async fn answered(server: &Server, url: &str) -> Response {
 
 #[tokio::test]
 async fn nothing_is_fetched_unless_the_settings_allow_it() {
-    let server = Server::start().await;
+    let server = Server::start_quick().await;
     let files = Files::start();
     let refused = answered(&server, &files.at("/a/clip%20one.mp4")).await;
     let problem = expect_problem(&server, ROUTE, refused, (403, "url-fetch-off")).await;
@@ -126,7 +126,7 @@ async fn nothing_is_fetched_unless_the_settings_allow_it() {
 
 #[tokio::test]
 async fn only_public_addresses_are_spoken_to_unless_the_settings_allow_others() {
-    let server = Server::start_with(&[("fetch_urls", "public")]).await;
+    let server = Server::start_quick_with(&[("fetch_urls", "public")]).await;
     let files = Files::start();
     let port = files.url.rsplit(':').next().expect("a port");
     for url in [
@@ -149,7 +149,7 @@ async fn only_public_addresses_are_spoken_to_unless_the_settings_allow_others() 
 }
 
 async fn a_fetched_file_is_analysed_like_one_that_was_sent(backend: Backend) {
-    let server = Server::start_in(Home::on(backend), &[ANY]).await;
+    let server = Server::start_in(Home::on(backend).quick(), &[ANY]).await;
     let files = Files::start();
     let sent = done(&server, &submit(&server, CLIP).await).await;
     let mut analyses = 1;
@@ -198,7 +198,7 @@ async fn what_is_no_file_of_ours_is_refused_and_nothing_of_it_stays() {
         ("body_idle_timeout_s", "1"),
         ("body_min_bytes_per_s", "0"),
     ];
-    let server = Server::start_with(&settings).await;
+    let server = Server::start_quick_with(&settings).await;
     let files = Files::start();
     for (path, expected) in [
         ("/none.mp4", (422, "url-not-fetched")),
@@ -228,7 +228,7 @@ async fn what_is_no_file_of_ours_is_refused_and_nothing_of_it_stays() {
 
 #[tokio::test]
 async fn what_is_no_url_is_refused_and_never_logged() {
-    let server = Server::start_with(&[ANY]).await;
+    let server = Server::start_quick_with(&[ANY]).await;
     for url in [
         "file:///etc/passwd",
         "ftp://files.example.org/a.mp4",
@@ -263,7 +263,7 @@ async fn what_is_no_url_is_refused_and_never_logged() {
 
 #[tokio::test]
 async fn a_url_named_again_with_the_same_key_is_the_same_job() {
-    let server = Server::start_with(&[ANY]).await;
+    let server = Server::start_quick_with(&[ANY]).await;
     let files = Files::start();
     let url = files.at("/a/clip%20one.mp4");
     let again = || naming(&server, &url).header("idempotency-key", "case 17");

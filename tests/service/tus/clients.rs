@@ -93,7 +93,7 @@ async fn expect_analysed(server: &Server, path: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tus_js_client_sends_a_file_in_chunks_and_is_told_the_analysis() {
-    let server = Server::start().await;
+    let server = Server::start_quick().await;
     // A trailing slash, as many write it.
     let endpoint = server.url("/api/v1/uploads/");
     let (answers, path) = ended_js(start_js(&endpoint, json!({ "chunkSize": 50_000 })));
@@ -114,7 +114,7 @@ async fn tus_js_client_sends_all_at_once_and_where_patch_is_not_allowed() {
         json!({ "uploadDataDuringCreation": true }),
         json!({ "overridePatchMethod": true }),
     ] {
-        let server = Server::start().await;
+        let server = Server::start_quick().await;
         let asked = json!({ "options": options });
         let (_, path) = ended_js(start_js(&server.url(UPLOADS), asked));
         expect_analysed(&server, &path).await;
@@ -215,7 +215,7 @@ fn carry(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tus_js_client_goes_on_where_its_connection_broke() {
-    let server = Server::start().await;
+    let server = Server::start_quick().await;
     let line = Line::to(&server, &[Some(60_000), Some(50_000), None]);
     let child = start_js(&format!("{}{UPLOADS}", line.url), json!({}));
     // Who asks how far it is ends what still sends, so the service must have written what came by then.
@@ -237,7 +237,7 @@ async fn tus_js_client_goes_on_where_its_connection_broke() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tus_js_client_goes_on_after_the_service_was_killed_and_started_again() {
-    let mut server = Server::start_in(Home::on(Backend::SqliteAndDisk), &[]).await;
+    let mut server = Server::start_in(Home::on(Backend::SqliteAndDisk).quick(), &[]).await;
     let line = Line::to(&server, &[Some(80_000), None]);
     let child = start_js(&format!("{}{UPLOADS}", line.url), json!({}));
     line.until_stalled().await;
@@ -257,7 +257,7 @@ async fn tus_js_client_goes_on_after_the_service_was_killed_and_started_again() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tuspy_goes_on_in_another_process_with_checksums_and_a_key() {
-    let server = Server::start().await;
+    let server = Server::start_quick().await;
     let key = make_key(&server, &["python"]);
     let output = Command::new("python3")
         .arg(repository("tests/support/tus_upload.py"))
