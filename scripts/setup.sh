@@ -151,22 +151,28 @@ install_rustup() {
     say "add it to your own shell with: . \"${CARGO_HOME:-$HOME/.cargo}/env\""
 }
 
-# Takes out of PyTorch's wheel what a CPU build links: headers and five libraries. The folder appears whole or
-# not at all (a rename at the end), and a lock makes a second clone wait instead of downloading again.
+# Takes out of PyTorch's wheel what a CPU build links: headers and five libraries.
 prepare_libtorch() {
-    [ ! -d "$LIBTORCH" ] || return 0
+    unpack_once "$LIBTORCH" libtorch unpack_libtorch "libtorch $TORCH_VERSION in $LIBTORCH (downloads 545 MB once)"
+}
+
+# unpack_once FOLDER WHEELS UNPACK WHAT: makes FOLDER of the wheels that scripts/WHEELS-requirements.txt pins; UNPACK is given a
+# folder with them in wheels/ and fills content/. FOLDER appears whole or not at all (a rename at the end), and a lock
+# makes a second clone wait instead of downloading again.
+unpack_once() {
+    local folder=$1 wheels=$2 unpack=$3 what=$4 work lock
+    [ ! -d "$folder" ] || return 0
     mkdir -p "$CACHE"
-    exec {lock}>"$CACHE/libtorch.lock"
+    exec {lock}>"$folder.lock"
     flock "$lock"
-    if [ ! -d "$LIBTORCH" ]; then
-        step "Preparing libtorch $TORCH_VERSION in $LIBTORCH (downloads 545 MB once)"
-        local work
-        work=$(mktemp -d "$CACHE/.libtorch-XXXXXX")
+    if [ ! -d "$folder" ]; then
+        step "Preparing $what"
+        work=$(mktemp -d "$CACHE/.$wheels-XXXXXX")
         # shellcheck disable=SC2064 # the folder of now is meant
         trap "rm -rf '$work'" EXIT
-        download_wheels scripts/libtorch-requirements.txt "$work/wheels"
-        unpack_libtorch "$work"
-        mv -T "$work/libtorch" "$LIBTORCH"
+        download_wheels "scripts/$wheels-requirements.txt" "$work/wheels"
+        "$unpack" "$work"
+        mv -T "$work/content" "$folder"
         rm -rf "$work"
     fi
     exec {lock}>&-
@@ -178,39 +184,30 @@ download_wheels() {
 }
 unpack_libtorch() {
     local work=$1
-    local lib="$work/libtorch/lib"
+    local lib="$work/content/lib"
     mkdir -p "$lib"
     unzip -q "$work"/wheels/torch-*.whl 'torch/include/*' \
         torch/lib/libtorch_cpu.so torch/lib/libc10.so torch/lib/libgomp.so.1 torch/lib/libtorch_global_deps.so -d "$work"
-    mv "$work/torch/include" "$work/libtorch/"
+    mv "$work/torch/include" "$work/content/"
     mv "$work"/torch/lib/* "$lib/"
     unzip -q -j "$work"/wheels/nvidia_cuda_runtime-*.whl 'nvidia/cu13/lib/libcudart.so.13' -d "$lib"
     unzip -q -j "$work"/wheels/nvidia_cuda_cupti-*.whl 'nvidia/cu13/lib/libcupti.so.13' -d "$lib"
     # The torch-sys crate links -ltorch. The real one pulls CUDA in by name; an empty one keeps that for run time.
     gcc -shared -x c /dev/null -o "$lib/libtorch.so"
-    echo "$TORCH_VERSION" >"$work/libtorch/build-version"
+    echo "$TORCH_VERSION" >"$work/content/build-version"
 }
 
-# Takes the library out of ONNX Runtime's wheel under the name that programs load it by; otherwise as libtorch.
+# Takes the library out of ONNX Runtime's wheel, under the name that programs load it by.
 prepare_onnxruntime() {
-    [ ! -d "$ONNXRUNTIME" ] || return 0
-    exec {lock}>"$CACHE/onnxruntime.lock"
-    flock "$lock"
-    if [ ! -d "$ONNXRUNTIME" ]; then
-        step "Preparing ONNX Runtime $ONNXRUNTIME_VERSION in $ONNXRUNTIME (downloads 18 MB once)"
-        local work
-        work=$(mktemp -d "$CACHE/.onnxruntime-XXXXXX")
-        # shellcheck disable=SC2064 # the folder of now is meant
-        trap "rm -rf '$work'" EXIT
-        download_wheels scripts/onnxruntime-requirements.txt "$work/wheels"
-        mkdir -p "$work/onnxruntime/lib"
-        unzip -q -j "$work"/wheels/onnxruntime-*.whl "onnxruntime/capi/libonnxruntime.so.$ONNXRUNTIME_VERSION" \
-            onnxruntime/LICENSE onnxruntime/ThirdPartyNotices.txt -d "$work/onnxruntime"
-        mv "$work/onnxruntime/libonnxruntime.so.$ONNXRUNTIME_VERSION" "$work/onnxruntime/lib/libonnxruntime.so.1"
-        mv -T "$work/onnxruntime" "$ONNXRUNTIME"
-        rm -rf "$work"
-    fi
-    exec {lock}>&-
+    unpack_once "$ONNXRUNTIME" onnxruntime unpack_onnxruntime "ONNX Runtime $ONNXRUNTIME_VERSION in $ONNXRUNTIME (downloads 18 MB once)"
+}
+
+unpack_onnxruntime() {
+    local work=$1
+    mkdir -p "$work/content/lib"
+    unzip -q -j "$work"/wheels/onnxruntime-*.whl onnxruntime/LICENSE onnxruntime/ThirdPartyNotices.txt -d "$work/content"
+    unzip -q -p "$work"/wheels/onnxruntime-*.whl "onnxruntime/capi/libonnxruntime.so.$ONNXRUNTIME_VERSION" \
+        >"$work/content/lib/libonnxruntime.so.1"
 }
 
 # Adds the CUDA half beside the CPU half. The service asks the loader for libtorch_cuda.so at start, and its
@@ -218,34 +215,21 @@ prepare_onnxruntime() {
 # under ../../nvidia, seen from that folder; hence the second link. Layout checked by loading it without a GPU;
 # running on one was not possible where this was written.
 prepare_cuda() {
-    mkdir -p "$CACHE"
-    exec {lock}>"$CACHE/libtorch.lock"
-    flock "$lock"
-    if [ ! -d "$CUDA_HALF" ]; then
-        step "Preparing the CUDA half of libtorch $TORCH_VERSION in $CUDA_HALF (downloads about 3 GB once)"
-        local work
-        work=$(mktemp -d "$CACHE/.libtorch-XXXXXX")
-        # shellcheck disable=SC2064 # the folder of now is meant
-        trap "rm -rf '$work'" EXIT
-        download_wheels scripts/libtorch-cuda-requirements.txt "$work/wheels"
-        unpack_cuda "$work"
-        mv -T "$work/cuda" "$CUDA_HALF"
-        rm -rf "$work"
-    fi
+    unpack_once "$CUDA_HALF" libtorch-cuda unpack_cuda \
+        "the CUDA half of libtorch $TORCH_VERSION in $CUDA_HALF (downloads about 3 GB once)"
     local library
     for library in libc10_cuda libcaffe2_nvrtc libtorch_cuda libtorch_cuda_linalg libtorch_nvshmem; do
         ln -sfn "$CUDA_HALF/torch/lib/$library.so" "$LIBTORCH/lib/$library.so"
     done
     ln -sfn "$CUDA_HALF/nvidia" "$CACHE/nvidia"
-    exec {lock}>&-
     say "CUDA: ready; FRAMEWITNESS_DEVICE=auto (the default) uses the GPU when the NVIDIA driver (580 or later) is there"
 }
 
 unpack_cuda() {
     local work=$1 wheel
-    unzip -q "$work"/wheels/torch-*.whl 'torch/lib/*cuda*' 'torch/lib/*nv*' -d "$work/cuda"
+    unzip -q "$work"/wheels/torch-*.whl 'torch/lib/*cuda*' 'torch/lib/*nv*' -d "$work/content"
     for wheel in "$work"/wheels/nvidia_*.whl; do
-        unzip -q -n "$wheel" 'nvidia/*/lib/*' -d "$work/cuda"
+        unzip -q -n "$wheel" 'nvidia/*/lib/*' -d "$work/content"
         rm "$wheel"
     done
 }

@@ -22,18 +22,11 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-const WANTED: [(&str, &str, &CStr); 3] = [
-    ("OMP_WAIT_POLICY", "passive", c"OMP_WAIT_POLICY=passive"),
-    (
-        "MALLOC_MMAP_THRESHOLD_",
-        "4294967296",
-        c"MALLOC_MMAP_THRESHOLD_=4294967296",
-    ),
-    (
-        "MALLOC_TRIM_THRESHOLD_",
-        "17179869184",
-        c"MALLOC_TRIM_THRESHOLD_=17179869184",
-    ),
+/// `NAME=value`.
+const WANTED: [&CStr; 3] = [
+    c"OMP_WAIT_POLICY=passive",
+    c"MALLOC_MMAP_THRESHOLD_=4294967296",
+    c"MALLOC_TRIM_THRESHOLD_=17179869184",
 ];
 /// Commands that run models, whatever else is asked of them.
 const RUN_MODELS: [&[u8]; 4] = [b"serve", b"analyze", b"evaluate", b"replay"];
@@ -48,9 +41,11 @@ const PATH_BYTES: usize = 4096;
 /// # Errors
 /// What the operating system says when the program cannot be started over; it may then go on.
 pub(crate) fn start_over_where_needed() -> io::Result<()> {
-    let missing: Vec<_> = (WANTED.into_iter())
-        .filter(|(name, ..)| env::var_os(name).is_none())
-        .map(|(name, value, _)| (name, value))
+    let wanted = WANTED
+        .iter()
+        .filter_map(|wanted| wanted.to_str().ok()?.split_once('='));
+    let missing: Vec<_> = wanted
+        .filter(|(name, _)| env::var_os(name).is_none())
         .collect();
     if missing.is_empty() {
         return Ok(());
@@ -90,16 +85,15 @@ unsafe extern "C" fn start_over_early(_: c_int, arguments: Strings, variables: S
         }
         environment[count] = variable.as_ptr();
         count += 1;
-        for (set, (name, ..)) in set.iter_mut().zip(&WANTED) {
-            let rest = variable.to_bytes().strip_prefix(name.as_bytes());
-            *set |= rest.is_some_and(|rest| rest.first() == Some(&b'='));
+        for (set, wanted) in set.iter_mut().zip(WANTED) {
+            *set |= name_of(variable) == name_of(wanted);
         }
     }
     if set == [true; WANTED.len()] {
         return;
     }
-    for (_, (.., whole)) in set.iter().zip(&WANTED).filter(|(set, _)| !**set) {
-        environment[count] = whole.as_ptr();
+    for (_, wanted) in set.iter().zip(WANTED).filter(|(set, _)| !**set) {
+        environment[count] = wanted.as_ptr();
         count += 1;
     }
     // SAFETY: system calls with buffers of the stated sizes, which end with a null byte and a null pointer: a byte of
@@ -111,6 +105,10 @@ unsafe extern "C" fn start_over_early(_: c_int, arguments: Strings, variables: S
             libc::execve(path.as_ptr().cast(), arguments, environment.as_ptr());
         }
     }
+}
+
+fn name_of(variable: &CStr) -> Option<&[u8]> {
+    variable.to_bytes().split(|&byte| byte == b'=').next()
 }
 
 /// # Safety

@@ -75,8 +75,8 @@ impl Home {
         }
     }
 
-    /// For tests that start many servers and ask nothing of verdicts: without the frame model they are ready in half of
-    /// the time, and an analysis takes a fifth.
+    /// For tests that start many servers and ask nothing of verdicts: without the frame model they are ready in less
+    /// than half of the time, and an analysis takes half.
     pub(crate) fn quick(self) -> Self {
         Self {
             is_quick: true,
