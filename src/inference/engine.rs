@@ -5,7 +5,9 @@
 //! same clip gives the same bits whoever else waits. On a GPU clips share a batch and a score
 //! may differ by float noise (about 1e-5 of a logit) from the clip's score alone.
 
+use std::panic::resume_unwind;
 use std::path::Path;
+use std::thread;
 
 use tch::Tensor;
 
@@ -15,7 +17,7 @@ use super::clip::{Clip, FrameScore};
 use super::device::DeviceMemory;
 use super::familiarity::TrainingRegion;
 use super::manifest::{Architecture, SequenceArchitecture};
-use super::model::{Model, Running, Strongest};
+use super::model::{Model, Running, Strongest, beneath};
 use super::networks::{ClipLogits, FrameNetwork, SequenceNetwork};
 use crate::domain::{CROP_CANVAS_PX, Familiarity, Logit, ManipulationMap, Rgb8Image};
 
@@ -85,7 +87,8 @@ struct Besides<'a> {
 }
 
 impl Networks {
-    /// Loads the networks strictly.
+    /// Loads the networks strictly. What the frame model rests on, much the largest file, is read beside the
+    /// sequence model.
     ///
     /// # Errors
     /// [`InferenceError::Bundle`] for `folder` with every problem of all weight files.
@@ -95,13 +98,17 @@ impl Networks {
         running: Running<'_>,
     ) -> Result<Self, InferenceError> {
         let mut problems = Vec::new();
-        let sequence = models.sequence.as_ref();
-        let sequence = sequence
-            .and_then(|model| Model::load(model, running, &mut problems, SequenceNetwork::take));
+        let (sequence, beneath_frame) = thread::scope(|scope| {
+            let frame = models.frame.as_ref();
+            let opening = scope.spawn(move || beneath(frame?, running.foundations));
+            let sequence = load_sequence(models, running, &mut problems);
+            let opened = opening.join().unwrap_or_else(|panic| resume_unwind(panic));
+            (sequence, opened)
+        });
         let distances =
             (models.sequence.as_ref()).and_then(|model| Distances::read(model, &mut problems));
-        let frame = models.frame.as_ref();
-        let frame = frame.and_then(|model| Model::of_pictures(model, running, &mut problems));
+        let frame = (models.frame.as_ref())
+            .and_then(|model| Model::of_pictures(model, running, beneath_frame, &mut problems));
         if !problems.is_empty() {
             return Err(InferenceError::Bundle {
                 folder: folder.to_owned(),
@@ -137,6 +144,16 @@ impl Networks {
         };
         self.score(&[&clip]).map(drop)
     }
+}
+
+fn load_sequence(
+    models: &Models,
+    running: Running<'_>,
+    problems: &mut Vec<String>,
+) -> Option<Model<SequenceNetwork>> {
+    let model = models.sequence.as_ref()?;
+    let beneath = beneath(model, running.foundations);
+    Model::load(model, running, beneath, problems, SequenceNetwork::take)
 }
 
 impl Engine for Networks {

@@ -6,15 +6,17 @@ use super::bundle::ModelFolder;
 use super::clip::{Clip, FrameScore};
 use super::image_model::{Expected, ImageModel};
 use super::manifest::FrameArchitecture;
-use super::model::{Model, Running, Strongest};
+use super::model::{Beneath, Model, Running, Strongest};
 use super::networks::{FrameNetwork, PictureLogits, PictureMaps};
 use crate::domain::{ManipulationMap, Rgb8Image};
 
 impl Model<FrameNetwork> {
-    /// Loads the weights of a network of ours, or the image model that a user brought whole.
+    /// Loads the weights of a network of ours on what lies `beneath`, or the image model that a user brought
+    /// whole.
     pub(super) fn of_pictures(
         folder: &ModelFolder<FrameArchitecture>,
         running: Running<'_>,
+        beneath: Beneath,
         problems: &mut Vec<String>,
     ) -> Option<Self> {
         let manifest = &folder.manifest;
@@ -24,7 +26,7 @@ impl Model<FrameNetwork> {
                 precision,
                 ..running
             };
-            return Self::load(folder, running, problems, FrameNetwork::take);
+            return Self::load(folder, running, beneath, problems, FrameNetwork::take);
         };
         if manifest.weights.files().count() != 1 {
             let path = folder.folder.join("manifest.toml");

@@ -3,6 +3,7 @@
 use tch::{Device, Kind, Tensor};
 
 use super::bundle::ModelFolder;
+use super::foundation::OpenFoundation;
 use super::manifest::{Architecture, Manifest};
 use super::preprocess::Preparation;
 use super::readout::Readout;
@@ -33,15 +34,16 @@ pub(super) struct Running<'a> {
 }
 
 impl<N> Model<N> {
-    /// Loads the weights of `folder` and gets ready to read its pictures and numbers; `None` after
-    /// noting what is wrong.
+    /// Loads the weights of `folder` on what lies `beneath` and gets ready to read its pictures and
+    /// numbers; `None` after noting what is wrong.
     pub(super) fn load<A: Architecture>(
         folder: &ModelFolder<A>,
         running: Running<'_>,
+        beneath: Beneath,
         problems: &mut Vec<String>,
         take: impl FnOnce(&mut Tensors, &A, Precision) -> N,
     ) -> Option<Self> {
-        let network = load_network(folder, running, problems, take)?;
+        let network = load_network(folder, running, beneath, problems, take)?;
         Some(Self::new(network, folder, running))
     }
 
@@ -107,14 +109,28 @@ impl<N> Model<N> {
     }
 }
 
+/// The foundation of a network, opened, or what is wrong with it; `None` for a network that rests on none.
+pub(super) type Beneath = Option<Result<OpenFoundation, String>>;
+
+/// Opens what a network rests on. Apart from the rest, because it is much the largest of a bundle: others
+/// can load beside it.
+pub(super) fn beneath<A: Architecture>(
+    model: &ModelFolder<A>,
+    folders: &FoundationFolders,
+) -> Beneath {
+    let foundation = model.manifest.foundation.as_ref();
+    foundation.map(|foundation| foundation.open(folders))
+}
+
 /// Reads a network's weights and builds it; `None` after noting what is wrong.
 pub(super) fn load_network<A: Architecture, N>(
     model: &ModelFolder<A>,
     running: Running<'_>,
+    beneath: Beneath,
     problems: &mut Vec<String>,
     take: impl FnOnce(&mut Tensors, &A, Precision) -> N,
 ) -> Option<N> {
-    let found = match open(model, running) {
+    let found = match open(model, running.device, beneath) {
         Ok(mut tensors) => {
             let network = take(
                 &mut tensors,
@@ -136,20 +152,20 @@ pub(super) fn load_network<A: Architecture, N>(
 /// The files of a network and, beneath them, its foundation.
 fn open<A: Architecture>(
     model: &ModelFolder<A>,
-    running: Running<'_>,
+    device: Device,
+    beneath: Beneath,
 ) -> Result<Tensors, Vec<String>> {
     let Manifest {
         weights,
-        foundation,
         architecture,
         ..
     } = &model.manifest;
     let naming = architecture.naming();
-    let tensors = Tensors::open(&model.folder, weights, naming, running.device);
-    let Some(foundation) = foundation else {
+    let tensors = Tensors::open(&model.folder, weights, naming, device);
+    let Some(foundation) = beneath else {
         return tensors;
     };
-    match (tensors, foundation.open(running.foundations)) {
+    match (tensors, foundation) {
         (Ok(mut tensors), Ok(foundation)) => {
             tensors.rest_on(foundation);
             Ok(tensors)

@@ -3,9 +3,8 @@
 use super::super::Precision;
 use super::super::manifest::ViTShape;
 use super::super::weights::Scope;
-use super::eight_bits::Multiplier;
 use super::layers::{LayerNorm, Linear, SelfAttention};
-use super::vit::{Block, PatchProjection, Ramp, VisionTransformer};
+use super::vit::{Block, PatchProjection, Ramp, VisionTransformer, blocks};
 
 /// Slope of CLIP's ramp, x·σ(1.702x). As `silu(1.702x) / 1.702` it is one operation instead of three, with
 /// both factors in the weights around it.
@@ -27,19 +26,14 @@ pub(super) fn take(
         positions: scope.tensor("positional_embedding", &[shape.patches() + 1, width]),
         before: Some(LayerNorm::take(scope.at("ln_pre"), width)),
         blocks: {
-            let mut blocks = scope.at("transformer.resblocks");
+            let mut layers = scope.at("transformer.resblocks");
             // What patches contribute is followed back through the last block.
             let of_block = |n| match n + 1 == shape.layers {
                 true => precision.with_gradients(),
                 false => precision,
             };
-            let multiplier = Multiplier::default();
-            (0..shape.layers)
-                .map(|n| {
-                    let block = block(blocks.at(n), width, shape.heads);
-                    block.computing_in(of_block(n), &multiplier)
-                })
-                .collect()
+            let take = |n| block(layers.at(n), width, shape.heads);
+            blocks(shape.layers, take, of_block)
         },
         after: LayerNorm::take(scope.at("ln_post"), width),
     }

@@ -16,11 +16,10 @@ use tch::Tensor;
 use super::super::Precision;
 use super::super::manifest::{DinoV2Head, DinoV2Shape, PatchField};
 use super::super::weights::Scope;
-use super::eight_bits::Multiplier;
 use super::layers::{LayerNorm, Linear, SelfAttention};
 use super::picture::{PictureLogits, PictureMaps};
 use super::relevance::TowardsFake;
-use super::vit::{Block, PatchProjection, Ramp, VisionTransformer};
+use super::vit::{Block, PatchProjection, Ramp, VisionTransformer, blocks};
 
 const NORM_EPSILON: f64 = 1e-6;
 /// The mask head's logit of a patch that was not looked at: a probability of 1e-7.
@@ -160,13 +159,8 @@ fn tower(root: &mut Scope<'_>, shape: &DinoV2Shape, precision: Precision) -> Vis
                 true => precision.with_gradients(),
                 false => precision,
             };
-            let multiplier = Multiplier::default();
-            (0..shape.tower.layers)
-                .map(|n| {
-                    let block = block(layers.at(n), width, shape.tower.heads);
-                    block.computing_in(of_block(n), &multiplier)
-                })
-                .collect()
+            let take = |n| block(layers.at(n), width, shape.tower.heads);
+            blocks(shape.tower.layers, take, of_block)
         },
         after: norm(root.at("layernorm"), width),
     }

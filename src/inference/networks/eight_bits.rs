@@ -12,8 +12,7 @@
 //! other ways were worse: 128 steps for what comes in moved its logits twice as far
 //! (`models/frame-dino-s/README.md`), and letting sums overflow is right for these weights only.
 
-use std::cell::OnceCell;
-use std::rc::Rc;
+use std::sync::{Arc, OnceLock};
 
 use tch::{CModule, IValue, Kind, Tensor};
 
@@ -29,42 +28,50 @@ const SMALLEST_SCALE: f64 = 1e-12;
 /// What multiplies, one for all products of a network and made for the first of them: libtorch looks at each
 /// for some hundredths of a second before it runs as fast as it will.
 #[derive(Default)]
-pub(super) struct Multiplier(OnceCell<Rc<CModule>>);
+pub(super) struct Multiplier(OnceLock<Arc<CModule>>);
 
 impl Multiplier {
-    fn module(&self) -> Rc<CModule> {
+    fn module(&self) -> Arc<CModule> {
         let made = self.0.get_or_init(|| {
             let module = script::module("Multiplier", CODE);
-            Rc::new(module.expect("the module is ours and the same on every machine"))
+            Arc::new(module.expect("the module is ours and the same on every machine"))
         });
-        Rc::clone(made)
+        Arc::clone(made)
     }
 }
 
 /// `y = x·Wᵀ + b` over the last axis.
 pub(super) struct EightBitProduct {
-    multiplier: Rc<CModule>,
-    /// Weights and bias as the processor's kernels read them.
-    packed: IValue,
+    multiplier: Arc<CModule>,
+    packed: Packed,
 }
+
+/// Weights and bias as the processor's kernels read them.
+struct Packed(IValue);
+
+// SAFETY: this is the one pointer to numbers that no thread owns, and libtorch counts references to what lies behind it
+// atomically; tch says the same of tensors and modules.
+unsafe impl Send for Packed {}
 
 impl EightBitProduct {
     /// Rounds the weights, `[outputs, inputs]`; the bias, `[outputs]`, stays as it is.
     pub(super) fn of(weight: &Tensor, bias: &Tensor, multiplier: &Multiplier) -> Self {
         let weight = weight.detach().to_kind(Kind::Float).contiguous();
-        let scales = scales(&weight, sums_bytes_widely());
-        let zeros = scales.zeros_like().to_kind(Kind::Int64);
+        let rounded = rounded(&weight, &scales(&weight, sums_bytes_widely()));
         let multiplier = multiplier.module();
-        let arguments = [weight, scales, zeros, bias.shallow_clone()].map(IValue::Tensor);
+        let arguments = [rounded, bias.shallow_clone()].map(IValue::Tensor);
         let packed = (multiplier.method_is("packed", &arguments))
             .expect("whoever asks for eight bits has asked the processor (Precision::check_on)");
-        Self { multiplier, packed }
+        Self {
+            multiplier,
+            packed: Packed(packed),
+        }
     }
 
     /// `[…, inputs]` → `[…, outputs]`, in 32 bits. One range holds for all of `x`.
     pub(super) fn run(&self, x: &Tensor) -> Tensor {
         let x = IValue::Tensor(x.to_kind(Kind::Float));
-        let product = self.multiplier.method_is("product", &[&x, &self.packed]);
+        let product = self.multiplier.method_is("product", &[&x, &self.packed.0]);
         let product = product.and_then(Tensor::try_from);
         product.expect("packed weights take every tensor of their width")
     }
@@ -83,6 +90,18 @@ fn scales(weight: &Tensor, wide: bool) -> Tensor {
     scales.clamp_min(SMALLEST_SCALE)
 }
 
+/// The weights `[outputs, inputs]` in whole steps of their output's scale, `[outputs]`. `quantize_per_channel` gives the same
+/// numbers, one after the other.
+fn rounded(weight: &Tensor, scales: &Tensor) -> Tensor {
+    let steps = weight * scales.to_kind(Kind::Float).reciprocal_().unsqueeze(1);
+    let whole = steps
+        .round()
+        .clamp(-LARGEST - 1.0, LARGEST)
+        .to_kind(Kind::Int8);
+    let zeros = scales.zeros_like().to_kind(Kind::Int64);
+    whole.internal_make_per_channel_quantized_tensor(scales, &zeros, 0)
+}
+
 /// `[outputs, inputs]` → the sums of the two weights that are multiplied and added in one go, `[outputs, ⌈inputs / 2⌉]`.
 fn pairs(weight: &Tensor) -> Tensor {
     let (_, inputs) = weight.size2().expect("a matrix");
@@ -91,7 +110,7 @@ fn pairs(weight: &Tensor) -> Tensor {
     every_other(0) + every_other(1)
 }
 
-/// What the module does, in TorchScript's own notation. 12 is `torch.qint8`; inputs keep all their steps.
+/// What the module does, in TorchScript's own notation. Inputs keep all their steps.
 const CODE: &str = "\
 class Multiplier(Module):
   __parameters__ = []
@@ -102,11 +121,8 @@ class Multiplier(Module):
     packed: __torch__.torch.classes.quantized.LinearPackedParamsBase) -> Tensor:
     return ops.quantized.linear_dynamic(x, packed, False)
   def packed(self: __torch__.Multiplier,
-    weight: Tensor,
-    scales: Tensor,
-    zeros: Tensor,
+    rounded: Tensor,
     bias: Tensor) -> __torch__.torch.classes.quantized.LinearPackedParamsBase:
-    rounded = torch.quantize_per_channel(weight, scales, zeros, 0, 12)
     return ops.quantized.linear_prepack(rounded, bias)
 ";
 
@@ -130,6 +146,16 @@ mod tests {
         let off = f64::try_from((rounded - &exact).abs().mean(Kind::Float)).unwrap();
         let size = f64::try_from(exact.abs().mean(Kind::Float)).unwrap();
         assert!(off > 0.0 && off < 0.03 * size, "{off} of {size}");
+    }
+
+    #[test]
+    fn weights_are_rounded_as_libtorch_rounds_them() {
+        tch::manual_seed(7);
+        let weight = random(&[48, 65]) * 0.05;
+        let scales = scales(&weight, false);
+        let zeros = scales.zeros_like().to_kind(Kind::Int64);
+        let theirs = weight.quantize_per_channel(&scales, &zeros, 0, Kind::QInt8);
+        assert_eq!(rounded(&weight, &scales).int_repr(), theirs.int_repr());
     }
 
     #[test]

@@ -3,6 +3,9 @@
 //! norm. What they do differently is in its parts; [`super::clip_vit`] and [`super::dinov2`] put
 //! them together from their files.
 
+use std::panic::resume_unwind;
+use std::thread;
+
 use tch::{Device, Kind, Tensor};
 
 use super::super::Precision;
@@ -141,8 +144,38 @@ pub(super) struct Block {
     pub(super) narrow: Product,
 }
 
+/// Blocks that get ready side by side at most, so that never the floats of a whole network lie beside what is made of them.
+const SIDE_BY_SIDE: usize = 4;
+
+/// The blocks 0 to `count` that `take` gives, each in the precision of its number. As many as there are threads get ready side by
+/// side: packing weights of eight bits takes one core longer than everything else about a start.
+pub(super) fn blocks(
+    count: i64,
+    mut take: impl FnMut(i64) -> Block,
+    precision: impl Fn(i64) -> Precision,
+) -> Vec<Block> {
+    let multiplier = &Multiplier::default();
+    let numbers: Vec<i64> = (0..count).collect();
+    let threads = usize::try_from(tch::get_num_threads()).unwrap_or(1);
+    let side_by_side = |numbers: &[i64]| {
+        let taken: Vec<_> = numbers.iter().map(|n| (take(*n), precision(*n))).collect();
+        thread::scope(|scope| {
+            let ready = taken.into_iter().map(|(block, precision)| {
+                scope.spawn(move || block.computing_in(precision, multiplier))
+            });
+            let ready: Vec<_> = ready.collect();
+            let joined = ready.into_iter().map(|block| block.join());
+            joined
+                .map(|block| block.unwrap_or_else(|panic| resume_unwind(panic)))
+                .collect::<Vec<_>>()
+        })
+    };
+    let together = threads.clamp(1, SIDE_BY_SIDE);
+    numbers.chunks(together).flat_map(side_by_side).collect()
+}
+
 impl Block {
-    pub(super) fn computing_in(self, precision: Precision, multiplier: &Multiplier) -> Self {
+    fn computing_in(self, precision: Precision, multiplier: &Multiplier) -> Self {
         Self {
             attention: self.attention.computing_in(precision, multiplier),
             widen: self.widen.computing_in(precision, multiplier),

@@ -12,7 +12,7 @@ use tch::{Device, Tensor};
 
 use super::Precision;
 use super::manifest::{Architecture, Foundation, FrameArchitecture};
-use super::model::{Running, load_network};
+use super::model::{Running, beneath, load_network};
 use super::networks::{
     FrameNetwork, PictureLogits, PictureMaps, SequenceNetwork, dinov2_class_features,
 };
@@ -61,7 +61,8 @@ fn network<A: Architecture, N>(
         let mut tensors = Tensors::computed(hashed::tensor);
         Some(take(&mut tensors, &model.manifest.architecture, precision))
     } else {
-        load_network(&model, running, &mut problems, take)
+        let beneath = beneath(&model, &FOUNDATIONS);
+        load_network(&model, running, beneath, &mut problems, take)
     };
     let network = network.unwrap_or_else(|| panic!("{problems:#?}"));
     let canvases = canvases();
