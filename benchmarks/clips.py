@@ -37,9 +37,9 @@ def clip(folder: Path, codec: str, size: str, group_s: int, seconds: int = SECON
                   "-b:v", rate, *capped, "-g", str(group_s * FRAME_RATE), "-keyint_min", str(group_s * FRAME_RATE))
 
 
-def repeat(path: Path, target: Path, minutes: int) -> Path:
-    """A clip of SECONDS over and over."""
-    return ffmpeg(target, "-stream_loop", str(minutes * 60 // SECONDS - 1), "-i", str(path), "-c", "copy")
+def repeat(path: Path, target: Path, seconds: int) -> Path:
+    """A clip over and over, for so many seconds."""
+    return ffmpeg(target, "-stream_loop", "-1", "-i", str(path), "-t", str(seconds), "-c", "copy")
 
 
 def ffmpeg(path: Path, *arguments: str) -> Path:
