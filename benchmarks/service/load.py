@@ -129,8 +129,8 @@ def capacity(points: dict) -> float:
 
 
 def sustained(points: dict, limit_s: float) -> float:
-    """The highest rate answered in time: of the open loop what was offered, of the closed one what was managed."""
-    rates = [point.get("offered_per_s", point["per_s"]) for kind in ("closed", "open") for point in points[kind].values()
+    """The highest rate answered in time. In few seconds chance may offer more than that: what came in and waits is not sustained."""
+    rates = [point["per_s"] for kind in ("closed", "open") for point in points[kind].values()
              if point["answers"] and not point["failed"] and point["p99_s"] <= limit_s]
     return max(rates, default=0.0)
 
