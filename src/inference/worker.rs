@@ -7,8 +7,8 @@
 //! again and turns ready with the first success. It is false too while a batch runs on past the
 //! deadline of every clip in it, because then nothing is answered any more.
 //!
-//! What the networks' buffers leave on the heaps is given back when nothing has come for a while, and
-//! under load every half minute: it costs the next clip a few hundredths of a second.
+//! What loading and the networks' buffers leave on the heaps is given back when nothing has come for a while,
+//! and under load every half minute: it costs the next clip a few hundredths of a second.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
@@ -181,7 +181,8 @@ impl<E: Engine> Desk<'_, E> {
         } else {
             0
         };
-        let mut untrimmed_since = None;
+        // Loading leaves much.
+        let mut untrimmed_since = Some(Instant::now());
         loop {
             match self.shared.queue.take(limit, self.limits.patience) {
                 Taken::Batch(entries) => {

@@ -11,8 +11,8 @@
 //! Every size is compared with the bytes that are there before anything is made of it.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt::Display;
 use std::fs::File;
-use std::io::Read;
 
 use tch::{Kind, Tensor};
 use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
@@ -35,10 +35,17 @@ type Named = BTreeMap<String, Tensor>;
 ///
 /// # Errors
 /// What is wrong with the graph, without the file's name.
-pub(super) fn tensors(file: File) -> Result<Named, String> {
-    let mut bytes = file.take(LARGEST_FILE_BYTES);
-    let model = tract_onnx::onnx().proto_model_for_read(&mut bytes);
-    named(model.map_err(|e| format!("is no ONNX graph that can be read: {e:#}"))?)
+pub(super) fn tensors(mut file: File) -> Result<Named, String> {
+    let unreadable = |e: &dyn Display| format!("is no ONNX graph that can be read: {e:#}");
+    let size_bytes = file.metadata().map_err(|e| unreadable(&e))?.len();
+    if size_bytes > LARGEST_FILE_BYTES {
+        return Err(unreadable(&format_args!(
+            "it is larger than {LARGEST_FILE_BYTES} bytes"
+        )));
+    }
+    // A file says how large it is, so that memory for it is taken once.
+    let model = tract_onnx::onnx().proto_model_for_read(&mut file);
+    named(model.map_err(|e| unreadable(&e))?)
 }
 
 /// What an initialiser is to the transformer.
