@@ -92,7 +92,7 @@ def growth() -> str:
     result = stored("growth")
     rows = []
     for kind, points in result["series"].items():
-        steps = [f"{float(step):.3g}" for step in points]
+        steps = [f"{float(step):.4g}" for step in points]
         rows.append([kind, *(f"{step}: {at['seconds_a_unit']:.2f} s, {at['peak_pss_mb']} MB" for step, at in zip(steps, points.values())), *[""] * (5 - len(points))])
     summary = "\n".join(f"- {key}: {value}" for key, value in result["summary"].items())
     plot = "![What a unit costs and the peak memory as work grows](results/growth.svg)"

@@ -159,5 +159,8 @@ fn a_file_larger_than_any_graph_is_refused_unread() {
     let file = tempfile::tempfile().unwrap();
     file.set_len(LARGEST_FILE_BYTES + 1).unwrap();
     let problem = tensors(file).unwrap_err();
-    assert!(problem.contains("larger than 2147483648 bytes"), "{problem}");
+    assert!(
+        problem.contains("larger than 2147483648 bytes"),
+        "{problem}"
+    );
 }
