@@ -35,7 +35,7 @@ class Learner:
         self.moved = {name: parameter for name, parameter in self.network.named_parameters() if name in names}
         self.average = {name: parameter.detach().clone() for name, parameter in self.moved.items()}
         self.optimizer = torch.optim.AdamW(self.groups(), betas=(0.9, 0.98))
-        self.step = 0
+        self.step, self.moments_since = 0, 0
 
     def groups(self) -> list[dict]:
         """Vectors and heads at the full rate; the tower's matrices, or the factors beside them, at their own where they move."""
@@ -48,7 +48,7 @@ class Learner:
 
     def learn(self, batch: dict[str, torch.Tensor], left_share: float = 1.0) -> dict[str, float]:
         """One step; `left_share` 1..0 scales the rate down in a branch that comes to an end."""
-        warm = min(1.0, (self.step + 1) / self.plan["warmup_steps"])
+        warm = min(1.0, (self.step - self.moments_since + 1) / self.plan["warmup_steps"])
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * warm * left_share
         self.network.train()
@@ -64,11 +64,9 @@ class Learner:
     def losses(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         images = normalise(batch[f"images-{self.size_px}"].to(self.device), self.config["preprocess"])
         masks = batch[f"masks-{self.size_px}"].to(self.device).flatten(1).float() / 255
-        pairs, kept = len(masks), None
-        wanted = torch.cat([torch.zeros_like(masks), masks])
-        if self.plan["kept_patches"] < 1:
-            kept = self.kept_patches(pairs).to(self.device)
-            wanted = wanted.gather(1, kept)
+        pairs = len(masks)
+        kept = self.kept_patches(pairs).to(self.device)
+        wanted = torch.cat([torch.zeros_like(masks), masks]).gather(1, kept)
         with autocast(self.device):
             logits, mask_logits = self.network(images, kept)
         labels = torch.cat([torch.zeros(pairs), torch.ones(pairs)]).to(self.device)
@@ -111,7 +109,7 @@ class Learner:
         for part in ("exp_avg", "exp_avg_sq"):
             values[part] = {name: state[p][part] for name, p in self.moved.items() if p in state}
         tensors = {f"{part}/{name}": tensor for part in parts for name, tensor in values[part].items()}
-        about = {"step": self.step, "fits": fits(self.config), **facts}
+        about = {"step": self.step, "moments_since": self.moments_since, "fits": fits(self.config), **facts}
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".part")
         save_file({name: t.detach().to("cpu", kind).contiguous() for name, t in tensors.items()}, partial, {"about": json.dumps(about)})
@@ -146,6 +144,8 @@ class Learner:
                 moments = {part: parts[part][name] for part in ("exp_avg", "exp_avg_sq")}
                 self.optimizer.state[parameter] = {"step": torch.tensor(float(about["step"])), **moments}
         self.step = about["step"]
+        # Moments that begin anew know nothing yet, so that the first steps at the full rate would go anywhere.
+        self.moments_since = about.get("moments_since", 0) if parts["exp_avg"] else self.step
 
 
 def widened(saved: torch.Tensor, own: torch.Tensor) -> torch.Tensor:

@@ -30,7 +30,7 @@ from dinov2 import NOT_LOOKED_AT, Dinov2FrameNetwork, LowRankLinear, attention_i
 from frame_pairs import stage_of
 from frame_validation import pointing
 from generators import CROP_PX, PLANS, Generator
-from learner import Learner
+from learner import PARTS, Learner
 from manipulate import SHARES, Forger, Recipe
 from mouth import moved_mouth
 from pairs import mirrored, visible_mask
@@ -200,6 +200,25 @@ class ALearner(unittest.TestCase):
         torch.testing.assert_close(kept[:2], kept[2:])
         narrow.learn(batch(1))
         self.assertEqual(narrow.step, 2)
+
+    def test_asks_nothing_of_patches_outside_its_field(self):
+        config = CONFIG | {"architecture": SHAPE | {"field": [1, 1, 2, 2]}, "training": TRAINING | {"kept_patches": 1.0}}
+        everywhere, within = batch(0), torch.tensor([5, 6, 9, 10])
+        inside = everywhere | {"masks-56": torch.zeros_like(everywhere["masks-56"])}
+        inside["masks-56"].flatten(1)[:, within] = everywhere["masks-56"].flatten(1)[:, within]
+        losses = [float(Learner(config, torch.device("cpu")).losses(pairs)["mask"].detach()) for pairs in (everywhere, inside)]
+        self.assertAlmostEqual(*losses, places=5)
+
+    def test_warms_up_anew_where_it_has_no_moments_and_only_there(self):
+        first = Learner(CONFIG, torch.device("cpu"))
+        for step in range(5):
+            first.learn(batch(step))
+        for parts, share in ((("average",), 0.5), (PARTS, 1.0)):
+            first.save(self.folder / "state.safetensors", parts)
+            second = Learner(CONFIG, torch.device("cpu"))
+            second.load(self.folder / "state.safetensors")
+            second.learn(batch(5))
+            self.assertEqual(second.optimizer.param_groups[0]["lr"], share * TRAINING["learning_rate"])
 
     def test_grows_from_a_state_in_which_fewer_tensors_moved(self):
         narrow = Learner(CONFIG, torch.device("cpu"))
