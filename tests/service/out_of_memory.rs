@@ -42,8 +42,13 @@ async fn until_ready(server: &Server) {
 #[tokio::test]
 async fn a_batch_without_memory_fails_alone_and_several_turn_readiness_off_until_there_is_some() {
     let mut with_backtraces = Command::new("env");
-    // What was used once goes back at once, instead of being there for the next clip.
-    with_backtraces.args(["RUST_BACKTRACE=1", "MALLOC_MMAP_THRESHOLD_=65536"]);
+    with_backtraces.args([
+        "RUST_BACKTRACE=1",
+        // What was used once goes back at once, instead of being there for the next clip.
+        "MALLOC_MMAP_THRESHOLD_=65536",
+        // Or else every thread, those of loading too, leaves 64 MiB mapped that a batch can still be put into.
+        "MALLOC_ARENA_MAX=1",
+    ]);
     let settings = [
         ("sample_frames", SAMPLE_FRAMES),
         ("result_cache_entries", "0"),
