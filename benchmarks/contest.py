@@ -86,17 +86,17 @@ def geometric_mean(values: list[float]) -> float:
 def instructions() -> str:
     """The newest set of vector instructions that matters to networks."""
     flags = next((line.split() for line in open("/proc/cpuinfo") if line.startswith("flags")), [])
-    return next((known for known in ("avx512_bf16", "avx512_vnni", "avx_vnni", "avx2") if known in flags), "none")
+    return next((known for known in ("amx_bf16", "avx512_bf16", "avx512_vnni", "avx_vnni", "avx2") if known in flags), "none")
 
 
 def served_precision() -> str:
     """What the frame model is served in on this processor, as `frame_model_precision = auto` decides."""
-    return "bf16" if instructions() == "avx512_bf16" else "int8"
+    return "bf16" if instructions() in ("amx_bf16", "avx512_bf16") else "int8"
 
 
 def of_this_kind(name: str) -> str:
-    """Results of processors without bfloat16 lie beside those of processors with it."""
-    return name if served_precision() == "bf16" else f"{name}-int8"
+    """Results of processors that multiply bfloat16 by tiles (AMX), and of those without it, lie beside those of processors with AVX-512 BF16."""
+    return name + {"amx_bf16": "-amx", "avx512_bf16": ""}.get(instructions(), "-int8")
 
 
 def machine() -> dict:

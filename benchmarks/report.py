@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -118,14 +119,6 @@ def inference(name: str = "inference") -> str:
             f"{table(['reduced', 'ours bf16, ms', 'of the matrix rate', 'ours int8, ms', *REDUCED.values()], reduced)}")
 
 
-def inference_int8() -> str:
-    return inference("inference-int8")
-
-
-def service_int8() -> str:
-    return service("service-int8")
-
-
 def inner_loops() -> str:
     result = stored("inner-loops")
     rows = [[name, microseconds(at["median_us"]), " to ".join(map(microseconds, at["interval_us"])), f"{at['mb_per_s']:.0f}" if "mb_per_s" in at else "–"]
@@ -137,10 +130,6 @@ def microseconds(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def start_int8() -> str:
-    return start("start-int8")
-
-
 def size() -> str:
     result = stored("size")
     megabytes = {key: f"{value / 1e6:.0f} MB" for key, value in result.items() if key.endswith("_bytes")}
@@ -148,14 +137,15 @@ def size() -> str:
     return f"{result['taken_at']}, commit {result['commit'][:7]}.\n\n" + table(["", ""], rows)
 
 
-TABLES = (sampling, faces, inference, inference_int8, service, service_int8, load, growth, start, start_int8, inner_loops, size)
+TABLES = {make.__name__.replace("_", "-"): make for make in (sampling, faces, load, growth, inner_loops, size)}
+# Of processors with AVX-512 BF16, without bfloat16, and with AMX.
+TABLES |= {f"{make.__name__}{kind}": partial(make, f"{make.__name__}{kind}") for make in (inference, service, start) for kind in ("", "-int8", "-amx")}
 
 
 def main():
     path = HERE / "README.md"
     text = path.read_text()
-    for make in TABLES:
-        name = make.__name__.replace("_", "-")
+    for name, make in TABLES.items():
         if (HERE / "results" / f"{name}.json").exists():
             place = re.compile(f"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
             text = place.sub(lambda found, made=make(): f"{found[1]}\n{made}\n\n{found[2]}", text)
