@@ -154,6 +154,17 @@ fn computes_in_bf16() -> bool {
     processor_has!("avx512bf16")
 }
 
+/// Whether this processor multiplies tiles of bfloat16 (AMX), for which libtorch's kernels are made differently.
+pub(super) fn multiplies_tiles() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    let has = raw_cpuid::CpuId::new()
+        .get_extended_feature_info()
+        .is_some_and(|features| features.has_amx_bf16());
+    #[cfg(not(target_arch = "x86_64"))]
+    let has = false;
+    has
+}
+
 /// Whether this processor has instructions for products of bytes that are summed in 32 bits: the VNNI of
 /// AVX-512 or of AVX. Without, two are added in 16 bits.
 pub(super) fn sums_bytes_widely() -> bool {

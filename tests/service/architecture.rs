@@ -141,6 +141,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("safetensors", &["inference"]),
     ("zip", &["inference"]),
     ("tract_onnx", &["inference"]),
+    ("raw_cpuid", &["inference"]),
     ("plotters", &["evaluation"]),
     ("sha1", &["cli", "integrity"]),
     ("rsa", &["integrity"]),

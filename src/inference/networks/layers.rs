@@ -7,6 +7,7 @@
 use tch::{Device, Kind, Tensor};
 
 use super::super::Precision;
+use super::super::precision::multiplies_tiles;
 use super::super::weights::Scope;
 use super::eight_bits::{EightBitProduct, Multiplier};
 
@@ -138,6 +139,8 @@ pub(super) struct SelfAttention {
     heads: i64,
     /// What scores and sums are computed in.
     kind: Kind,
+    /// Whether products of their own take less time on a processor than libtorch's one kernel.
+    in_products: bool,
 }
 
 impl SelfAttention {
@@ -151,6 +154,7 @@ impl SelfAttention {
             out: Linear::take(scope.at("out_proj"), width, width).into(),
             heads,
             kind: Kind::Float,
+            in_products: false,
         }
     }
 
@@ -165,15 +169,18 @@ impl SelfAttention {
             out: out.into(),
             heads,
             kind: Kind::Float,
+            in_products: false,
         }
     }
 
     pub(super) fn computing_in(self, precision: Precision, multiplier: &Multiplier) -> Self {
+        let kind = precision.attention_kind();
         Self {
             joint: self.joint.computing_in(precision, multiplier),
             out: self.out.computing_in(precision, multiplier),
             heads: self.heads,
-            kind: precision.attention_kind(),
+            kind,
+            in_products: kind == Kind::BFloat16 && !multiplies_tiles(),
         }
     }
 
@@ -184,9 +191,10 @@ impl SelfAttention {
         let joint = self.joint.run(x).to_kind(self.kind);
         let split = joint.view([batch, tokens, 3, self.heads, width / self.heads]);
         let [q, k, v] = [0, 1, 2].map(|part| split.select(2, part).transpose(1, 2));
-        let mixed = match (x.device(), self.kind) {
-            (Device::Cpu, Kind::BFloat16) => mixed_by_products(&q, &k, &v),
-            _ => mixed_in_one(&q, &k, &v),
+        let mixed = if self.in_products && x.device() == Device::Cpu {
+            mixed_by_products(&q, &k, &v)
+        } else {
+            mixed_in_one(&q, &k, &v)
         };
         self.out
             .run(&mixed.transpose(1, 2).reshape([batch, tokens, width]))
@@ -200,8 +208,8 @@ fn mixed_in_one(q: &Tensor, k: &Tensor, v: &Tensor) -> Tensor {
 }
 
 /// The same as matrix products, picture by picture so that the scores stay in the cache. In bfloat16 on a
-/// processor it took two thirds of the time of the one kernel in PyTorch 2.11 (`benchmarks/README.md`). The
-/// scores are rounded to bfloat16 before their softmax.
+/// processor it took two thirds of the time of the one kernel in PyTorch 2.11, with AMX twice its time
+/// (`benchmarks/README.md`). The scores are rounded to bfloat16 before their softmax.
 fn mixed_by_products(q: &Tensor, k: &Tensor, v: &Tensor) -> Tensor {
     let (batch, _, _, width) = q
         .size4()
