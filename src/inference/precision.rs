@@ -67,20 +67,18 @@ impl Precision {
         }
     }
 
-    /// What the scores and sums of attention are computed in.
-    pub(super) fn attention_kind(self) -> Kind {
+    /// How a block of a transformer multiplies.
+    pub(super) fn multiplication(self) -> Multiplication {
         match self {
-            Self::Int8 if computes_in_bf16() => Kind::BFloat16,
-            Self::Fp32 | Self::Bf16 | Self::Fp16 | Self::Int8 => self.kind(),
+            Self::Int8 => Multiplication::Bytes,
+            Self::Bf16 if multiplies_tiles() => Multiplication::Tiles,
+            Self::Fp32 | Self::Bf16 | Self::Fp16 => self.with_gradients(),
         }
     }
 
-    /// What a block computes in that gradients go through, which integers do not have.
-    pub(super) fn with_gradients(self) -> Self {
-        match self {
-            Self::Int8 => Self::Fp32,
-            Self::Fp32 | Self::Bf16 | Self::Fp16 => self,
-        }
+    /// How a block multiplies that gradients go through.
+    pub(super) fn with_gradients(self) -> Multiplication {
+        Multiplication::Floats(self.kind())
     }
 
     /// Refuses 8-bit integers where nothing multiplies them.
@@ -96,6 +94,29 @@ impl Precision {
                 Err("int8 is for processors; choose bf16 or fp16 on a GPU".into())
             }
             _ => Ok(()),
+        }
+    }
+}
+
+/// How a block of a transformer computes its matrix products.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Multiplication {
+    /// By libtorch's products of floats, the only ones that gradients go through.
+    Floats(Kind),
+    /// In bfloat16, with weights laid out for the processor's tiles.
+    Tiles,
+    /// In 8-bit integers.
+    Bytes,
+}
+
+impl Multiplication {
+    /// What the scores and sums of attention are computed in.
+    pub(super) fn attention_kind(self) -> Kind {
+        match self {
+            Self::Floats(kind) => kind,
+            Self::Tiles => Kind::BFloat16,
+            Self::Bytes if computes_in_bf16() => Kind::BFloat16,
+            Self::Bytes => Kind::Float,
         }
     }
 }

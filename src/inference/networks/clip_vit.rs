@@ -30,7 +30,7 @@ pub(super) fn take(
             // What patches contribute is followed back through the last block.
             let of_block = |n| match n + 1 == shape.layers {
                 true => precision.with_gradients(),
-                false => precision,
+                false => precision.multiplication(),
             };
             let take = |n| block(layers.at(n), width, shape.heads);
             blocks(shape.layers, take, of_block)

@@ -157,7 +157,7 @@ fn tower(root: &mut Scope<'_>, shape: &DinoV2Shape, precision: Precision) -> Vis
             // Without a mask head, what patches contribute is followed back through the last block.
             let of_block = |n| match n + 1 == shape.tower.layers && !shape.mask_head {
                 true => precision.with_gradients(),
-                false => precision,
+                false => precision.multiplication(),
             };
             let take = |n| block(layers.at(n), width, shape.tower.heads);
             blocks(shape.tower.layers, take, of_block)

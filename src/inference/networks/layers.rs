@@ -1,15 +1,15 @@
 //! The layers the networks are made of. Each takes its tensors from a [`Scope`] under PyTorch's
 //! names and runs in evaluation mode only.
 //!
-//! A layer computes in the kind of its weights and casts its input to it; [`Product::computing_in`]
+//! A layer computes in the kind of its weights and casts its input to it; [`Product::computing_by`]
 //! and the like turn the weights, once, into those of another precision.
 
 use tch::{Device, Kind, Tensor};
 
-use super::super::Precision;
-use super::super::precision::multiplies_tiles;
+use super::super::precision::{Multiplication, multiplies_tiles};
 use super::super::weights::Scope;
 use super::eight_bits::{EightBitProduct, Multiplier};
+use super::tiles::{TileMultiplier, TiledProduct};
 
 /// PyTorch's default in batch and layer normalisation, and CLIP's.
 pub(super) const NORM_EPS: f64 = 1e-5;
@@ -62,28 +62,46 @@ impl Linear {
 /// A [`Linear`] as a trunk computes it.
 pub(super) enum Product {
     Floats(Linear),
+    Tiles(TiledProduct),
     EightBits(EightBitProduct),
 }
 
+/// What multiplies, one of a kind for all products of a network.
+#[derive(Default)]
+pub(super) struct Multipliers {
+    tiles: TileMultiplier,
+    bytes: Multiplier,
+}
+
 impl Product {
-    pub(super) fn computing_in(self, precision: Precision, multiplier: &Multiplier) -> Self {
+    pub(super) fn computing_by(self, how: Multiplication, multipliers: &Multipliers) -> Self {
         let Self::Floats(Linear { weight, bias }) = self else {
             return self;
         };
-        if precision == Precision::Int8 {
-            return Self::EightBits(EightBitProduct::of(&weight, &bias, multiplier));
+        let floats = |kind| {
+            let [weight, bias] = [&weight, &bias].map(|tensor| tensor.to_kind(kind));
+            Linear { weight, bias }
+        };
+        match how {
+            Multiplication::Floats(kind) => Self::Floats(floats(kind)),
+            Multiplication::Tiles => {
+                let Linear { weight, bias } = floats(Kind::BFloat16);
+                match TiledProduct::of(&weight, &bias, &multipliers.tiles) {
+                    Some(tiled) => Self::Tiles(tiled),
+                    None => Self::Floats(Linear { weight, bias }),
+                }
+            }
+            Multiplication::Bytes => {
+                Self::EightBits(EightBitProduct::of(&weight, &bias, &multipliers.bytes))
+            }
         }
-        let kind = precision.kind();
-        Self::Floats(Linear {
-            weight: weight.to_kind(kind),
-            bias: bias.to_kind(kind),
-        })
     }
 
     /// `[…, inputs]` → `[…, outputs]`.
     pub(super) fn run(&self, x: &Tensor) -> Tensor {
         match self {
             Self::Floats(linear) => linear.run(x),
+            Self::Tiles(product) => product.run(x),
             Self::EightBits(product) => product.run(x),
         }
     }
@@ -173,11 +191,11 @@ impl SelfAttention {
         }
     }
 
-    pub(super) fn computing_in(self, precision: Precision, multiplier: &Multiplier) -> Self {
-        let kind = precision.attention_kind();
+    pub(super) fn computing_by(self, how: Multiplication, multipliers: &Multipliers) -> Self {
+        let kind = how.attention_kind();
         Self {
-            joint: self.joint.computing_in(precision, multiplier),
-            out: self.out.computing_in(precision, multiplier),
+            joint: self.joint.computing_by(how, multipliers),
+            out: self.out.computing_by(how, multipliers),
             heads: self.heads,
             kind,
             in_products: kind == Kind::BFloat16 && !multiplies_tiles(),

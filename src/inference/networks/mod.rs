@@ -20,6 +20,7 @@ mod resnext;
 mod script;
 mod sequence;
 mod temporal;
+mod tiles;
 mod vit;
 
 #[cfg(test)]

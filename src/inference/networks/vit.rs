@@ -8,9 +8,8 @@ use std::thread;
 
 use tch::{Device, Kind, Tensor};
 
-use super::super::Precision;
-use super::eight_bits::Multiplier;
-use super::layers::{LayerNorm, Product, SelfAttention};
+use super::super::precision::Multiplication;
+use super::layers::{LayerNorm, Multipliers, Product, SelfAttention};
 use super::picture::{PictureLogits, PictureMaps};
 use super::relevance::{TowardsFake, followed_back, of_tokens};
 
@@ -147,22 +146,21 @@ pub(super) struct Block {
 /// Blocks that get ready side by side at most, so that never the floats of a whole network lie beside what is made of them.
 const SIDE_BY_SIDE: usize = 4;
 
-/// The blocks 0 to `count` that `take` gives, each in the precision of its number. As many as there are threads get ready side by
+/// The blocks 0 to `count` that `take` gives, each multiplying as `how` says of its number. As many as there are threads get ready side by
 /// side: packing weights of eight bits takes one core longer than everything else about a start.
 pub(super) fn blocks(
     count: i64,
     mut take: impl FnMut(i64) -> Block,
-    precision: impl Fn(i64) -> Precision,
+    how: impl Fn(i64) -> Multiplication,
 ) -> Vec<Block> {
-    let multiplier = &Multiplier::default();
+    let multipliers = &Multipliers::default();
     let numbers: Vec<i64> = (0..count).collect();
     let threads = usize::try_from(tch::get_num_threads()).unwrap_or(1);
     let side_by_side = |numbers: &[i64]| {
-        let taken: Vec<_> = numbers.iter().map(|n| (take(*n), precision(*n))).collect();
+        let taken: Vec<_> = numbers.iter().map(|n| (take(*n), how(*n))).collect();
         thread::scope(|scope| {
-            let ready = taken.into_iter().map(|(block, precision)| {
-                scope.spawn(move || block.computing_in(precision, multiplier))
-            });
+            let ready = (taken.into_iter())
+                .map(|(block, how)| scope.spawn(move || block.computing_by(how, multipliers)));
             let ready: Vec<_> = ready.collect();
             let joined = ready.into_iter().map(|block| block.join());
             joined
@@ -175,11 +173,11 @@ pub(super) fn blocks(
 }
 
 impl Block {
-    fn computing_in(self, precision: Precision, multiplier: &Multiplier) -> Self {
+    fn computing_by(self, how: Multiplication, multipliers: &Multipliers) -> Self {
         Self {
-            attention: self.attention.computing_in(precision, multiplier),
-            widen: self.widen.computing_in(precision, multiplier),
-            narrow: self.narrow.computing_in(precision, multiplier),
+            attention: self.attention.computing_by(how, multipliers),
+            widen: self.widen.computing_by(how, multipliers),
+            narrow: self.narrow.computing_by(how, multipliers),
             ..self
         }
     }
