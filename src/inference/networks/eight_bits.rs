@@ -28,12 +28,12 @@ const SMALLEST_SCALE: f64 = 1e-12;
 /// What multiplies, one for all products of a network and made for the first of them: libtorch looks at each
 /// for some hundredths of a second before it runs as fast as it will.
 #[derive(Default)]
-pub(super) struct Multiplier(OnceLock<Arc<CModule>>);
+pub(super) struct ByteMultiplier(OnceLock<Arc<CModule>>);
 
-impl Multiplier {
+impl ByteMultiplier {
     fn module(&self) -> Arc<CModule> {
         let made = self.0.get_or_init(|| {
-            let module = script::module("Multiplier", CODE);
+            let module = script::module("Bytes", CODE);
             Arc::new(module.expect("the module is ours and the same on every machine"))
         });
         Arc::clone(made)
@@ -55,7 +55,7 @@ unsafe impl Send for Packed {}
 
 impl EightBitProduct {
     /// Rounds the weights, `[outputs, inputs]`; the bias, `[outputs]`, stays as it is.
-    pub(super) fn of(weight: &Tensor, bias: &Tensor, multiplier: &Multiplier) -> Self {
+    pub(super) fn of(weight: &Tensor, bias: &Tensor, multiplier: &ByteMultiplier) -> Self {
         let weight = weight.detach().to_kind(Kind::Float).contiguous();
         let rounded = rounded(&weight, &scales(&weight, sums_bytes_widely()));
         let multiplier = multiplier.module();
@@ -112,15 +112,15 @@ fn pairs(weight: &Tensor) -> Tensor {
 
 /// What the module does, in TorchScript's own notation. Inputs keep all their steps.
 const CODE: &str = "\
-class Multiplier(Module):
+class Bytes(Module):
   __parameters__ = []
   __buffers__ = []
   training : bool
-  def product(self: __torch__.Multiplier,
+  def product(self: __torch__.Bytes,
     x: Tensor,
     packed: __torch__.torch.classes.quantized.LinearPackedParamsBase) -> Tensor:
     return ops.quantized.linear_dynamic(x, packed, False)
-  def packed(self: __torch__.Multiplier,
+  def packed(self: __torch__.Bytes,
     rounded: Tensor,
     bias: Tensor) -> __torch__.torch.classes.quantized.LinearPackedParamsBase:
     return ops.quantized.linear_prepack(rounded, bias)
@@ -141,7 +141,7 @@ mod tests {
         tch::manual_seed(7);
         let (x, weight, bias) = (random(&[2, 37, 64]), random(&[48, 64]), random(&[48]));
         let exact = x.linear(&weight, Some(&bias));
-        let rounded = EightBitProduct::of(&weight, &bias, &Multiplier::default()).run(&x);
+        let rounded = EightBitProduct::of(&weight, &bias, &ByteMultiplier::default()).run(&x);
         assert_eq!(rounded.size(), exact.size());
         let off = f64::try_from((rounded - &exact).abs().mean(Kind::Float)).unwrap();
         let size = f64::try_from(exact.abs().mean(Kind::Float)).unwrap();
@@ -166,7 +166,7 @@ mod tests {
         for largest in [1.0, -1.0] {
             let weight = Tensor::full([4, 64], largest, (Kind::Float, Device::Cpu));
             let bias = Tensor::zeros([4], (Kind::Float, Device::Cpu));
-            let found = EightBitProduct::of(&weight, &bias, &Multiplier::default()).run(&x);
+            let found = EightBitProduct::of(&weight, &bias, &ByteMultiplier::default()).run(&x);
             let apart = (found - x.linear(&weight, Some(&bias))).abs().max();
             let apart = f64::try_from(apart).unwrap() / (63.0 * 255.0);
             assert!(apart < 0.01, "{largest}: {apart}");
@@ -189,7 +189,8 @@ mod tests {
             Tensor::zeros([3, 8], (Kind::Float, Device::Cpu)),
             random(&[3]),
         );
-        let y = EightBitProduct::of(&weight, &bias, &Multiplier::default()).run(&random(&[5, 8]));
+        let y =
+            EightBitProduct::of(&weight, &bias, &ByteMultiplier::default()).run(&random(&[5, 8]));
         assert_eq!(y, bias.expand([5, 3], false));
     }
 }

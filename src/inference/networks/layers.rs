@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::super::precision::{Multiplication, multiplies_tiles};
 use super::super::weights::Scope;
-use super::eight_bits::{EightBitProduct, Multiplier};
+use super::eight_bits::{ByteMultiplier, EightBitProduct};
 use super::tiles::{TileMultiplier, TiledProduct};
 
 /// PyTorch's default in batch and layer normalisation, and CLIP's.
@@ -70,7 +70,7 @@ pub(super) enum Product {
 #[derive(Default)]
 pub(super) struct Multipliers {
     tiles: TileMultiplier,
-    bytes: Multiplier,
+    bytes: ByteMultiplier,
 }
 
 impl Product {

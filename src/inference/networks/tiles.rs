@@ -76,13 +76,19 @@ class Tiles(Module):
 mod tests {
     use tch::Kind;
 
+    use super::super::super::precision::multiplies_tiles;
     use super::*;
 
-    fn random(shape: &[i64]) -> Tensor {
-        Tensor::randn(shape, (Kind::Float, Device::Cpu))
+    /// 32 bits, which oneDNN multiplies on every processor, and what the tiles are for where there are any.
+    fn kinds() -> Vec<Kind> {
+        let coarse = multiplies_tiles().then_some(Kind::BFloat16);
+        coarse.into_iter().chain([Kind::Float]).collect()
     }
 
-    /// In 32 bits, which oneDNN multiplies on every processor.
+    fn random(shape: &[i64], kind: Kind) -> Tensor {
+        Tensor::randn(shape, (Kind::Float, Device::Cpu)).to_kind(kind)
+    }
+
     fn laid_out(weight: &Tensor, bias: &Tensor) -> TiledProduct {
         TiledProduct::of(weight, bias, &TileMultiplier::default()).expect("libtorch has oneDNN")
     }
@@ -90,26 +96,34 @@ mod tests {
     #[test]
     fn a_product_with_weights_laid_out_is_the_product() {
         tch::manual_seed(7);
-        let (weight, bias) = (random(&[48, 64]), random(&[48]));
-        let product = laid_out(&weight, &bias);
-        for shape in [&[1, 64][..], &[2, 37, 64], &[5, 1, 64]] {
-            let x = random(shape);
-            let (found, wanted) = (product.run(&x), x.linear(&weight, Some(&bias)));
-            assert_eq!(found.size(), wanted.size());
-            let apart = f64::try_from((found - wanted).abs().max()).unwrap();
-            assert!(apart < 1e-4, "{shape:?}: {apart}");
+        for kind in kinds() {
+            // Sums are about 8 and at most 64, of which bfloat16 keeps eight bits.
+            let tolerance = if kind == Kind::Float { 1e-4 } else { 0.25 };
+            let (weight, bias) = (random(&[48, 64], kind), random(&[48], kind));
+            let product = laid_out(&weight, &bias);
+            for shape in [&[1, 64][..], &[2, 37, 64], &[5, 1, 64]] {
+                let x = random(shape, kind);
+                let (found, wanted) = (product.run(&x), x.linear(&weight, Some(&bias)));
+                assert_eq!((found.size(), found.kind()), (wanted.size(), kind));
+                let apart = (found - wanted).abs().max().to_kind(Kind::Float);
+                let apart = f64::try_from(apart).unwrap();
+                assert!(apart < tolerance, "{kind:?} {shape:?}: {apart}");
+            }
         }
     }
 
     #[test]
     fn a_picture_gets_the_same_bits_alone_and_in_company() {
         tch::manual_seed(7);
-        let product = laid_out(&random(&[96, 64]), &random(&[96]));
-        let pictures = random(&[8, 577, 64]);
-        let together = product.run(&pictures);
-        for picture in 0..8 {
-            let alone = product.run(&pictures.narrow(0, picture, 1));
-            assert_eq!(alone, together.narrow(0, picture, 1), "{picture}");
+        for kind in kinds() {
+            let product = laid_out(&random(&[96, 64], kind), &random(&[96], kind));
+            let pictures = random(&[8, 577, 64], kind);
+            let together = product.run(&pictures);
+            for picture in 0..8 {
+                let alone = product.run(&pictures.narrow(0, picture, 1));
+                let among = together.narrow(0, picture, 1);
+                assert_eq!(alone, among, "{kind:?} {picture}");
+            }
         }
     }
 }
