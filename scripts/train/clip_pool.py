@@ -23,7 +23,7 @@ from degrade import draw_journey, travel
 from faces import Faces
 from manipulate import FAMILIES, TRAINED_FAMILIES, Forger
 from pairs import shrink
-from pseudo_video import Clip, animate, forge_clip, talking_head
+from pseudo_video import Clip, animate, enliven, forge_clip, talking_head
 from redrawers import Redrawers, load_redrawers
 from settings import CACHE_DIR, read_config
 from split import splits
@@ -57,7 +57,7 @@ class ClipMaker:
         """[2, T, S, S, 3]: genuine and forged after one journey, mirrored together half of the time."""
         self.forger.rng = self.rng
         family = self.forger.draw_family()
-        genuine, forged = forge_clip(self.clip(frames), self.forger, family, self.rng.uniform(*self.plan["strength"]), self.rng)
+        genuine, forged = forge_clip(enliven(self.clip(frames), self.rng), self.forger, family, self.rng.uniform(*self.plan["strength"]), self.rng)
         journey = draw_journey(self.rng, self.rng.random() ** 0.5, codec=str(self.rng.choice(["h264", "jpeg", "none"], p=[.7, .2, .1])))
         both = [travel(clip.canvases, journey, self.rng, still=False) for clip in (genuine, forged)]
         stacked = np.stack([np.stack([shrink(picture, self.size_px) for picture in clip]) for clip in both])

@@ -36,20 +36,29 @@ class ResidualMaskHead(nn.Module):
 
 
 class SequenceTrainee(nn.Module):
-    """The sequence network's backbone with a picture logit and a mask head."""
+    """The sequence network's backbone with a picture logit, a mask head, and a linear map to the features of a teacher."""
+
+    TEACHER_FEATURES = 768
 
     def __init__(self, network: SequenceNetwork):
         super().__init__()
         self.network = network
         stem, stages = network.shape["stem_width"], len(network.shape["layers"])
         self.mask_head = ResidualMaskHead(stem * 8)
-        self.picture_head = nn.Linear(stem * 4 * 2 ** (stages - 1), 1)
+        features = stem * 4 * 2 ** (stages - 1)
+        self.picture_head = nn.Linear(features, 1)
+        self.to_teacher = nn.Linear(features, self.TEACHER_FEATURES, bias=False)
         with torch.no_grad():
             network.feature_extractor[0].weight.copy_(dct_filters(stem, 7))
 
-    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """[B, 3, S, S] -> logits of P(fake) [B], mask logits [B, 16, 16]."""
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """[B, 3, S, S] -> logits of P(fake) [B], mask logits [B, 16, 16], pooled features [B, C]."""
         parts = self.network.feature_extractor
         stride8 = parts[:6](images)
         pooled = parts[6:](stride8).mean((2, 3))
-        return self.picture_head(pooled)[:, 0], self.mask_head(stride8)
+        return self.picture_head(pooled)[:, 0], self.mask_head(stride8), pooled
+
+    def changes(self, pooled: torch.Tensor) -> torch.Tensor:
+        """[2 pairs, C], genuine first -> what their forgeries changed in the teacher's features [pairs, 768]."""
+        genuine, forged = pooled.chunk(2)
+        return self.to_teacher(forged - genuine)

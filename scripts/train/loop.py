@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from precision import autocast
-from stills import StillPool, curriculum, jitter, normalise, picture_and_mask_loss, shift
+from stills import StillPool, curriculum, feature_loss, jitter, normalise, picture_and_mask_loss, shift
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
@@ -62,7 +62,9 @@ class StillTraining:
         self.trainee.train()
         with autocast():
             outputs = self.trainee(images)
-        loss, picture_loss = picture_and_mask_loss(outputs, batch, self.plan["mask_weight"])
+        loss, picture_loss = picture_and_mask_loss(outputs, batch, self.plan["mask_weight"], self.plan.get("trust", 0.0))
+        if self.pool.taught:
+            loss = loss + self.plan["feature_weight"] * feature_loss(self.trainee.changes(outputs[2].float()), batch)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.trainee.parameters(), 1.0)
@@ -72,8 +74,10 @@ class StillTraining:
         return float(picture_loss)
 
     def take_shards(self) -> None:
-        """The first round of shards at once, then one more every `steps_per_shard` steps."""
+        """The first round of shards at once, then one more every `steps_per_shard` steps; their teacher's opinion every `steps_per_opinion`."""
         self.pool.take(self.plan["first_shards"] + self.step // self.plan["steps_per_shard"])
+        if "steps_per_opinion" in self.plan:
+            self.pool.take_opinions(min(len(self.pool.shards), self.step // self.plan["steps_per_opinion"]))
 
     def rate(self, progress: float) -> float:
         """Warm-up, a plateau, then a straight line to zero over the last part."""

@@ -53,6 +53,47 @@ def animate(canvas: np.ndarray, landmarks: np.ndarray, person: str, frames: int,
     return Clip(person, canvases, moved)
 
 
+LIVELY = {"as it is": 0.3, "speaking": 0.2, "blinking": 0.1, "shaken": 0.15, "stuttering": 0.1, "several": 0.15}
+
+
+def enliven(clip: Clip, rng: np.random.Generator) -> Clip:
+    """Motion beyond a smooth walk, for clips that training sees: a mouth that speaks, eyes that blink, a camera that shakes, frames that
+    come twice. Genuine clips and forged ones are made of the same, so that none of it is a mark of forgery."""
+    kind = str(rng.choice(list(LIVELY), p=list(LIVELY.values())))
+
+    def has(way: str) -> bool:
+        return kind == way or (kind == "several" and rng.random() < 0.6)
+
+    frames = len(clip.canvases)
+    opening = rng.uniform(0.02, 0.08) * rng.random(frames) if has("speaking") else np.zeros(frames)
+    closing = (rng.random(frames) < 0.2) * rng.uniform(0.4, 0.8) if has("blinking") else np.zeros(frames)
+    shake = rng.normal(0, rng.uniform(0.3, 1.5), (frames, 3)) if has("shaken") else np.zeros((frames, 3))
+    canvases, landmarks = [], []
+    for t in range(frames):
+        picture = with_face_moved(clip.canvases[t], clip.landmarks[t], opening[t], closing[t])
+        matrix = cv2.getRotationMatrix2D((CANVAS_PX / 2, CANVAS_PX / 2), 0.5 * shake[t, 2], 1)
+        matrix[:, 2] += shake[t, :2]
+        canvases.append(cv2.warpAffine(picture, matrix, (CANVAS_PX, CANVAS_PX), borderMode=cv2.BORDER_REFLECT_101) if shake[t].any() else picture)
+        landmarks.append(move(clip.landmarks[t], matrix).astype(np.float32))
+    shown = np.sort(rng.integers(0, frames, frames)) if has("stuttering") else np.arange(frames)
+    return Clip(clip.person, [canvases[t] for t in shown], [landmarks[t] for t in shown])
+
+
+def with_face_moved(canvas: np.ndarray, landmarks: np.ndarray, opening: float, closing: float) -> np.ndarray:
+    """The lips `opening` apart, as a share of the distance from eyes to mouth, and the eyes closed by `closing` 0..1 of their height."""
+    if not opening and not closing:
+        return canvas
+    rows, columns = np.mgrid[:CANVAS_PX, :CANVAS_PX].astype(np.float32)
+    eyes, mouth = landmarks[:2], landmarks[3:].mean(0)
+    length = max(8.0, float(mouth[1] - eyes[:, 1].mean()))
+    near = np.exp(-(((columns - mouth[0]) / (0.6 * length)) ** 2) - ((rows - mouth[1]) / (0.5 * length)) ** 2)
+    lookup = rows - opening * length * near * (np.tanh((rows - mouth[1]) / (0.08 * length)) + 0.4)  # the jaw falls further than the lip rises
+    for eye in eyes:
+        near = np.exp(-(((columns - eye[0]) / (0.28 * length)) ** 2) - ((rows - eye[1]) / (0.16 * length)) ** 2)
+        lookup += closing * near * (rows - eye[1])
+    return cv2.remap(canvas, columns, lookup.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+
+
 def talking_head(faces: Faces, indices: np.ndarray, frames: int, rng: np.random.Generator) -> Clip:
     """Evenly spaced frames of a real clip, from a random start."""
     stride = max(1, min(len(indices) // frames, int(rng.integers(1, 4))))

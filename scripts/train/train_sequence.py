@@ -2,7 +2,8 @@
 
     python scripts/train/train_sequence.py --config scripts/train/configs/sequence-s.toml
 
-The backbone learns from stills with a picture logit and the blend mask at stride 8. Its pooled features of all clips are
+The backbone goes on from an exported model's (`from`) and learns from stills with a picture logit and the blend mask at stride 8, and from
+what the frame model says of them (`teacher.py`): its opinion, its map, and what a forgery changes in its features. Its pooled features of all clips are
 then computed once, and the part that looks over time learns from them: flicker, lag, slide and jumps.
 """
 
@@ -19,12 +20,13 @@ from sklearn.metrics import roc_auc_score
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from export import stored_network
 from heads import SequenceTrainee
 from loop import StillTraining, draw_curves
 from networks import SequenceNetwork
 from pairs import shrunk
 from precision import autocast
-from settings import CACHE_DIR, read_config
+from settings import CACHE_DIR, MODELS_DIR, read_config
 from stills import StillPool, normalise
 
 FAKE, REAL = 0, 1
@@ -34,10 +36,19 @@ def train(config: dict, cache_dir: Path) -> None:
     torch.manual_seed(config["seed"])
     folder = cache_dir / "runs" / config["name"]
     network = SequenceNetwork(config["architecture"])
-    trained = StillTraining(SequenceTrainee(network), config, folder).run().network
+    trainee = SequenceTrainee(network)
+    if "from" in config["stills"]:
+        network.feature_extractor.load_state_dict(backbone_of(MODELS_DIR / config["stills"]["from"]))
+    trained = StillTraining(trainee, config, folder).run().network
     network.load_state_dict(trained.state_dict())
     network = fit_over_time(network.eval(), config, cache_dir, folder)
     torch.save(network.state_dict(), folder / "trained.pt")
+
+
+def backbone_of(folder: Path) -> dict[str, torch.Tensor]:
+    """The tensors of an exported sequence model's ResNeXt."""
+    network, _ = stored_network(folder)
+    return network.feature_extractor.state_dict()
 
 
 def fit_over_time(network: SequenceNetwork, config: dict, cache_dir: Path, folder: Path) -> SequenceNetwork:
