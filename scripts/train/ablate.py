@@ -20,6 +20,14 @@ from networks import SequenceNetwork
 from settings import CACHE_DIR, read_config
 
 
+def no_teacher(config: dict) -> None:
+    config["stills"] |= {"trust": 0.0, "feature_weight": 0.0}
+
+
+def opinions_only(config: dict) -> None:
+    config["stills"]["feature_weight"] = 0.0
+
+
 def full_only(config: dict) -> None:
     config["stills"]["curriculum"] = [{"until": 1.0, "shares": {"full": 1.0}}]
 
@@ -35,7 +43,9 @@ def one_family(config: dict) -> None:
 VARIANTS = {
     "the recipe": lambda config: None,
     "without the mask as a target": no_mask,
-    "without the curriculum (everything hard from the start)": full_only,
+    "without the frame model as a teacher": no_teacher,
+    "the teacher's opinion and map, not its features": opinions_only,
+    "without easy pairs (everything hard from the start)": full_only,
     "self-blends only": one_family,
 }
 
@@ -55,7 +65,7 @@ def ablate(config: dict, steps: int, cache_dir: Path) -> str:
     lines = ["| variant | images | AUC, medium stills | AUC, hard stills |", "|---|---|---|---|"]
     for number, (name, change) in enumerate(VARIANTS.items()):
         variant = copy.deepcopy(config)
-        variant["stills"] |= {"steps": steps, "first_shards": 50, "steps_per_shard": steps, "validate_every": steps}
+        variant["stills"] |= {"steps": steps, "first_shards": 50, "steps_per_shard": steps, "steps_per_opinion": 1, "validate_every": steps}
         change(variant)
         row = run(name, variant, cache_dir / "runs" / f"{config['name']}-ablation" / f"{steps}-{number}")
         lines.append(f"| {name} | {row['images']} | {row['auc_medium']:.3f} | {row['auc_full']:.3f} |")

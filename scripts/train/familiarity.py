@@ -115,7 +115,7 @@ class Backbone:
 
 def still_pairs(split: str, cache_dir: Path, count: int, stages: tuple[str, ...], rng: np.random.Generator) -> np.ndarray:
     """u8 [2 count, 1, S, S, 3]: genuine stills and their forgeries, from all shards there are."""
-    paths = sorted(path.with_suffix(".npy") for path in (cache_dir / "stills" / split).glob("*.npz") if path.stem.split("-")[0] in stages)
+    paths = sorted(path.with_suffix(".npy") for path in (cache_dir / "stills" / split).glob("*-[0-9][0-9][0-9].npz") if path.stem.split("-")[0] in stages)
     shards = [np.load(path, mmap_mode="r") for path in paths]
     drawn = [shard[np.sort(rng.choice(len(shard), -(-count // len(shards)), replace=False))] for shard in shards]
     pairs = np.concatenate(drawn)[:count]

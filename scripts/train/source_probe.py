@@ -60,7 +60,7 @@ class Stills:
 def read_stills(cache_dir: Path, rng: np.random.Generator) -> tuple[Stills, dict[str, int]]:
     """A sample of the pool's records, and how many records of each source there are in all."""
     faces = Faces(cache_dir)
-    shards = [path for split in ("train", "validation") for path in sorted((cache_dir / "stills" / split).glob("*.npz"))]
+    shards = [path for split in ("train", "validation") for path in sorted((cache_dir / "stills" / split).glob("*-[0-9][0-9][0-9].npz"))]
     records = [(path, row, face) for path in shards for row, face in enumerate(np.load(path)["faces"])]
     source_of = np.array([SOURCES[faces.paths[face].split("/")[1]] for _, _, face in records])
     counts = {source: int((source_of == source).sum()) for source in SOURCES.values()}
