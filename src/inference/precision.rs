@@ -171,7 +171,7 @@ macro_rules! processor_has {
 
 /// Whether this processor has instructions for products of bfloat16: AVX-512 BF16, which every
 /// processor with AMX has too.
-fn computes_in_bf16() -> bool {
+pub(super) fn computes_in_bf16() -> bool {
     processor_has!("avx512bf16")
 }
 

@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use tch::{CModule, Device, Kind, Tensor};
 
+use super::super::precision::computes_in_bf16;
 use super::script;
 
 /// What is the same for every input of a convolution.
@@ -57,15 +58,20 @@ const MANY: i64 = 8;
 
 impl FusedConvolution {
     /// Of weights `[outputs, inputs / groups, kernel, kernel]` and a bias `[outputs]`. None where libtorch
-    /// has no such kernels: on a GPU, in half precision, and built without oneDNN.
+    /// has no such kernels: on a GPU, in half precision, in bfloat16 on a processor that only emulates it, and built
+    /// without oneDNN.
     pub(super) fn of(
         weight: &Tensor,
         bias: &Tensor,
         geometry: Geometry,
         kernels: &mut Kernels,
     ) -> Option<Self> {
-        let is_served = weight.device() == Device::Cpu && weight.kind() == Kind::Float;
-        if !is_served {
+        let is_served = match weight.kind() {
+            Kind::Float => true,
+            Kind::BFloat16 => computes_in_bf16(),
+            _ => false,
+        };
+        if weight.device() != Device::Cpu || !is_served {
             return None;
         }
         Some(Self {
@@ -79,20 +85,20 @@ impl FusedConvolution {
 
     /// `[n, inputs, h, w]` → `[n, outputs, h/stride, w/stride]`.
     pub(super) fn run(&self, x: &Tensor) -> Tensor {
-        let x = x.to_kind(Kind::Float);
+        let x = x.to_kind(self.weight.kind());
         self.call("forward", &[&x, self.laid_out_for(&x), &self.bias])
     }
 
     /// The same, cut off below zero.
     pub(super) fn rectified(&self, x: &Tensor) -> Tensor {
-        let x = x.to_kind(Kind::Float);
+        let x = x.to_kind(self.weight.kind());
         self.call("rectified", &[&x, self.laid_out_for(&x), &self.bias])
     }
 
     /// The sum of the result and `shortcut`, which is of its shape, cut off below zero. It is written over
     /// the shortcut: with memory of its own it took two to three times as long.
     pub(super) fn joined(&self, x: &Tensor, shortcut: Tensor) -> Tensor {
-        let x = x.to_kind(Kind::Float);
+        let x = x.to_kind(self.weight.kind());
         let weight = self.laid_out_for(&x);
         self.call("joined", &[&x, weight, &self.bias, &shortcut])
     }
@@ -178,48 +184,70 @@ mod tests {
         x.conv2d(weight, Some(bias), stride, padding, [1, 1], groups)
     }
 
+    /// In 32 bits, and in bfloat16 where that is computed: how far results may lie apart.
+    fn kinds() -> Vec<(Kind, f64)> {
+        let mut kinds = vec![(Kind::Float, 1e-4)];
+        if computes_in_bf16() {
+            kinds.push((Kind::BFloat16, 0.02));
+        }
+        kinds
+    }
+
     #[test]
     fn what_follows_a_convolution_is_the_same_taken_along_for_one_picture_a_few_and_many() {
         let _no_grad = tch::no_grad_guard();
         tch::manual_seed(7);
-        let mut kernels = Kernels::default();
-        for (kernel, stride, groups) in [(1, 1, 1), (3, 1, 4), (3, 2, 1), (7, 2, 1)] {
-            let (weight, bias) = (random(&[16, 8 / groups, kernel, kernel]), random(&[16]));
-            let geometry = Geometry {
-                stride,
-                padding: kernel / 2,
-                groups,
-            };
-            let fused = FusedConvolution::of(&weight, &bias, geometry, &mut kernels)
-                .expect("libtorch has oneDNN");
-            // Both layouts are used again, for other numbers of pictures and for larger ones.
-            for (pictures, side) in [
-                (1, 12),
-                (3, 12),
-                (MANY, 12),
-                (MANY + 3, 12),
-                (1, 15),
-                (MANY, 9),
-            ] {
-                let x = random(&[pictures, 8, side, side]);
-                let wanted = plain(&x, &weight, &bias, geometry);
-                let shortcut = random(&wanted.size());
-                for (found, wanted) in [
-                    (fused.run(&x), wanted.shallow_clone()),
-                    (fused.rectified(&x), wanted.relu()),
-                    (
-                        fused.joined(&x, shortcut.copy()),
-                        (&wanted + &shortcut).relu(),
-                    ),
+        for (kind, tolerance) in kinds() {
+            let mut kernels = Kernels::default();
+            for (kernel, stride, groups) in [(1, 1, 1), (3, 1, 4), (3, 2, 1), (7, 2, 1)] {
+                let (weight, bias) = (random(&[16, 8 / groups, kernel, kernel]), random(&[16]));
+                let (weight, bias) = (weight.to_kind(kind), bias.to_kind(kind));
+                let geometry = Geometry {
+                    stride,
+                    padding: kernel / 2,
+                    groups,
+                };
+                let fused = FusedConvolution::of(&weight, &bias, geometry, &mut kernels)
+                    .expect("libtorch has oneDNN");
+                // Both layouts are used again, for other numbers of pictures and for larger ones.
+                for (pictures, side) in [
+                    (1, 12),
+                    (3, 12),
+                    (MANY, 12),
+                    (MANY + 3, 12),
+                    (1, 15),
+                    (MANY, 9),
                 ] {
-                    let apart = f64::try_from((found - wanted).abs().max()).unwrap();
+                    let x = random(&[pictures, 8, side, side]).to_kind(kind);
+                    let apart = furthest_apart(&fused, &x, &plain(&x, &weight, &bias, geometry));
                     assert!(
-                        apart < 1e-4,
-                        "{kernel} {stride} {groups} {pictures}: {apart}"
+                        apart < tolerance,
+                        "{kind:?} {kernel} {stride} {groups} {pictures}: {apart}"
                     );
                 }
             }
         }
+    }
+
+    /// How far a convolution and what it takes along lie from `wanted` and the same done behind it, as a
+    /// share of the largest number.
+    fn furthest_apart(fused: &FusedConvolution, x: &Tensor, wanted: &Tensor) -> f64 {
+        let shortcut = random(&wanted.size()).to_kind(wanted.kind());
+        let pairs = [
+            (fused.run(x), wanted.shallow_clone()),
+            (fused.rectified(x), wanted.relu()),
+            (
+                fused.joined(x, shortcut.copy()),
+                (wanted + &shortcut).relu(),
+            ),
+        ];
+        let apart = pairs.map(|(found, wanted)| {
+            assert_eq!(found.kind(), wanted.kind());
+            let (found, wanted) = (found.to_kind(Kind::Float), wanted.to_kind(Kind::Float));
+            let apart = (found - &wanted).abs().max() / wanted.abs().max().clamp_min(1.0);
+            f64::try_from(apart).unwrap()
+        });
+        apart.into_iter().fold(0.0, f64::max)
     }
 
     #[test]
