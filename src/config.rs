@@ -14,7 +14,7 @@ use figment::value::Value;
 use thiserror::Error;
 
 use crate::http::{CorsOrigins, ListenAddress, PublicPath};
-use crate::inference::{DeviceChoice, FramePrecision, Precision};
+use crate::inference::{DeviceChoice, FramePrecision, PrecisionChoice};
 use crate::outward::FetchUrls;
 use crate::telemetry::LogFormat;
 
@@ -127,10 +127,10 @@ settings! {
     foundations_dir: PathBuf = "";
     /// Where the networks run: `auto`, `cpu`, `cuda` or `cuda:N`.
     device: DeviceChoice = "auto";
-    /// How finely the networks compute: `fp32`, `bf16`, `fp16` or `int8` (the matrix products of
-    /// transformers, on processors). The half precisions need half the memory; a logit moves by up to
-    /// 5 % (bf16), 0.5 % (fp16) or 10 % (int8).
-    precision: Precision = "fp32";
+    /// How finely the networks compute: `auto` (`bf16` on a processor that computes in it, AVX-512 BF16, else
+    /// `fp32`), `fp32`, `bf16`, `fp16` or `int8` (the matrix products of transformers, on processors). The half
+    /// precisions need half the memory; a logit moves by up to 5 % (bf16), 0.5 % (fp16) or 10 % (int8).
+    precision: PrecisionChoice = "auto";
     /// The same of the frame model alone: `same` (as `precision`), `auto` (`bf16` on a processor
     /// that computes in it, AVX-512 BF16; else `int8` on one with AVX2), `fp32`, `bf16`, `fp16` or
     /// `int8`.

@@ -110,6 +110,7 @@ class Service:
             "FRAMEWITNESS_MODELS_DIR": str(self.models), "FRAMEWITNESS_DATA_DIR": str(folder / "data"),
             "FRAMEWITNESS_SAMPLE_FRAMES": str(frames), "FRAMEWITNESS_ANALYSIS_DEADLINE_S": "3600",
             "FRAMEWITNESS_JPEG_QUALITY": "100", "FRAMEWITNESS_MIN_SCORED_FRAMES": "2",
+            "FRAMEWITNESS_PRECISION": "fp32", "FRAMEWITNESS_FRAME_MODEL_PRECISION": "fp32",  # as PyTorch computes here
         }
         shutil.copytree(ROOT / "models", self.models)
 

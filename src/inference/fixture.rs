@@ -11,7 +11,7 @@ use super::bundle::Bundle;
 use super::networks::{FrameNetwork, SequenceNetwork};
 use super::parity::hashed;
 use super::weights::Tensors;
-use super::{Clip, DeviceChoice, FramePrecision, InferenceSettings, Precision};
+use super::{Clip, DeviceChoice, FramePrecision, InferenceSettings, Precision, PrecisionChoice};
 use crate::domain::{CROP_CANVAS_PX, Rgb8Image};
 
 const BUNDLE: &str = r#"
@@ -122,6 +122,7 @@ impl TinyBundle {
             queue_frames: 64,
             threads: 1,
             // Not what this processor does best: a test holds on every machine.
+            precision: PrecisionChoice::Fixed(Precision::Fp32),
             frame_model_precision: FramePrecision::Same,
             ..InferenceSettings::default()
         }

@@ -70,7 +70,10 @@ pub use foundation::FoundationFolders;
 pub use fusion::{Fusion, Mix};
 pub use library::{KeptModel, ModelFileName, ModelLibrary};
 pub use metrics::describe_metrics;
-pub use precision::{FramePrecision, Precision, UnknownFramePrecision, UnknownPrecision};
+pub use precision::{
+    FramePrecision, Precision, PrecisionChoice, UnknownFramePrecision, UnknownPrecision,
+    UnknownPrecisionChoice,
+};
 pub use scorer::{Facts, Scorer};
 pub use settings::InferenceSettings;
 pub use slot::{Change, Lease, ModelSlot};

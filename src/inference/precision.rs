@@ -32,6 +32,16 @@ pub enum Precision {
     Int8,
 }
 
+/// Precision of the networks but the frame model, as it is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PrecisionChoice {
+    /// bfloat16 on a processor that computes in it, else 32 bits.
+    #[default]
+    Auto,
+    /// This one.
+    Fixed(Precision),
+}
+
 /// Precision of the frame model, which may differ from that of the other networks: it is the larger
 /// one, and where the processor knows bfloat16 it gains most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -51,6 +61,11 @@ pub enum FramePrecision {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no precision is called {0:?}; choose fp32, bf16, fp16 or int8")]
 pub struct UnknownPrecision(String);
+
+/// Text that names no precision and no way to choose one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no precision is called {0:?}; choose auto, fp32, bf16, fp16 or int8")]
+pub struct UnknownPrecisionChoice(String);
 
 /// Text that names no precision of the frame model.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -146,6 +161,17 @@ impl fmt::Display for Precision {
     }
 }
 
+impl PrecisionChoice {
+    /// What it comes to on `device`.
+    pub(super) fn on(self, device: Device) -> Precision {
+        match self {
+            Self::Fixed(precision) => precision,
+            Self::Auto if device == Device::Cpu && computes_in_bf16() => Precision::Bf16,
+            Self::Auto => Precision::Fp32,
+        }
+    }
+}
+
 impl FramePrecision {
     /// What it comes to on `device`, where the other networks compute in `others`.
     pub(super) fn on(self, device: Device, others: Precision) -> Precision {
@@ -197,6 +223,27 @@ fn has_byte_kernels() -> bool {
     processor_has!("avx2")
 }
 
+impl FromStr for PrecisionChoice {
+    type Err = UnknownPrecisionChoice;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match (text, text.parse()) {
+            ("auto", _) => Ok(Self::Auto),
+            (_, Ok(precision)) => Ok(Self::Fixed(precision)),
+            (_, Err(UnknownPrecision(text))) => Err(UnknownPrecisionChoice(text)),
+        }
+    }
+}
+
+impl fmt::Display for PrecisionChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Fixed(precision) => write!(f, "{precision}"),
+        }
+    }
+}
+
 impl FromStr for FramePrecision {
     type Err = UnknownFramePrecision;
 
@@ -233,6 +280,21 @@ mod tests {
         }
         let error = "fp8".parse::<Precision>().unwrap_err().to_string();
         assert!(error.contains("fp8") && error.contains("bf16"), "{error}");
+    }
+
+    #[test]
+    fn networks_compute_in_bfloat16_by_themselves_only_where_the_processor_does() {
+        for text in ["auto", "fp32", "bf16", "fp16", "int8"] {
+            assert_eq!(text.parse::<PrecisionChoice>().unwrap().to_string(), text);
+        }
+        let error = "same".parse::<PrecisionChoice>().unwrap_err().to_string();
+        assert!(error.contains("same") && error.contains("auto"), "{error}");
+        let on_cpu = PrecisionChoice::default().on(Device::Cpu);
+        assert_eq!(on_cpu == Precision::Bf16, computes_in_bf16(), "{on_cpu}");
+        let on_gpu = PrecisionChoice::Auto.on(Device::Cuda(0));
+        assert_eq!(on_gpu, Precision::Fp32);
+        let fixed = PrecisionChoice::Fixed(Precision::Fp16);
+        assert_eq!(fixed.on(Device::Cpu), Precision::Fp16);
     }
 
     #[test]

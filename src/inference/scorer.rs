@@ -57,7 +57,7 @@ pub struct Facts {
 
 impl Facts {
     pub(super) fn new(bundle: &Bundle, settings: &InferenceSettings, device: Device) -> Self {
-        let precision = settings.precision;
+        let precision = settings.precision.on(device);
         static LOADINGS: AtomicU64 = AtomicU64::new(0);
         Self {
             loading: LOADINGS.fetch_add(1, Ordering::Relaxed),

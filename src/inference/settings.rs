@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::thread::available_parallelism;
 
-use super::{DeviceChoice, FramePrecision, InferenceError, Precision};
+use super::{DeviceChoice, FramePrecision, InferenceError, PrecisionChoice};
 
 /// How models are loaded and run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub struct InferenceSettings {
     /// Where the networks run.
     pub device: DeviceChoice,
     /// Precision of the networks' trunks.
-    pub precision: Precision,
+    pub precision: PrecisionChoice,
     /// Precision of the frame model's trunk.
     pub frame_model_precision: FramePrecision,
     /// Frames of a clip that the frame model looks at, evenly spread; 0: all.
@@ -35,7 +35,7 @@ impl Default for InferenceSettings {
         Self {
             models_dir: "models".into(),
             device: DeviceChoice::Auto,
-            precision: Precision::Fp32,
+            precision: PrecisionChoice::Auto,
             frame_model_precision: FramePrecision::Auto,
             frame_model_frames: 8,
             foundations_dir: PathBuf::new(),

@@ -127,7 +127,7 @@ fn load_networks(
     settings: &InferenceSettings,
     device: Device,
 ) -> Result<Networks, InferenceError> {
-    let precision = settings.precision;
+    let precision = settings.precision.on(device);
     let frame_precision = settings.frame_model_precision.on(device, precision);
     for (setting, chosen) in [
         ("precision", precision),
