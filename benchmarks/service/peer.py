@@ -3,7 +3,7 @@
     uvicorn peer:app --app-dir benchmarks/service --workers 1
 
 `PEER_THREADS`: threads of the libraries in each worker. `PEER_JOBS`: analyses at a time in each worker. `PEER_PRECISION`: `fp32`, or
-`bf16` or `int8` for the frame model as the service computes it. The upload goes to a temporary file, as FastAPI's documentation has it, and
+`bf16` or `int8` for the networks as the service computes them. The upload goes to a temporary file, as FastAPI's documentation has it, and
 the analysis to a small pool of threads, so that the event loop stays free.
 """
 

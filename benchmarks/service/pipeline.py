@@ -116,7 +116,9 @@ class Pipeline:
     @torch.inference_mode()
     def score(self, crops: list[np.ndarray]) -> float:
         canvases = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)
-        track, _ = self.networks["sequence"](self.prepared(canvases, "sequence")[None])
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
+            features = self.networks["sequence"].frame_features(self.prepared(canvases, "sequence"))
+        track, _ = self.networks["sequence"].over_time(features.float()[None])
         spread = [(2 * share + 1) * len(crops) // (2 * FRAMES_OF_THE_FRAME_MODEL) for share in range(FRAMES_OF_THE_FRAME_MODEL)]
         looked_at = canvases[spread] if len(crops) > FRAMES_OF_THE_FRAME_MODEL else canvases
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):

@@ -2,7 +2,7 @@
 
     scripts/bench.sh service [--rounds 3] [--only 1080p]
 
-Four take turns: ours as served (the frame model in bfloat16 where the processor has it, else in 8-bit integers) and in 32 bits, and the
+Four take turns: ours as served (in bfloat16 where the processor has it, else the frame model in 8-bit integers) and in 32 bits, and the
 peer in either. An
 answer counts only where all agree: their probabilities may lie TOLERANCE apart. Ratios are taken between equals in precision.
 Memory is watched in a round of its own, which is not timed.
@@ -35,7 +35,7 @@ def contestants(program: Path) -> dict[str, tuple[Service, Service]]:
     """Ours and the peer by precision, the one as served first."""
     return {
         SERVED: (ours(program), peer("fastapi", precision=SERVED)),
-        "fp32": (ours(program, "framewitness fp32", FRAME_MODEL_PRECISION="fp32"), peer("fastapi fp32", precision="fp32")),
+        "fp32": (ours(program, "framewitness fp32", PRECISION="fp32", FRAME_MODEL_PRECISION="fp32"), peer("fastapi fp32", precision="fp32")),
     }
 
 

@@ -43,10 +43,12 @@ def one_family(config: dict) -> None:
 VARIANTS = {
     "the recipe": lambda config: None,
     "without the mask as a target": no_mask,
-    "without the frame model as a teacher": no_teacher,
-    "the teacher's opinion and map, not its features": opinions_only,
     "without easy pairs (everything hard from the start)": full_only,
     "self-blends only": one_family,
+}
+WITH_A_TEACHER = {
+    "without the frame model as a teacher": no_teacher,
+    "the teacher's opinion and map, not its features": opinions_only,
 }
 
 
@@ -63,9 +65,12 @@ def run(name: str, config: dict, folder: Path) -> dict:
 
 def ablate(config: dict, steps: int, cache_dir: Path) -> str:
     lines = ["| variant | images | AUC, medium stills | AUC, hard stills |", "|---|---|---|---|"]
-    for number, (name, change) in enumerate(VARIANTS.items()):
+    is_taught = "trust" in config["stills"]
+    for number, (name, change) in enumerate((VARIANTS | (WITH_A_TEACHER if is_taught else {})).items()):
         variant = copy.deepcopy(config)
-        variant["stills"] |= {"steps": steps, "first_shards": 50, "steps_per_shard": steps, "steps_per_opinion": 1, "validate_every": steps}
+        variant["stills"] |= {"steps": steps, "first_shards": 50, "steps_per_shard": steps, "validate_every": steps}
+        if is_taught:
+            variant["stills"]["steps_per_opinion"] = 1
         change(variant)
         row = run(name, variant, cache_dir / "runs" / f"{config['name']}-ablation" / f"{steps}-{number}")
         lines.append(f"| {name} | {row['images']} | {row['auc_medium']:.3f} | {row['auc_full']:.3f} |")

@@ -72,8 +72,11 @@ def score_all(models: Path, name: str, split: str, cache_dir: Path) -> None:
         canvases = cache_dir / "stills" / split / f"{stage}-{index:03d}.canvases.npy"
         while not (opinion_path(canvases).exists() or canvases.with_name(canvases.name.replace(".canvases.npy", ".npz")).exists()):
             time.sleep(5)
-        if not opinion_path(canvases).exists():
-            score(teacher, canvases)
+        if opinion_path(canvases).exists():
+            continue
+        if not canvases.exists():
+            raise SystemExit(f"{canvases} is not there: remove the shard and let still_pool.py make it again with --canvases")
+        score(teacher, canvases)
 
 
 if __name__ == "__main__":
