@@ -66,11 +66,8 @@ impl FusedConvolution {
         geometry: Geometry,
         kernels: &mut Kernels,
     ) -> Option<Self> {
-        let is_served = match weight.kind() {
-            Kind::Float => true,
-            Kind::BFloat16 => computes_in_bf16(),
-            _ => false,
-        };
+        let kind = weight.kind();
+        let is_served = kind == Kind::Float || (kind == Kind::BFloat16 && computes_in_bf16());
         if weight.device() != Device::Cpu || !is_served {
             return None;
         }
