@@ -251,23 +251,26 @@ mod tests {
     fn a_picture_gets_the_same_bits_whatever_the_weights_were_first_laid_out_for() {
         let _no_grad = tch::no_grad_guard();
         tch::manual_seed(7);
-        let (weight, bias) = (random(&[32, 4, 3, 3]), random(&[32]));
         let geometry = Geometry {
             stride: 1,
             padding: 1,
             groups: 4,
         };
-        let mut kernels = Kernels::default();
-        let x = random(&[30, 16, 14, 14]);
-        let mut after = |first: i64| {
-            let fused = FusedConvolution::of(&weight, &bias, geometry, &mut kernels)
-                .expect("libtorch has oneDNN");
-            let _first = fused.run(&x.narrow(0, 0, first));
-            fused.rectified(&x)
-        };
-        let wanted = after(30);
-        for first in [1, MANY, 17] {
-            assert_eq!(after(first), wanted, "first for {first}");
+        for (kind, _) in kinds() {
+            let mut kernels = Kernels::default();
+            let (weight, bias) = (random(&[32, 4, 3, 3]), random(&[32]));
+            let (weight, bias) = (weight.to_kind(kind), bias.to_kind(kind));
+            let x = random(&[30, 16, 14, 14]).to_kind(kind);
+            let mut after = |first: i64| {
+                let fused = FusedConvolution::of(&weight, &bias, geometry, &mut kernels)
+                    .expect("libtorch has oneDNN");
+                let _first = fused.run(&x.narrow(0, 0, first));
+                fused.rectified(&x)
+            };
+            let wanted = after(30);
+            for first in [1, MANY, 17] {
+                assert_eq!(after(first), wanted, "{kind:?}, first for {first}");
+            }
         }
     }
 
